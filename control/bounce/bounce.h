@@ -1,0 +1,31 @@
+/* bounce.h - what a reply means: the only place that judges.
+ *
+ * Thread  any; pure.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "control/campaign/campaign.h"
+#include "control/mx/mx.h"
+#include "dataplane/dp_msg.h"
+
+/* What happens to the recipient, and to the host it was tried at. */
+struct verdict {
+	enum rcpt_state state;  /* DELIVERED, BOUNCED, DEFERRED, UNCONFIRMED, FAILED, EXPIRED */
+	uint8_t counts_attempt; /* 0 or 1: an attempt of this recipient was spent */
+	uint8_t now;            /* 0 or 1: DEFERRED, but try again at once, on another session */
+	uint8_t avoid_host;     /* 0 or 1: leave this host alone for retry.host */
+	uint8_t end_session;    /* 0 or 1: the session is of no more use */
+};
+
+/* Judges one recipient's event (DP_EVT_RCPT). `attempts` are those spent before; `unconfirmed` how
+ * often this recipient has ended unconfirmed before.
+ */
+struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts);
+
+/* Judges a domain that has nowhere to send to. */
+struct verdict bounce_judge_mx(const struct mx_answer *answer);
+
+/* The wait after the n-th spent attempt (n from 1), in seconds, from the option's list. */
+uint32_t bounce_retry_after_s(const uint32_t *after_s, uint32_t n_after, uint32_t attempts);

@@ -1,0 +1,155 @@
+/* campaign.h - campaigns: what was accepted, and the state of every recipient.
+ *
+ * A campaign is a folder in the state directory (template, recipient table, spec), frozen at
+ * start, and the records of its recipients in the store. The states below are the fold of those
+ * records; in flight is a mark in memory only.
+ *
+ * Thread  control thread, unless said.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "control/campaign/table.h"
+#include "control/store/store.h"
+#include "dataplane/dp_msg.h"
+#include "templates/tpl.h"
+
+enum {
+	CAMPAIGN_NAME_MAX = 64, /* letters, digits, '.', '_', '-' */
+	CAMPAIGN_WHY_BYTES = 512,
+	CAMPAIGN_REASON_MAX = 160,
+};
+
+/* Where a recipient stands; the sum over a campaign is its recipients, always. */
+enum rcpt_state {
+#define RCPT_STATE(sym, name, final) RCPT_##sym,
+#include "control/campaign/rcpt_state.def"
+#undef RCPT_STATE
+	RCPT_N_STATES
+};
+
+const char *rcpt_state_name(enum rcpt_state state);
+bool rcpt_state_is_final(enum rcpt_state state);
+
+/* Kinds of store records. */
+enum rec_kind {
+	REC_FIRST_ATTEMPT = 1, /* rows [row, row+rows) are about to be tried first, at at_s */
+	REC_OUTCOME = 2,       /* one recipient's new state */
+};
+
+/* One recipient, in memory while its campaign is not over. */
+struct rcpt {
+	uint8_t state; /* enum rcpt_state */
+	uint8_t attempts;
+	uint8_t in_flight; /* 0 or 1; never stored */
+	uint8_t pad0;
+	uint32_t first_attempt_s; /* Unix time; 0: never tried */
+	uint32_t due_s;           /* Unix time of the next attempt, when deferred */
+};
+
+/* Sums over one domain of one campaign. */
+struct campaign_domain {
+	uint32_t count[RCPT_N_STATES];
+	uint16_t first_code; /* of the first trouble; 0: no reply was involved */
+	uint32_t next_due_s; /* of what was deferred last */
+	char
+	    *first_reason; /* what the first trouble said, cut to CAMPAIGN_REASON_MAX; NULL: none */
+};
+
+enum campaign_status {
+	CAMPAIGN_IMPORTING,
+	CAMPAIGN_RUNNING,
+	CAMPAIGN_DONE, /* every recipient final */
+};
+
+/* What `campaign start` asks for. Paths are absolute. */
+struct campaign_spec {
+	char name[CAMPAIGN_NAME_MAX + 1];
+	char *template_dir, *recipients_path, *address_column;
+	char *from; /* header From where the template has none */
+	char
+	    *return_path; /* envelope sender for all; NULL: one per recipient under bounce_domain */
+	char *pool;       /* of sources; NULL: any */
+	char *to_test;    /* NULL, or the address that gets every message */
+	char *rejected_path; /* NULL: <recipients_path without .csv>.rejected.csv */
+	uint64_t limit;      /* 0: all */
+	bool dry_run;        /* import and compose all, send and keep nothing */
+};
+
+struct campaign {
+	uint32_t id; /* never used twice in a state directory */
+	enum campaign_status status;
+	struct campaign_spec spec;
+	struct table *table;
+	struct tpl *tpl;
+	struct tpl_campaign tpl_data;
+	char *bounce_domain;
+	struct rcpt *rcpts;              /* one a row; NULL while importing */
+	struct campaign_domain *domains; /* as in the table */
+	uint64_t count[RCPT_N_STATES];   /* sums to n_rows of the table */
+	uint64_t in_flight;
+	uint64_t attempts; /* transactions begun, all recipients */
+	struct table_import_result import;
+	int64_t started_s, ended_s; /* Unix; 0: not yet */
+};
+
+/* A campaign's own frozen source of composing, made and removed with it. */
+struct campaigns;
+
+struct campaigns_conf {
+	const char *state_dir;
+	const char *bounce_domain;
+	struct store *store;
+	uint32_t campaigns_max;
+};
+
+/* Loads every campaign of the state directory and folds its records; removes what a crash left
+ * half-imported. Before the loop runs: blocks. Returns 0 or -errno with one line in `why`.
+ */
+int campaigns_open(const struct campaigns_conf *conf, struct campaigns **out,
+                   char why[CAMPAIGN_WHY_BYTES]);
+void campaigns_close(struct campaigns *cs);
+
+/* Starts to import on a helper thread; `done` is called on the control thread from
+ * campaigns_poll(), with result 0 and a RUNNING campaign, or -errno and one line. A dry run ends
+ * with result 0 and c == NULL, the line telling the counts. Refused at once with -errno and a line:
+ * a name that exists (with its state), a bad name, campaigns_max reached, a spec that names no
+ * template.
+ */
+typedef void campaign_done_fn(void *ctx, int result, struct campaign *c, const char *line);
+int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campaign_done_fn *done,
+                   void *ctx, char why[CAMPAIGN_WHY_BYTES]);
+
+/* The helper threads' news; call when campaigns_fd() is readable. */
+int campaigns_fd(const struct campaigns *cs);
+void campaigns_poll(struct campaigns *cs);
+
+struct campaign *campaign_find(struct campaigns *cs, const char *name);
+struct campaign *campaign_by_id(struct campaigns *cs, uint32_t id);
+
+/* The n-th campaign by age, or NULL. */
+struct campaign *campaign_at(struct campaigns *cs, uint32_t n);
+
+/* Folds one record into the states and sums. The same function serves the start (store_scan) and
+ * the moment when a record became durable. Illegal moves (out of a final state) are refused with
+ * false and change nothing.
+ */
+bool campaign_apply(struct campaign *c, const struct store_rec *rec);
+
+/* Marks a recipient in flight or back; the sum over states does not change. */
+void campaign_set_in_flight(struct campaign *c, uint32_t row, bool in_flight);
+
+/* The envelope sender of a row: the spec's return path, or one under bounce_domain that names
+ * campaign and row (control/bounce/verp.h). Writes at most DP_ADDRESS_MAX bytes; returns the
+ * length.
+ */
+size_t campaign_mail_from(const struct campaign *c, uint32_t row, char out[DP_ADDRESS_MAX]);
+
+/* Writes the state of every recipient to `path` as CSV: address,state,attempts,code,enhanced,reply.
+ * On a helper thread; `done` as above.
+ */
+int campaign_export(struct campaigns *cs, struct campaign *c, const char *path,
+                    campaign_done_fn *done, void *ctx, char why[CAMPAIGN_WHY_BYTES]);

@@ -1,0 +1,68 @@
+/* table.h - the recipients of one campaign: imported once, sorted by domain, immutable, mapped.
+ *
+ * Life    table_import() makes the folder's files; table_open() .. table_close() reads them.
+ * Thread  any, once open.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/span.h"
+#include "templates/tpl.h"
+
+enum {
+	TABLE_WHY_BYTES = 512,
+};
+
+struct table;
+
+struct table_import_conf {
+	const char *csv_path;
+	const char *address_column; /* "email" unless the caller says otherwise */
+	const char *dir;            /* gets the table's files; must exist and be empty of them */
+	const char *rejected_path;  /* CSV of line,reason,row for rejected and duplicate rows */
+	uint64_t limit;             /* take this many recipients only; 0: all */
+	const char *to_test;        /* every row goes to this address instead; NULL: no */
+	const _Atomic bool *cancel; /* NULL or: becomes true to stop */
+	_Atomic uint64_t *progress_rows; /* NULL or: rows read so far */
+};
+
+/* rows = recipients + rejected + duplicates, unless limited. */
+struct table_import_result {
+	uint64_t rows, recipients, rejected, duplicates;
+};
+
+/* Reads the CSV and writes the table, durable when it returns. A wrong row is rejected by line and
+ * reason and the rest go on. Returns 0; -EINVAL for a file that is wrong as a whole (no address
+ * column: the line names the columns found and --address-column), -ECANCELED, -errno, with one
+ * line in `why`; what was written is then worthless and the caller removes the folder. Blocks:
+ * helper threads only.
+ */
+int table_import(const struct table_import_conf *conf, struct table_import_result *result,
+                 char why[TABLE_WHY_BYTES]);
+
+/* One domain's run of rows. */
+struct table_domain {
+	struct span name; /* lower case, A-labels */
+	uint32_t first_row, n_rows;
+};
+
+struct table_row {
+	struct span address; /* as it will stand in RCPT TO, without <> */
+	struct span values[TPL_COLUMNS_MAX];
+};
+
+int table_open(const char *dir, struct table **out, char why[TABLE_WHY_BYTES]);
+void table_close(struct table *table);
+
+uint32_t table_n_rows(const struct table *table);
+const struct tpl_columns *table_columns(const struct table *table);
+uint32_t table_n_domains(const struct table *table);
+struct table_domain table_domain(const struct table *table, uint32_t domain);
+
+/* Index of the domain that a row belongs to. */
+uint32_t table_domain_of(const struct table *table, uint32_t row);
+
+struct span table_address(const struct table *table, uint32_t row);
+void table_row(const struct table *table, uint32_t row, struct table_row *out);

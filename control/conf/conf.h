@@ -1,0 +1,139 @@
+/* conf.h - the configuration: one option table gives parser, defaults, bounds, reference.
+ *
+ * Life    conf_load() .. conf_free(); immutable between.
+ * Thread  any may read.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "dataplane/base/addr.h"
+
+enum {
+	CONF_WHY_BYTES = 512, /* one line: file:line: what, why, what to do */
+	CONF_LIST_MAX = 64,   /* addresses in a list option */
+	CONF_PORT_ADDRS_MAX = 8,
+	CONF_PORTS_MAX = 8,
+	CONF_SOURCES_MAX = 4096,
+	CONF_SITES_MAX = 1024,
+	CONF_RETRY_STEPS_MAX = 30,
+};
+
+enum conf_egress_mode { CONF_EGRESS_SANDBOX, CONF_EGRESS_LIVE };
+
+struct conf_port {
+	char *name;
+	char *device;
+	struct ip_prefix addrs[CONF_PORT_ADDRS_MAX];
+	uint32_t n_addrs;
+	struct ip_addr gateway4, gateway6; /* unset: none */
+	uint32_t vlan, mtu_bytes;
+};
+
+struct conf_source {
+	char *name;
+	struct ip_addr addr4, addr6; /* unset: none */
+	char *helo;
+	char *pool;
+	uint32_t port; /* index in ports */
+};
+
+/* Limits of one site; the first of `limits` (the default) applies where no site block matches. */
+struct conf_limits {
+	uint32_t conns_max;         /* connections per (site, source) */
+	uint32_t rate_per_s;        /* messages per second per site */
+	uint32_t msgs_per_conn_max; /* then QUIT */
+	uint32_t idle_ms;           /* an idle session is closed after this */
+};
+
+struct conf_site {
+	char *match; /* "alpha.test", "*.alpha.test": domain or MX host name */
+	struct conf_limits limits;
+};
+
+struct conf {
+	char *state_dir;
+	char *socket_path; /* default: <state_dir>/posthaste.sock */
+	char *bounce_domain;
+	struct conf_port *ports;
+	uint32_t n_ports;
+	struct conf_source *sources;
+	uint32_t n_sources;
+	struct {
+		struct ip_addr servers[CONF_LIST_MAX];
+		uint16_t ports[CONF_LIST_MAX]; /* host order; 53 */
+		uint32_t n_servers;
+		uint32_t timeout_ms, tries;
+		uint32_t ttl_min_s, ttl_max_s; /* what the cache makes of a TTL */
+		uint32_t entries_max, queries_max;
+	} dns;
+	struct {
+		enum conf_egress_mode mode;
+		struct ip_prefix allow[CONF_LIST_MAX];
+		uint32_t n_allow;
+		uint32_t smtp_port; /* 25 */
+	} egress;
+	struct conf_limits limits;
+	struct conf_site *sites;
+	uint32_t n_sites;
+	struct {
+		uint32_t after_s[CONF_RETRY_STEPS_MAX]; /* wait after attempt 1, 2, ...; the last
+		                                           repeats */
+		uint32_t n_after;
+		uint32_t give_up_s; /* since the first attempt: then the recipient expires */
+		uint32_t host_s;    /* a host that failed is avoided this long */
+	} retry;
+	struct {
+		uint32_t conns_max, window, buffers;
+	} worker;
+	struct {
+		uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,
+		    rset_ms, quit_ms;
+		uint32_t reply_lines_max, reply_bytes_max;
+		bool pipelining;
+	} smtp;
+	struct {
+		uint32_t threads;
+		uint64_t slab_bytes; /* all composed messages in flight */
+		uint32_t message_bytes_max;
+	} compose;
+	struct {
+		uint32_t batch_max; /* records in one durable batch */
+		uint32_t queue_max; /* records waiting for one */
+	} store;
+	struct {
+		uint32_t drain_max_ms;
+	} shutdown;
+	struct {
+		uint32_t level; /* enum dp_log_level */
+		uint32_t lines_per_s;
+	} log;
+	uint32_t campaigns_max;
+};
+
+/* Reads and checks `path`. Returns 0, or -errno with one line in `why`: "file:line: option: what is
+ * wrong; what to do". Unknown options are errors, with the nearest known name.
+ */
+int conf_load(const char *path, struct conf **out, char why[CONF_WHY_BYTES]);
+
+void conf_free(struct conf *conf);
+
+/* The limits for a domain and its first MX host: a site block that matches either, else the
+ * default.
+ */
+const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
+                                          const char *mx_host);
+
+/* Writes every option with its value and where it came from ("default", "file:line"), one a line,
+ * secrets never; as text or as one JSON object.
+ */
+void conf_show(const struct conf *conf, bool json, FILE *out);
+
+/* Names the first option whose change needs a restart, or NULL when `new` may replace `old` live.
+ */
+const char *conf_needs_restart(const struct conf *old, const struct conf *new);
+
+/* Writes the reference of all options as a Markdown table, from the option table. */
+void conf_reference(FILE *out);

@@ -1,0 +1,69 @@
+/* spsc.c - a bounded ring of fixed-size elements: one thread puts, one other thread takes. */
+#include "dataplane/base/spsc.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SPSC_SLOTS_MAX = 1 << 24 };
+
+int spsc_init(struct spsc *r, uint32_t slots, uint32_t elem_bytes)
+{
+	uint32_t n = 1;
+
+	if (slots == 0 || elem_bytes == 0 || slots > SPSC_SLOTS_MAX)
+		return -EINVAL;
+	while (n < slots)
+		n <<= 1;
+	memset(r, 0, sizeof(*r));
+	r->slots = calloc(n, elem_bytes);
+	if (r->slots == NULL)
+		return -ENOMEM;
+	r->mask = n - 1;
+	r->elem_bytes = elem_bytes;
+	return 0;
+}
+
+void spsc_fini(struct spsc *r)
+{
+	free(r->slots);
+	r->slots = NULL;
+}
+
+bool spsc_try_put(struct spsc *r, const void *elem)
+{
+	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+
+	if (tail - r->head_seen > r->mask) {
+		r->head_seen = atomic_load_explicit(&r->head, memory_order_acquire);
+		assert(tail - r->head_seen <= r->mask + 1);
+		if (tail - r->head_seen > r->mask)
+			return false;
+	}
+	memcpy(r->slots + (size_t)(tail & r->mask) * r->elem_bytes, elem, r->elem_bytes);
+	atomic_store_explicit(&r->tail, tail + 1, memory_order_release);
+	return true;
+}
+
+bool spsc_try_take(struct spsc *r, void *elem)
+{
+	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+
+	if (head == r->tail_seen) {
+		r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
+		assert(r->tail_seen - head <= r->mask + 1);
+		if (head == r->tail_seen)
+			return false;
+	}
+	memcpy(elem, r->slots + (size_t)(head & r->mask) * r->elem_bytes, r->elem_bytes);
+	atomic_store_explicit(&r->head, head + 1, memory_order_release);
+	return true;
+}
+
+uint32_t spsc_count(const struct spsc *r)
+{
+	uint32_t head = atomic_load_explicit(&r->head, memory_order_acquire);
+
+	return atomic_load_explicit(&r->tail, memory_order_acquire) - head;
+}

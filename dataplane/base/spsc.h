@@ -1,0 +1,42 @@
+/* spsc.h - a bounded ring of fixed-size elements: one thread puts, one other thread takes.
+ *
+ * Owner   whoever calls spsc_init(); both threads borrow it until spsc_fini().
+ * Thread  spsc_try_put() by one thread only, spsc_try_take() by one thread only.
+ * Layout  each side has its own cache line and a cached copy of the other side's index, so an
+ *         element costs one shared line per batch, not per element.
+ * Not     a wake-up: see wake.h.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spsc {
+	_Alignas(64) _Atomic uint32_t head; /* next to take; written by the taker */
+	uint32_t tail_seen;                 /* the taker's copy of tail */
+	_Alignas(64) _Atomic uint32_t tail; /* next to put; written by the putter */
+	uint32_t head_seen;                 /* the putter's copy of head */
+	_Alignas(64) uint8_t *slots;
+	uint32_t mask;
+	uint32_t elem_bytes;
+};
+
+/* Makes room for at least `slots` elements (rounded up to a power of two, 2^24 at most) of
+ * `elem_bytes` each. Returns 0, -EINVAL for a size of zero or too many slots, -ENOMEM.
+ */
+int spsc_init(struct spsc *r, uint32_t slots, uint32_t elem_bytes);
+
+/* Frees the room. Both threads must have stopped using it. */
+void spsc_fini(struct spsc *r);
+
+/* Copies one element in. False, and nothing done, when the ring is full. */
+bool spsc_try_put(struct spsc *r, const void *elem);
+
+/* Copies the oldest element out. False when the ring is empty. */
+bool spsc_try_take(struct spsc *r, void *elem);
+
+/* How many elements are inside, as this moment's lower or upper bound: exact only for a caller
+ * who is both sides. Any thread.
+ */
+uint32_t spsc_count(const struct spsc *r);

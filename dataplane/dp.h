@@ -1,0 +1,137 @@
+/* dp.h - the door of the data plane: control gives orders and gets events, nothing else passes.
+ *
+ * One worker thread per port runs network, TCP and SMTP to completion. Orders go down and events
+ * come up in rings of copied data; control never reads a worker's tables.
+ *
+ * Thread  control thread, for every function here, unless said.
+ */
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/dp_msg.h"
+
+enum {
+	DP_PORTS_MAX = 8,
+	DP_PORT_ADDRS_MAX = 8,
+	DP_WHY_BYTES = 256, /* room for one line that says why something was refused */
+};
+
+/* Log levels, syslog's order. */
+enum dp_log_level { DP_LOG_ERROR, DP_LOG_WARN, DP_LOG_INFO, DP_LOG_DEBUG };
+
+/* Called from any thread; must not block for long. `line` has no line end. */
+typedef void dp_log_fn(enum dp_log_level level, const char *line);
+
+struct dp_port_conf {
+	const char *name;   /* as the operator calls it */
+	const char *device; /* DPDK device: "net_tap0,iface=ph0", "0000:3b:00.0", ... */
+	struct ip_prefix
+	    addrs[DP_PORT_ADDRS_MAX]; /* the port's own addresses and connected networks */
+	uint32_t n_addrs;
+	struct ip_addr gateway4, gateway6; /* unset: only connected networks */
+	uint16_t vlan;                     /* 0: untagged */
+	uint16_t mtu_bytes;
+};
+
+struct dp_source_conf {
+	const char *name;
+	uint32_t port;               /* index in dp_conf.ports */
+	struct ip_addr addr4, addr6; /* unset: none of that family */
+	const char *helo;
+};
+
+/* Time-outs of the SMTP client, RFC 5321 4.5.3.2, and what a connection may do. */
+struct dp_smtp_conf {
+	uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,
+	    rset_ms, quit_ms;
+	uint32_t reply_lines_max; /* in one multi-line reply */
+	uint32_t reply_bytes_max; /* of one reply, all its lines */
+	uint8_t pipelining;       /* 0 or 1: use RFC 2920 where offered */
+};
+
+/* Everything the data plane is told at start. The caller keeps it and what it points to until
+ * dp_stop().
+ */
+struct dp_conf {
+	const struct dp_port_conf *ports;
+	uint32_t n_ports;
+	const struct dp_source_conf *sources;
+	uint32_t n_sources;
+	uint8_t live;                         /* egress.mode: 0 sandbox, 1 live */
+	const struct ip_prefix *egress_allow; /* destinations allowed by name */
+	uint32_t n_egress_allow;
+	uint32_t conns_max;    /* sessions at once, per worker */
+	uint32_t window;       /* credits per worker: recipients submitted and not yet settled */
+	uint32_t buffers;      /* packet buffers per worker; 0: computed from conns_max */
+	uint32_t drain_max_ms; /* patience for unanswered transactions at dp_drain() */
+	struct dp_smtp_conf smtp;
+	const char *state_dir; /* for the record of open connections that outlives a crash */
+	const uint8_t *secret; /* 32 bytes; keys ISNs, ports and hashes */
+	dp_log_fn *log;
+};
+
+struct dp;
+
+/* How many bytes the tables of `conf` take, all workers together. Pure; any thread. */
+uint64_t dp_memory_bytes(const struct dp_conf *conf);
+
+/* Starts EAL, ports and workers. Returns 0, or -errno with one line in `why` that names the
+ * option or device at fault; nothing stays started then. Once per process: EAL cannot be started
+ * twice. The caller's affinity and signal mask are as before.
+ */
+int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES]);
+
+/* Orders one session. Its worker is that of the source's port. Exactly one DP_EVT_CLOSED follows,
+ * after a DP_EVT_OPEN or without. Returns 0, or -EAGAIN when the command ring is full: try again.
+ */
+int dp_connect(struct dp *dp, const struct dp_dial *dial);
+
+/* Hands one message to an open session of `worker`; at most DP_JOBS_PER_CONN may be unsettled on
+ * it. The job is copied; its spans must stay until DP_EVT_BODY_TAKEN or its last DP_EVT_RCPT. The
+ * caller has spent one credit per recipient. A session that is gone by then answers with
+ * DP_OUT_NOT_TRIED. Returns 0, or -EAGAIN when the command ring is full: keep the job.
+ */
+int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job);
+
+/* Ends a session with QUIT once its jobs are settled. A stale handle is ignored. Returns 0 or
+ * -EAGAIN.
+ */
+int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle conn);
+
+/* No new MAIL on any session: what has its last byte out waits for its answer, the rest is reset
+ * and reported NOT_TRIED; then QUIT and close. Called again: goes to the bound at once.
+ */
+void dp_drain(struct dp *dp);
+
+/* Takes up to `n` events of `worker`, in the order they happened. Returns how many. */
+uint32_t dp_poll(struct dp *dp, uint32_t worker, struct dp_evt *evts, uint32_t n);
+
+/* Readable when a worker has an event for a sleeping control thread. Wrap the sleep in
+ * dp_about_to_sleep(), which returns false when events are already waiting, and dp_awake().
+ */
+int dp_wake_fd(const struct dp *dp);
+bool dp_about_to_sleep(struct dp *dp);
+void dp_awake(struct dp *dp);
+
+/* Counters, in the order of counters.def; see dp_counter_name(). */
+uint32_t dp_n_counters(void);
+const char *dp_counter_name(uint32_t counter);
+const char *dp_counter_unit(uint32_t counter);
+const char *dp_counter_help(uint32_t counter);
+
+/* The value on one worker now; monotone unless its help says gauge. Any thread. */
+uint64_t dp_counter(const struct dp *dp, uint32_t worker, uint32_t counter);
+
+uint32_t dp_n_workers(const struct dp *dp);
+
+/* Names of enum values, for reports. */
+const char *dp_step_name(enum dp_step step);
+const char *dp_why_text(enum dp_why why);
+
+/* Stops workers and ports at once, open connections are reset; frees `dp`. For an orderly end
+ * call dp_drain() first and poll until every connection is closed.
+ */
+void dp_stop(struct dp *dp);

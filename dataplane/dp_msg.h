@@ -1,0 +1,108 @@
+/* dp_msg.h - the plain data that crosses the door between control and the workers.
+ *
+ * Everything is copied by value into rings; the only pointers are the spans of a job, whose bytes
+ * the submitter keeps until DP_EVT_BODY_TAKEN or the last DP_EVT_RCPT of that job.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stdint.h>
+
+#include "dataplane/base/addr.h"
+#include "dataplane/base/span.h"
+
+enum {
+	DP_TEXT_MAX = 206,    /* reply text that an event carries */
+	DP_SPANS_MAX = 16,    /* spans in each vector of a job */
+	DP_RCPTS_MAX = 1,     /* recipients in a job */
+	DP_JOBS_PER_CONN = 2, /* one in progress, one waiting: no idle round trip through control */
+	DP_HELO_BYTES = 256,  /* a domain name (RFC 1035 2.3.4) and NUL */
+	DP_ADDRESS_MAX = 320, /* local part 64 + @ + domain 255 (RFC 5321 4.5.3.1) */
+};
+
+/* A session of a worker; a stale one is recognised, never dereferenced. */
+struct dp_handle {
+	uint32_t slot;
+	uint32_t gen;
+};
+
+/* Whom a refusal concerns. */
+enum dp_reach {
+	DP_REACH_NONE,
+	DP_REACH_HOST,      /* nothing can be sent to this host now */
+	DP_REACH_MESSAGE,   /* this message; others may pass */
+	DP_REACH_RECIPIENT, /* this recipient; the message's others may pass */
+};
+
+/* Where in the session something happened; smtp_steps.def names them. */
+enum dp_step {
+#define DP_STEP(sym, name) DP_STEP_##sym,
+#include "dataplane/dp_step.def"
+#undef DP_STEP
+	DP_N_STEPS
+};
+
+enum dp_evt_kind {
+	DP_EVT_OPEN, /* session ready: EHLO or HELO was accepted; `handle` is valid from here */
+	DP_EVT_BODY_TAKEN, /* the worker holds its own copy: the job's spans may be freed */
+	DP_EVT_RCPT,       /* how it went with one recipient of a job; exactly one per recipient */
+	DP_EVT_CLOSED,     /* the last event of a connection; every job has had its events before */
+};
+
+enum dp_outcome {
+	DP_OUT_DELIVERED,   /* 2yz to the end of the data: the server has it (RFC 5321 4.2.5) */
+	DP_OUT_REFUSED,     /* 4yz or 5yz; `reach` says whom it concerns */
+	DP_OUT_UNCONFIRMED, /* the last byte left, the answer never came (RFC 1047) */
+	DP_OUT_NOT_TRIED,   /* ended before the server had it all: no attempt of the recipient's */
+};
+
+/* Why a connection ended. */
+enum dp_why {
+#define DP_WHY(sym, text) DP_WHY_##sym,
+#include "dataplane/dp_why.def"
+#undef DP_WHY
+	DP_N_WHYS
+};
+
+/* One order to open a session. */
+struct dp_dial {
+	uint64_t conn;   /* the caller's name for the connection; comes back in every event */
+	uint32_t source; /* index in dp_conf.sources; with the family of `remote` gives the local
+	                    address */
+	uint16_t remote_port; /* host order; 25, 24, 465 and 587 only */
+	uint16_t pad0;
+	struct ip_addr remote;
+};
+
+/* One message for one session. */
+struct dp_job {
+	struct dp_handle conn;
+	uint64_t message;                /* the caller's name for it; comes back in its events */
+	struct span mail_from;           /* without <>; empty is the null reverse-path */
+	struct span rcpts[DP_RCPTS_MAX]; /* without <> */
+	struct span wire[DP_SPANS_MAX];  /* the message, CRLF line ends, before dot-stuffing */
+	uint8_t n_rcpts, n_wire;
+	uint8_t needs_8bit, needs_smtputf8; /* 0 or 1; SMTP extensions the bytes ask for */
+	uint32_t size_bytes;                /* sum of wire */
+};
+
+/* What a worker tells control. Text is cut to DP_TEXT_MAX, `text_bytes` is what the reply had. */
+struct dp_evt {
+	uint8_t kind;        /* enum dp_evt_kind */
+	uint8_t outcome;     /* enum dp_outcome, of DP_EVT_RCPT */
+	uint8_t reach;       /* enum dp_reach, of a refusal */
+	uint8_t step;        /* enum dp_step it happened in */
+	uint16_t code;       /* SMTP reply code; 0: no reply was involved */
+	uint8_t why;         /* enum dp_why, of DP_EVT_CLOSED and DP_OUT_NOT_TRIED */
+	uint8_t rcpt;        /* index in the job */
+	uint8_t enhanced[3]; /* RFC 3463 class.subject.detail, 0.0.0: none; each saturates at 255 */
+	uint8_t pad0;
+	uint32_t took_us; /* of DP_EVT_RCPT: since MAIL FROM left; of DP_EVT_OPEN: since the SYN */
+	uint64_t conn;    /* as in dp_dial */
+	uint64_t message; /* as in dp_job; 0 for connection events */
+	struct dp_handle handle;
+	uint64_t at_us; /* monotonic clock of the worker */
+	uint16_t text_bytes;
+	char text[DP_TEXT_MAX];
+};
+static_assert(sizeof(struct dp_evt) % 64 == 0, "whole cache lines, nothing shared");

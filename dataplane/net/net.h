@@ -1,0 +1,125 @@
+/* net.h - Ethernet, ARP, ND, VLAN, IPv4, IPv6 and ICMP of one port, as its worker sees it.
+ *
+ * Frames come in as mbufs and leave as mbufs through a function the worker gives. What is TCP for
+ * one of our addresses is handed back, parsed and checksum-verified; all else is dealt with here.
+ *
+ * Owner   the worker of the port; no other thread touches it.
+ * Thread  that worker; `now_us` is the worker's monotonic clock, read once a turn.
+ * Not     TCP (tcp.h), a clock, a device.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/addr.h"
+#include "dataplane/base/span.h"
+#include "dataplane/counters.h"
+
+struct rte_mbuf;
+struct rte_mempool;
+struct net;
+
+enum {
+	/* Room a TCP segment must leave in front of its header for IP and Ethernet: 14 + 4 + 40. */
+	NET_HEADROOM_BYTES = 64,
+	NET_ADDRS_MAX = 8,
+};
+
+typedef void net_tx_fn(void *ctx, struct rte_mbuf *m);
+
+/* What the port is; see dp_port_conf. Arrays are copied. */
+struct net_conf {
+	uint8_t mac[6];
+	uint16_t vlan;
+	uint16_t mtu_bytes;
+	const struct ip_prefix
+	    *addrs; /* own addresses with their networks; NET_ADDRS_MAX at most */
+	uint32_t n_addrs;
+	const struct ip_addr *sources; /* further own addresses, answered in ARP and ND */
+	uint32_t n_sources;
+	struct ip_addr gateway4, gateway6;
+	uint32_t neighbours_max;               /* entries */
+	uint32_t neighbour_queue_max;          /* packets held while one is unresolved */
+	bool tx_checksum_ip4, tx_checksum_tcp; /* true: the device fills them in */
+	bool rx_checksum;         /* true: trust the mbuf's checksum flags where they are known */
+	struct rte_mempool *pool; /* for frames of our own: ARP, ND, ICMP */
+	net_tx_fn *tx;            /* takes ownership of the mbuf */
+	void *tx_ctx;
+	struct dp_counters *counters;
+};
+
+/* Where a connection's segments go; filled once by net_route() and kept in the connection. */
+struct net_path {
+	struct ip_addr local, remote;
+	struct ip_addr next_hop;
+	uint32_t neighbour; /* cached entry; net's business */
+	uint16_t mtu_bytes;
+};
+
+/* A received TCP segment, header length and checksum verified. */
+struct net_seg {
+	struct ip_addr local, remote; /* ours and the sender's */
+	struct span tcp;              /* header with options, then payload; inside the mbuf */
+	uint8_t ecn;                  /* IP ECN field */
+};
+
+/* An ICMP error about a TCP segment of ours (RFC 1122 3.2.2, RFC 4443 3). Its quoted packet is
+ * unverified beyond its lengths: the TCP engine checks tuple and sequence (RFC 5927 4).
+ */
+struct net_icmp {
+	struct ip_addr local, remote;     /* source and destination of the quoted packet */
+	uint16_t local_port, remote_port; /* host order */
+	uint32_t seq;                     /* of the quoted segment */
+	uint32_t mtu_bytes;               /* of NET_ICMP_TOO_BIG; 0: not told */
+	enum {
+		NET_ICMP_UNREACHABLE,
+		NET_ICMP_PROHIBITED,
+		NET_ICMP_PORT,
+		NET_ICMP_TOO_BIG,
+		NET_ICMP_TIME_EXCEEDED
+	} kind;
+};
+
+enum net_in {
+	NET_IN_DONE, /* dealt with; the mbuf is gone */
+	NET_IN_TCP,  /* `seg` filled; points into the mbuf, which the caller still owns */
+	NET_IN_ICMP, /* `icmp` filled; the mbuf is gone */
+};
+
+/* Makes the network side of one port. Returns 0, -EINVAL, -ENOMEM. */
+int net_open(const struct net_conf *conf, struct net **out);
+void net_close(struct net *net);
+
+/* Bytes that net_open() will allocate for such a configuration. Pure. */
+uint64_t net_memory_bytes(const struct net_conf *conf);
+
+/* Says hello: gratuitous ARP (RFC 5227 3) and unsolicited NA (RFC 4861 7.2.6) for each own
+ * address; asks for the gateways' addresses. Call when the link is up.
+ */
+void net_announce(struct net *net, uint64_t now_us);
+
+/* Takes one received frame. */
+enum net_in net_input(struct net *net, uint64_t now_us, struct rte_mbuf *m, struct net_seg *seg,
+                      struct net_icmp *icmp);
+
+/* Finds the way from an own address to `remote`. Returns 0; -EADDRNOTAVAIL when `local` is not
+ * ours, -ENETUNREACH when no network or gateway leads there.
+ */
+int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr *remote,
+              struct net_path *path);
+
+/* Sends one TCP segment: the mbuf is linear, starts at the TCP header, whose checksum field is
+ * filled here, and has NET_HEADROOM_BYTES in front. Takes over one reference of the mbuf: a caller
+ * who keeps the segment for retransmission holds another, and may write into it again only when
+ * its reference is the last. While the neighbour is unresolved the segment waits in a bounded
+ * queue; what does not fit is dropped and counted. Returns true when the frame left, false when
+ * it waits or was dropped.
+ */
+bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m);
+
+/* Resolution, probing and expiry of neighbours. Call about every 100 ms of time passed. */
+void net_tick(struct net *net, uint64_t now_us);
+
+/* True when `a` is an address of this port. */
+bool net_is_own(const struct net *net, const struct ip_addr *a);

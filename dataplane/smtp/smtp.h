@@ -1,0 +1,66 @@
+/* smtp.h - the SMTP client of one worker: sessions over TCP, orders in, events out.
+ *
+ * Owner   the worker.
+ * Thread  that worker; `now_us` is its monotonic clock, read once a turn.
+ * Life    a session: smtp_open_session() .. its DP_EVT_CLOSED.
+ * Not     which message goes where and what a reply means for it: control decides.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "dataplane/counters.h"
+#include "dataplane/dp_msg.h"
+#include "dataplane/tcp/tcp.h"
+
+struct smtp;
+
+/* Takes one event; always has room (credits, see dp.h). */
+typedef void smtp_emit_fn(void *ctx, const struct dp_evt *evt);
+
+struct smtp_conf {
+	uint32_t sessions_max;
+	uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,
+	    rset_ms, quit_ms;
+	uint32_t linger_ms; /* patience for the peer's FIN after QUIT */
+	uint32_t reply_lines_max, reply_bytes_max;
+	uint8_t pipelining;       /* 0 or 1 */
+	const char *const *helos; /* one per source, as in dp_dial.source; borrowed */
+	smtp_emit_fn *emit;
+	void *emit_ctx;
+	struct dp_counters *counters;
+};
+
+/* The callbacks that tcp_conf.ops must hold for connections of this client. */
+extern const struct tcp_ops smtp_tcp_ops;
+
+/* Bytes that smtp_open() will allocate. Pure. */
+uint64_t smtp_memory_bytes(const struct smtp_conf *conf);
+
+/* Makes the client on an engine made with smtp_tcp_ops. Returns 0, -EINVAL, -ENOMEM. */
+int smtp_open(const struct smtp_conf *conf, struct tcp *tcp, uint64_t now_us, struct smtp **out);
+void smtp_close(struct smtp *smtp);
+
+/* Opens a session from `local`. Exactly one DP_EVT_CLOSED follows, possibly inside the call. */
+void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial *dial,
+                       const struct ip_addr *local);
+
+/* Queues a job on its session; a stale handle, a session about to end or one with
+ * DP_JOBS_PER_CONN jobs answers DP_OUT_NOT_TRIED at once.
+ */
+void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job);
+
+/* Ends a session with QUIT when its jobs are settled. */
+void smtp_quit(struct smtp *smtp, uint64_t now_us, struct dp_handle conn);
+
+/* No new MAIL anywhere from now on: jobs not begun come back NOT_TRIED; a transaction whose last
+ * byte has not left is reset and comes back NOT_TRIED; one whose last byte has left waits
+ * `drain_ms` at most, then is UNCONFIRMED. Sessions then QUIT. Called again: the bound is now.
+ */
+void smtp_drain(struct smtp *smtp, uint64_t now_us, uint32_t drain_ms);
+
+/* Runs timers that are due, at most `budget`. Returns when the next one is due (see tcp_tick()). */
+uint64_t smtp_tick(struct smtp *smtp, uint64_t now_us, uint32_t budget);
+
+/* Sessions now. */
+uint32_t smtp_n_sessions(const struct smtp *smtp);

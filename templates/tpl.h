@@ -1,0 +1,96 @@
+/* tpl.h - the door of the templates: a compiled template and a recipient in, a message out.
+ *
+ * Pure: a message is a function of its arguments alone; nothing here reads a clock, a file (after
+ * tpl_open()) or a random number, so every attempt gives the same bytes.
+ *
+ * Thread  a `struct tpl` is immutable after tpl_open(): any number of threads may compose from it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/base/span.h"
+
+enum {
+	TPL_SPANS_MAX = 16,    /* wire spans of one message */
+	TPL_TEXTS_MAX = 16,    /* text spans of one message */
+	TPL_COLUMNS_MAX = 256, /* columns a recipient table may have */
+	TPL_KEY_BYTES = 32,
+};
+
+struct tpl; /* one compiled version of a message template */
+
+/* Where and why something could not be compiled or composed. */
+struct tpl_err {
+	char file[64];         /* inside the template folder: "message.liquid" */
+	uint32_t line, column; /* from 1; 0: the file as a whole */
+	char text[192];        /* what was expected; ends in what to do where that is known */
+};
+
+/* The names of the columns of a recipient table, in table order; unique, UTF-8. */
+struct tpl_columns {
+	const struct span *names;
+	uint32_t n;
+};
+
+/* What is the same for all messages of a campaign. The spans must outlive its use. */
+struct tpl_campaign {
+	struct span name;
+	struct span from;           /* address for From: where message.liquid has no From line */
+	struct span id_domain;      /* right side of Message-ID */
+	uint8_t key[TPL_KEY_BYTES]; /* keys Message-ID and tokens */
+};
+
+struct tpl_envelope {
+	struct span mail_from; /* per recipient, under bounce_domain */
+	struct span rcpt_to;
+};
+
+/* One message to compose. `values[i]` belongs to column i of the tpl_columns given at open. */
+struct tpl_job {
+	const struct tpl *tpl;
+	const struct tpl_campaign *campaign;
+	const struct span *values;
+	struct tpl_envelope envelope;
+	uint32_t variant;        /* 0: the only one */
+	uint64_t number;         /* of the row in its campaign; unique, keys Message-ID */
+	int64_t first_attempt_s; /* Unix time; becomes Date */
+	int64_t now_s;           /* Unix time of this attempt */
+};
+
+/* What a part of the text is, for scanners. */
+enum tpl_label { TPL_LABEL_SUBJECT, TPL_LABEL_HEADER, TPL_LABEL_TEXT, TPL_LABEL_HTML };
+
+struct tpl_text {
+	struct span bytes; /* decoded, UTF-8 */
+	enum tpl_label label;
+};
+
+struct tpl_out {
+	struct span wire[TPL_SPANS_MAX]; /* the message with CRLF line ends, not dot-stuffed */
+	uint32_t n_wire;
+	struct tpl_text text[TPL_TEXTS_MAX];
+	uint32_t n_text;
+	uint32_t size_bytes; /* sum of wire */
+	bool needs_8bit;     /* RFC 6152 */
+	bool needs_smtputf8; /* RFC 6531 */
+};
+
+/* Compiles the template folder `dir` (message.liquid, body.html.liquid and/or body.text.liquid)
+ * for rows with these columns. Returns 0, or -errno with `err` filled: -EINVAL for a template that
+ * is wrong, -ENOENT for one that is not there. Reads the folder; keeps copies only.
+ */
+int tpl_open(const char *dir, const struct tpl_columns *columns, struct tpl **out,
+             struct tpl_err *err);
+
+/* Frees it; no thread may be composing from it. NULL is allowed. */
+void tpl_close(struct tpl *tpl);
+
+/* Writes the message into `slab`. The spans of `out` point into `slab` and into `job->tpl`, and
+ * are valid as long as both are. Returns 0; -ENOSPC when `slab_bytes` are too few (nothing in
+ * `out`); -EINVAL with `err` filled when this row cannot be composed: it alone fails.
+ */
+int tpl_compose(const struct tpl_job *job, uint8_t *slab, size_t slab_bytes, struct tpl_out *out,
+                struct tpl_err *err);
