@@ -81,6 +81,7 @@ struct sched_site_view {
 	uint64_t in_flight;
 	uint64_t delivered, refused; /* since the site was first used */
 	uint32_t rate_per_s;
+	bool blocked;           /* the egress guard refuses its hosts */
 	const char *last_error; /* NULL: none */
 };
 

@@ -72,6 +72,7 @@ bool sched_site_at(const struct sched *s, uint32_t n, struct sched_site_view *vi
 		.delivered = site->delivered,
 		.refused = site->refused,
 		.rate_per_s = site->limits->rate_per_s,
+		.blocked = site->blocked,
 		.last_error = site->last_error[0] != '\0' ? site->last_error : NULL,
 	};
 	DL_FOREACH(site->slices, sl)
