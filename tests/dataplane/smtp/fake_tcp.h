@@ -27,8 +27,8 @@ struct fake_conn {
 };
 
 struct tcp {
-	int connect_error;  /* what tcp_connect() answers; 0: it opens */
-	bool no_buffers;    /* writes take nothing though there is room */
+	int connect_error; /* what tcp_connect() answers; 0: it opens */
+	bool no_buffers;   /* writes take nothing though there is room */
 	uint32_t n_aborts, n_closes;
 	struct fake_conn conns[FAKE_CONNS_MAX]; /* by tcp_id, in the order of their use */
 };
