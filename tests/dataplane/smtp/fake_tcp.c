@@ -23,7 +23,10 @@ static struct fake_conn *conn_of(struct tcp *tcp, tcp_id id)
 
 void fake_open(struct tcp *tcp, uint64_t now_us, tcp_id id)
 {
-	smtp_tcp_ops.opened(conn_of(tcp, id)->user, now_us);
+	struct fake_conn *c = conn_of(tcp, id);
+
+	c->is_opened = true;
+	smtp_tcp_ops.opened(c->user, now_us);
 }
 
 void fake_say(struct tcp *tcp, uint64_t now_us, tcp_id id, const void *bytes, size_t n)
@@ -33,7 +36,10 @@ void fake_say(struct tcp *tcp, uint64_t now_us, tcp_id id, const void *bytes, si
 
 void fake_fin(struct tcp *tcp, uint64_t now_us, tcp_id id)
 {
-	smtp_tcp_ops.peer_closed(conn_of(tcp, id)->user, now_us);
+	struct fake_conn *c = conn_of(tcp, id);
+
+	c->is_finned = true;
+	smtp_tcp_ops.peer_closed(c->user, now_us);
 }
 
 void fake_closed(struct tcp *tcp, uint64_t now_us, tcp_id id, int why)
@@ -65,7 +71,7 @@ int tcp_connect(struct tcp *tcp, uint64_t now_us, const struct ip_addr *local,
 			continue;
 		c->user = user;
 		c->is_used = true;
-		c->is_shut = false;
+		c->is_opened = c->is_finned = c->is_shut = false;
 		c->n_out = c->n_flushed = c->n_seen = 0;
 		c->room = FAKE_OUT_BYTES;
 		c->segment = 1448;

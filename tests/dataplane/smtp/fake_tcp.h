@@ -17,12 +17,14 @@ enum {
 
 struct fake_conn {
 	void *user;
-	bool is_used, is_shut; /* is_shut: tcp_close() was called */
-	size_t n_out;          /* bytes written so far */
-	size_t n_flushed;      /* of these, followed by a flush */
-	size_t n_seen;         /* of these, looked at by the test */
-	size_t room;           /* bytes that will still be taken */
-	size_t segment;        /* most bytes tcp_write_start() offers at once */
+	bool is_used;
+	bool is_opened, is_finned; /* by the server's side */
+	bool is_shut;              /* tcp_close() was called */
+	size_t n_out;              /* bytes written so far */
+	size_t n_flushed;          /* of these, followed by a flush */
+	size_t n_seen;             /* of these, looked at by the test */
+	size_t room;               /* bytes that will still be taken */
+	size_t segment;            /* most bytes tcp_write_start() offers at once */
 	uint8_t out[FAKE_OUT_BYTES];
 };
 
