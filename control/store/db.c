@@ -7,6 +7,7 @@
 #include <rocksdb/c.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/statvfs.h>
 
 #include "control/xalloc.h"
 
@@ -15,8 +16,9 @@ enum {
 	DB_CACHE_BYTES = 8 << 20,
 	DB_WAL_BYTES_MAX = 64 << 20,
 	DB_FILES_OPEN_MAX = 128,
-	DB_INFO_LOG_BYTES = 1 << 20, /* two of them at most */
-	DB_INFO_LOG_WARN = 2,
+	DB_ROOM_BYTES_MIN = 32 << 20, /* free on disk, so that memory can always be written out */
+	DB_INFO_LOG_BYTES = 1 << 20,  /* two of them at most */
+	DB_INFO_LOG_FATAL = 4,
 };
 
 static const char version_key[] = "v";
@@ -42,9 +44,7 @@ static int trouble(const char *dir, char *err, char why[STORE_WHY_BYTES])
 {
 	int result = -EIO;
 
-	if (strstr(err, "No space left") != NULL)
-		result = -ENOSPC;
-	else if (strstr(err, "lock ") != NULL && strstr(err, "LOCK") != NULL)
+	if (strstr(err, "lock ") != NULL && strstr(err, "LOCK") != NULL)
 		result = -EBUSY;
 	else if (strstr(err, "Permission denied") != NULL)
 		result = -EACCES;
@@ -83,7 +83,11 @@ static void make_options(struct db *db)
 	rocksdb_options_set_max_total_wal_size(db->options, DB_WAL_BYTES_MAX);
 	rocksdb_options_set_max_open_files(db->options, DB_FILES_OPEN_MAX);
 	rocksdb_options_set_compression(db->options, rocksdb_lz4_compression);
-	rocksdb_options_set_info_log_level(db->options, DB_INFO_LOG_WARN);
+	/* Debian's library has its asserts on, and its own log writer asserts when it is used again
+	 * after a failed write, as on a full disk: let it say as little as it can. Errors come back
+	 * as status texts anyway.
+	 */
+	rocksdb_options_set_info_log_level(db->options, DB_INFO_LOG_FATAL);
 	rocksdb_options_set_max_log_file_size(db->options, DB_INFO_LOG_BYTES);
 	rocksdb_options_set_keep_log_file_num(db->options, 2);
 	rocksdb_options_set_stats_dump_period_sec(db->options, 0);
@@ -243,11 +247,30 @@ static int closed(const struct db *db, char why[STORE_WHY_BYTES])
 	return -EIO;
 }
 
+/* RocksDB does not come back from a full disk by itself; it is never driven that far. */
+static int check_room(const struct db *db, char why[STORE_WHY_BYTES])
+{
+	struct statvfs fs;
+	uint64_t free_bytes;
+
+	if (statvfs(db->dir, &fs) != 0)
+		return 0; /* the write itself will tell */
+	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (free_bytes >= DB_ROOM_BYTES_MIN)
+		return 0;
+	snprintf(why, STORE_WHY_BYTES,
+	         "store %s: No space left on device (%llu MiB free, %d needed); make room", db->dir,
+	         (unsigned long long)(free_bytes >> 20), DB_ROOM_BYTES_MIN >> 20);
+	return -ENOSPC;
+}
+
 int db_write(struct db *db, struct db_batch *batch, char why[STORE_WHY_BYTES])
 {
 	char *err = NULL;
-	int result = 0;
+	int result = check_room(db, why);
 
+	if (result != 0)
+		return result;
 	pthread_rwlock_rdlock(&db->lock);
 	if (db->rocks == NULL) {
 		result = closed(db, why);

@@ -97,14 +97,16 @@ const char *store_trouble(struct store *s)
 	return in_trouble ? s->trouble_shown : NULL;
 }
 
-/* Says what the disk said and waits. Below, whatever cannot be done now is tried until it can. */
-static void pause_in_trouble(struct store *s, const char *text)
+/* Says what the disk said and waits; what cannot be done now is tried until it can. A full disk is
+ * seen before RocksDB is touched; after any other trouble it must be opened anew.
+ */
+static void pause_in_trouble(struct store *s, int result, const char *text)
 {
 	char why[STORE_WHY_BYTES];
 
 	set_trouble(s, text);
 	sleep_ms(STORE_RETRY_MS);
-	if (db_reopen(s->db, why) != 0)
+	if (result != -ENOSPC && db_reopen(s->db, why) != 0)
 		set_trouble(s, why);
 }
 
@@ -121,7 +123,7 @@ static uint64_t read_next_seq(struct store *s, uint32_t campaign)
 		n = db_last_before(s->db, span_of(last, sizeof(last)), found, sizeof(found));
 		if (n != -EIO)
 			break;
-		pause_in_trouble(s, "store: cannot read the last record of a campaign");
+		pause_in_trouble(s, n, "store: cannot read the last record of a campaign");
 	}
 	if (n < 0 || rec_key_decode(span_of(found, (size_t)n), &found_campaign, &seq) != 0 ||
 	    found_campaign != campaign)
@@ -167,9 +169,10 @@ static bool form_batch(struct store *s)
 static void write_batch(struct store *s)
 {
 	char why[STORE_WHY_BYTES];
+	int result;
 
-	while (db_write(s->db, s->batch, why) != 0)
-		pause_in_trouble(s, why);
+	while ((result = db_write(s->db, s->batch, why)) != 0)
+		pause_in_trouble(s, result, why);
 	set_trouble(s, NULL);
 	if (s->conf.stall_ms > 0)
 		sleep_ms(s->conf.stall_ms);
