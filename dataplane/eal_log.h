@@ -1,0 +1,13 @@
+/* eal_log.h - DPDK's log, line by line, through our own. */
+#pragma once
+
+#include "dataplane/dp.h"
+
+/* From here on DPDK's lines go to `log`, one level lower than DPDK calls them: what it thinks
+ * worth an INFO is DEBUG to us. Returns 0 or -ENOMEM.
+ */
+int eal_log_start(dp_log_fn *log);
+void eal_log_stop(void);
+
+/* The last line of level ERR, without its end; "" when there was none. For one line of blame. */
+const char *eal_log_last_error(void);
