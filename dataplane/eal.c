@@ -207,7 +207,7 @@ int eal_start(const struct dp_conf *conf, uint64_t bytes, const cpu_set_t *cpus,
 	}
 	if (rc != 0) {
 		snprintf(why, DP_WHY_BYTES, "cannot start DPDK: %s (%.160s)", strerror(-rc),
-		         eal_log_last_error());
+		         eal_log_first_error());
 		eal_free(e);
 		return rc;
 	}

@@ -15,7 +15,7 @@ static struct {
 	dp_log_fn *log;
 	char line[LINE_BYTES]; /* begun and not yet ended; what does not fit is cut */
 	size_t n;
-	char last_error[LINE_BYTES];
+	char first_error[LINE_BYTES];
 } sink;
 
 /* DPDK logs at ERR what is often harmless here (a kernel feature that a driver tries first), so
@@ -34,8 +34,8 @@ static void line_end(int level)
 	sink.n = 0;
 	if (sink.line[0] == '\0')
 		return;
-	if (level >= 0 && level <= (int)RTE_LOG_ERR)
-		memcpy(sink.last_error, sink.line, sizeof(sink.last_error));
+	if (sink.first_error[0] == '\0' && level >= 0 && level <= (int)RTE_LOG_ERR)
+		memcpy(sink.first_error, sink.line, sizeof(sink.first_error));
 	sink.log(level_of(level), sink.line);
 }
 
@@ -76,7 +76,7 @@ void eal_log_stop(void)
 	sink.stream = NULL;
 }
 
-const char *eal_log_last_error(void)
+const char *eal_log_first_error(void)
 {
-	return sink.last_error;
+	return sink.first_error;
 }

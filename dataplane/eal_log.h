@@ -9,5 +9,7 @@
 int eal_log_start(dp_log_fn *log);
 void eal_log_stop(void);
 
-/* The last line of level ERR, without its end; "" when there was none. For one line of blame. */
-const char *eal_log_last_error(void);
+/* The first line of level ERR since the start, without its end, or "": the one nearest to the cause
+ * when something then failed. Call when the threads that log are done with what failed.
+ */
+const char *eal_log_first_error(void);

@@ -13,6 +13,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
+#include "dataplane/eal_log.h"
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/tcp.h"
 
@@ -158,13 +159,12 @@ int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempoo
 	if (!port_device_name(conf->device, name) ||
 	    rte_eth_dev_get_port_by_name(name, &p->id) != 0) {
 		/* DPDK goes on without a device that it could not make. */
-		snprintf(why, DP_WHY_BYTES, "port \"%s\": cannot open %s; %s", conf->name,
-		         conf->device,
-		         strncmp(name, "net_tap", 7) == 0
-		             ? "is /dev/net/tun there and are you allowed (CAP_NET_ADMIN)?"
-		         : port_is_pci(conf->device)
-		             ? "is it bound to vfio-pci and are you allowed?"
-		             : "is the name right, does what it names exist, are you allowed?");
+		snprintf(why, DP_WHY_BYTES, "port \"%.40s\": cannot open %.60s: %.80s; %s",
+		         conf->name, conf->device, eal_log_first_error(),
+		         strncmp(conf->device, "net_tap", 7) == 0
+		             ? "is /dev/net/tun there and are you allowed?"
+		         : port_is_pci(conf->device) ? "is it bound to vfio-pci?"
+		                                     : "does what it names exist?");
 		return -ENODEV;
 	}
 	rc = configure(p, conf, pool, reason);
