@@ -2,6 +2,7 @@
 #include "dataplane/eal_log.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,13 +29,22 @@ static enum dp_log_level level_of(int dpdk)
 	return DP_LOG_DEBUG;
 }
 
+/* Drivers warn of what then makes them fail; EAL warns of what it can do without. */
+static bool is_trouble(int level)
+{
+	if (level < 0)
+		return false;
+	return level <= (int)RTE_LOG_ERR ||
+	       (level <= (int)RTE_LOG_WARNING && strncmp(sink.line, "EAL:", 4) != 0);
+}
+
 static void line_end(int level)
 {
 	sink.line[sink.n] = '\0';
 	sink.n = 0;
 	if (sink.line[0] == '\0')
 		return;
-	if (sink.first_error[0] == '\0' && level >= 0 && level <= (int)RTE_LOG_ERR)
+	if (sink.first_error[0] == '\0' && is_trouble(level))
 		memcpy(sink.first_error, sink.line, sizeof(sink.first_error));
 	sink.log(level_of(level), sink.line);
 }

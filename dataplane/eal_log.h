@@ -9,7 +9,8 @@
 int eal_log_start(dp_log_fn *log);
 void eal_log_stop(void);
 
-/* The first line of level ERR since the start, without its end, or "": the one nearest to the cause
- * when something then failed. Call when the threads that log are done with what failed.
+/* The first line of trouble (an error, or a driver's warning) since the start, without its end, or
+ * "": the one nearest to the cause when something then failed. Call when the threads that log are
+ * done with what failed.
  */
 const char *eal_log_first_error(void);

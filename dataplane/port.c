@@ -159,7 +159,7 @@ int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempoo
 	if (!port_device_name(conf->device, name) ||
 	    rte_eth_dev_get_port_by_name(name, &p->id) != 0) {
 		/* DPDK goes on without a device that it could not make. */
-		snprintf(why, DP_WHY_BYTES, "port \"%.40s\": cannot open %.60s: %.80s; %s",
+		snprintf(why, DP_WHY_BYTES, "port \"%.32s\": cannot open %.56s: %.80s; %.42s",
 		         conf->name, conf->device, eal_log_first_error(),
 		         strncmp(conf->device, "net_tap", 7) == 0
 		             ? "is /dev/net/tun there and are you allowed?"
