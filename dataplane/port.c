@@ -22,7 +22,6 @@ enum {
 	TX_BUFFERS_MIN = 4095,
 	TX_BUFFERS_MAX = (1 << 22) - 1,
 	TCP_HEADER_MAX = 60,
-	MBUF_PRIV_BYTES = 64,
 	OBJ_HEADER_BYTES = 64, /* mempool's own header, a cache line */
 };
 
@@ -79,7 +78,7 @@ void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *s
 	size->room_bytes = (uint16_t)(room > tcp_room ? room : tcp_room);
 	size->rx_buffers = RX_BUFFERS;
 	size->tx_buffers = tx_buffers(conf);
-	obj = OBJ_HEADER_BYTES + sizeof(struct rte_mbuf) + MBUF_PRIV_BYTES + size->room_bytes;
+	obj = OBJ_HEADER_BYTES + sizeof(struct rte_mbuf) + PORT_MBUF_PRIV_BYTES + size->room_bytes;
 	obj = (obj + 63) / 64 * 64;
 	size->bytes = obj * ((uint64_t)size->rx_buffers + size->tx_buffers);
 }

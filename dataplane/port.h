@@ -13,6 +13,10 @@
 
 struct rte_mempool;
 
+enum {
+	PORT_MBUF_PRIV_BYTES = 64, /* private area of every mbuf; the TCP engine's notes */
+};
+
 struct port {
 	uint16_t id; /* DPDK's */
 	bool started;

@@ -15,10 +15,6 @@
 
 #include "dataplane/worker_int.h"
 
-#ifndef TCP_MBUF_PRIV_BYTES
-#define TCP_MBUF_PRIV_BYTES 64
-#endif
-
 enum {
 	SPIN_US = 100,
 	MEMPOOL_CACHE = 256,
@@ -146,8 +142,8 @@ static struct rte_mempool *pool_make(const char *kind, const struct worker *w, u
                                      uint16_t room_bytes)
 {
 	struct rte_pktmbuf_pool_private priv = { .mbuf_data_room_size = room_bytes,
-		                                 .mbuf_priv_size = TCP_MBUF_PRIV_BYTES };
-	uint32_t elem = (uint32_t)sizeof(struct rte_mbuf) + TCP_MBUF_PRIV_BYTES + room_bytes;
+		                                 .mbuf_priv_size = PORT_MBUF_PRIV_BYTES };
+	uint32_t elem = (uint32_t)sizeof(struct rte_mbuf) + PORT_MBUF_PRIV_BYTES + room_bytes;
 	unsigned flags =
 	    port_is_pci(w->conf->ports[w->index].device) ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
 	char name[RTE_MEMPOOL_NAMESIZE];
