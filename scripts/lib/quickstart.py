@@ -52,15 +52,15 @@ def main():
     conf.write(run / "posthaste.conf", run / "state")
     began = time.monotonic()
     print("[3/4] test internet ", end="", flush=True)
-    with Internet(build, mail, served):
+    with Internet(build, mail, served) as net:
         print(f"{describe(served)} ... ok ({time.monotonic() - began:.0f} s)", flush=True)
         began = time.monotonic()
         status = send(program, run, total + len(recipients.BAD_ROWS) + recipients.N_DUPLICATES)
         seconds = time.monotonic() - began
-        settle(mail / "anna", mail / "berta")
+        net.servers.wait_delivered()
     shown = rundir.publish(build, run, "quickstart")
     print(f"sent in {seconds:.1f} s")
-    sample = next((mail / "anna").glob("*/new/*"), None)
+    sample = next((mail / "anna").glob("new/*"), None)
     if sample is not None:
         print(f"read one: less {shown}/{sample.relative_to(run)}    your own campaign: README.md")
     if status != 0:
@@ -70,20 +70,6 @@ def main():
     sys.exit(subprocess.call([str(HERE.parent / "receivers-join"), "--export",
                               str(run / "export.csv"), "--list", str(run / "accepted.csv"),
                               *folders]))
-
-
-def settle(*maildirs, patience_s=60, quiet_s=2):
-    """Postfix has taken responsibility for what it answered 250; its delivery to the maildirs
-    follows. Returns when their number stood still for a while."""
-    end = time.monotonic() + patience_s
-    before, since = -1, time.monotonic()
-    while time.monotonic() < end:
-        now = sum(1 for m in maildirs for _ in m.glob("*/new/*"))
-        if now != before:
-            before, since = now, time.monotonic()
-        elif time.monotonic() - since >= quiet_s:
-            return
-        time.sleep(0.1)
 
 
 if __name__ == "__main__":

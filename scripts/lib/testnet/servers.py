@@ -48,13 +48,13 @@ mydestination =
 smtputf8_enable = no
 maillog_file = /mail/log/{name}.log
 maillog_file_prefixes = /mail
-# every address of the domain has a maildir
+# every address of the domain is delivered into one maildir; Delivered-To: tells them apart
 virtual_mailbox_domains = {domain}
-virtual_mailbox_base = /mail/{name}
-virtual_mailbox_maps = regexp:/etc/{name}/mailboxes
+virtual_mailbox_base = /mail
+virtual_mailbox_maps = static:{name}/
 alias_maps =
 local_recipient_maps =
-virtual_minimum_uid = 0
+virtual_minimum_uid = 100
 virtual_uid_maps = static:59127
 virtual_gid_maps = static:59127
 # the namespace has no other resolver, and relaying is not wanted
@@ -137,7 +137,6 @@ class Servers:
         os.chown(data, 59125, 59125)
         os.chown(self.share / r.name, 59127, 59127)
         (etc / "main.cf").write_text(MAIN_CF.format(name=r.name, addr=r.addr, domain=domain))
-        (etc / "mailboxes").write_text("/^([a-z0-9._+-]+)@/ $1/\n")
         (etc / "master.cf").write_text(POSTFIX_SERVICES)
         for f in ("postfix-files", "post-install", "postfix-script"):
             for src in (self.root.path("/usr/share/postfix") / f,
@@ -163,6 +162,18 @@ class Servers:
             if time.monotonic() > end:
                 raise SystemExit(f"the DNS server does not answer; see {self.log_dir}/nsd.out")
             time.sleep(0.05)
+
+    def wait_delivered(self, seconds=60):
+        """Postfix answers 250 when a message is in its queue; this waits until the queues are
+        empty. Returns whether they are."""
+        spools = [self.root.path("/var/spool/" + name) for name in self.postfixes]
+        queues = [s / q for s in spools for q in ("incoming", "active", "deferred")]
+        end = time.monotonic() + seconds
+        while any(files for q in queues for _base, _dirs, files in os.walk(q)):
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.1)
+        return True
 
     def check_alive(self):
         for name, proc in self.procs:
