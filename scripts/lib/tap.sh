@@ -54,14 +54,13 @@ check_overlap()
 	done
 }
 
-# set_sysctl PATH VALUE: adds the change and the way back. The value from before the first tap stands
-# in a file, since the last tap to go may not be the one that made the change.
+# set_sysctl PATH VALUE: adds the change. The value from before the first tap is kept in a file named
+# by the path; when the last tap goes, all of these are restored, whichever tap made the change.
 set_sysctl()
 {
 	local before=$state_dir/before-${1//\//-}
 
 	todo+=("[ -e $before ] || cat /proc/sys/$1 >$before" "echo $2 >/proc/sys/$1")
-	undo+=("still_needed || { cat $before >/proc/sys/$1; rm -f $before; }")
 }
 
 # Fills the arrays todo and undo from the options of tap-up.
@@ -102,15 +101,16 @@ nft_rules()
 	EOF
 }
 
-# Another tap of ours is up: what all share stays.
-still_needed()
+restore_sysctls()
 {
-	local f
+	local before path
 
-	for f in "$state_dir"/*.undo; do
-		[ "$f" = "$undoing" ] || [ ! -e "$f" ] || return 0
+	for before in "$state_dir"/before-*; do
+		[ -e "$before" ] || continue
+		path=${before##*/before-}
+		cat "$before" >"/proc/sys/${path//-//}"
+		rm -f "$before"
 	done
-	return 1
 }
 
 # undo_all FILE: undoes in reverse order; what is gone already is no error. Removes the file.
@@ -118,10 +118,12 @@ undo_all()
 {
 	local line
 
-	undoing=$1
 	tac "$1" | while read -r line; do
 		eval "$line" 2>/dev/null || true
 	done
 	rm -f "$1"
-	rmdir "$state_dir" 2>/dev/null || true
+	if ! compgen -G "$state_dir/*.undo" >/dev/null; then
+		restore_sysctls
+		rmdir "$state_dir" 2>/dev/null || true
+	fi
 }
