@@ -9,14 +9,17 @@
 #include <CUnit/Basic.h>
 #include <stdio.h>
 
-#define TEST(fn) { #fn, fn }
+#define TEST(fn)                                                                                   \
+	{                                                                                          \
+#fn, fn                                                                            \
+	}
 
 #define SUITE(name, ...)                                                                           \
 	int main(void)                                                                             \
 	{                                                                                          \
 		CU_TestInfo tests[] = { __VA_ARGS__, CU_TEST_INFO_NULL };                          \
 		CU_SuiteInfo suites[] = { { name, NULL, NULL, NULL, NULL, tests },                 \
-					  CU_SUITE_INFO_NULL };                                    \
+			                  CU_SUITE_INFO_NULL };                                    \
 		unsigned failed;                                                                   \
                                                                                                    \
 		if (CU_initialize_registry() != CUE_SUCCESS ||                                     \

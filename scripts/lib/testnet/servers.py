@@ -123,6 +123,11 @@ class Servers:
         self.spawn(r.name, ["/usr/sbin/smtp-sink", "-u", "mailbox", "-m", "1024", "-h", f"{r.name}.test", *r.args,
                             "-d", f"/mail/{r.name}/m.", f"inet:{host}:25", "1024"])
 
+    def start_blackhole(self, r):
+        """A sink that keeps nothing, for benchmarks."""
+        self.spawn(r.name, ["/usr/sbin/smtp-sink", "-u", "mailbox", "-m", "4096",
+                            f"inet:{r.addr}:25", "4096"])
+
     def start_smtpd(self, r):
         (self.share / r.name).mkdir()
         self.spawn(r.name, [sys.executable, str(HERE / "smtpd.py"), "--listen", r.addr, "--dir",
@@ -194,8 +199,8 @@ class Servers:
                 proc.kill()
 
 
-STARTERS = {"sink": Servers.start_sink, "smtpd": Servers.start_smtpd,
-            "postfix": Servers.start_postfix}
+STARTERS = {"sink": Servers.start_sink, "blackhole": Servers.start_blackhole,
+            "smtpd": Servers.start_smtpd, "postfix": Servers.start_postfix}
 
 
 def raise_files():
