@@ -8,6 +8,9 @@ from the table that the zone was made from.
 
 import argparse
 import csv
+import email.message
+import email.policy
+import email.utils
 import os
 import re
 import smtplib
@@ -38,19 +41,27 @@ def accept(path):
     return out
 
 
-def render(template_dir, row):
-    text = ""
-    for name in ("message.liquid", "body.text.liquid"):
-        with open(os.path.join(template_dir, name), encoding="utf-8") as f:
-            text += f.read() + ("\n" if name == "message.liquid" else "")
+def fill(path, row):
+    with open(path, encoding="utf-8") as f:
+        text = f.read()
     for key, value in row.items():
         text = text.replace("{{ %s }}" % key, value)
-    head, _, body = text.partition("\n\n")
-    head = head.encode("ascii", "replace").decode()
-    lines = []
-    for line in body.split("\n"):
-        lines += [line[i:i + 900] for i in range(0, len(line) or 1, 900)]
-    return (head + "\n\n" + "\n".join(lines)).replace("\n", "\r\n").encode()
+    return text
+
+
+def render(template_dir, row):
+    """Text part only: enough for the checkers."""
+    msg = email.message.EmailMessage(email.policy.SMTP)
+    for line in fill(os.path.join(template_dir, "message.liquid"), row).splitlines():
+        name, _, value = line.partition(": ")
+        msg[name] = value
+    msg["To"] = row["email"]
+    msg["Date"] = email.utils.formatdate()
+    msg["Message-ID"] = email.utils.make_msgid(domain="sender.test")
+    text = fill(os.path.join(template_dir, "body.text.liquid"), row)
+    simple = text.isascii() and max(map(len, text.splitlines())) <= 998
+    msg.set_content(text, cte="7bit" if simple else "quoted-printable")
+    return msg.as_bytes()
 
 
 def attempt(session, row, opt):

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from . import domains
-from .root import in_user_namespace
 
 HERE = Path(__file__).resolve().parent
 
@@ -19,11 +18,11 @@ server:
   ip-address: {addr}
   username: ""
   chroot: ""
-  zonesdir: "/etc/nsd/test"
+  zonesdir: "{dir}"
   database: ""
   pidfile: ""
-  xfrdfile: "/run/xfrd.state"
-  zonelistfile: "/run/zone.list"
+  xfrdfile: "{dir}/xfrd.state"
+  zonelistfile: "{dir}/zone.list"
   server-count: 1
   hide-version: yes
   rrl-ratelimit: 0
@@ -92,28 +91,32 @@ class Servers:
         self.log_dir = self.share / "log"
         self.log_dir.mkdir(exist_ok=True)
 
-    def spawn(self, name, argv, inside=True):
+    def spawn(self, name, argv, inside=True, env=None):
         log = open(self.log_dir / f"{name}.out", "ab")
         raise_files()
         if inside:
             proc = self.root.popen(argv, stdout=log, stderr=log)
         else:
-            proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            proc = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                    env=env)
         self.procs.append((name, proc))
         return proc
 
     def start_dns(self, served):
-        etc = self.root.path("/etc/nsd/test")
-        etc.mkdir(parents=True, exist_ok=True)
-        conf = NSD_CONF.format(addr=domains.DNS_ADDR)
+        """nsd needs no user and no root of its own: it runs where it was unpacked."""
+        etc = self.share / "dns"
+        etc.mkdir()
+        text = NSD_CONF.format(addr=domains.DNS_ADDR, dir=etc)
         for zone in [domains.ZONE] + domains.BROKEN_ZONES:
-            conf += f'zone:\n  name: "{zone}"\n  zonefile: "{zone}.zone"\n'
+            text += f'zone:\n  name: "{zone}"\n  zonefile: "{zone}.zone"\n'
         (etc / f"{domains.ZONE}.zone").write_text(domains.zone_text(served))
-        (etc / "nsd.conf").write_text(conf)
-        self.spawn("nsd", ["/usr/sbin/nsd", "-d", "-c", "/etc/nsd/test/nsd.conf"])
+        (etc / "nsd.conf").write_text(text)
+        usr = self.root.mailroot / "root/usr"
+        self.spawn("nsd", [str(usr / "sbin/nsd"), "-d", "-c", str(etc / "nsd.conf")], inside=False,
+                   env=dict(os.environ, LD_LIBRARY_PATH=str(usr / "lib/x86_64-linux-gnu")))
 
     def start_sink(self, r):
-        if in_user_namespace():  # smtp-sink insists on another user than root
+        if self.root.root is None:  # smtp-sink insists on another user than root
             reply = ["--rcpt-reply", r.args[-1]] if r.args else []
             self.start_smtpd(replace(r, args=reply))
             return
@@ -125,6 +128,8 @@ class Servers:
 
     def start_blackhole(self, r):
         """A sink that keeps nothing, for benchmarks."""
+        if self.root.root is None:
+            raise SystemExit("smtp-sink needs a user of its own: run as root")
         self.spawn(r.name, ["/usr/sbin/smtp-sink", "-u", "mailbox", "-m", "4096",
                             f"inet:{r.addr}:25", "4096"])
 
