@@ -11,8 +11,8 @@ class Running:
     def __init__(self, run):
         self.dir, self.conf, self.proc = run, str(run / "conf"), None
 
-    def start(self):
-        self.proc = systest.start([systest.engine(), "run", "-c", self.conf])
+    def start(self, preload=None):
+        self.proc = systest.start([systest.engine(), "run", "-c", self.conf], preload)
         systest.wait_for(self.answers, 20, "the engine answers on its socket: "
                          + systest.engine_log()[-500:])
 

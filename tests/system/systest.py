@@ -67,15 +67,13 @@ def engine():
     return ENGINE
 
 
-def is_plain_sender():
-    return ENGINE.endswith("plain_sender.py")
-
-
-def start(argv, **kw):
+def start(argv, preload=None):
     """Starts the engine with its DPDK files in the run's folder; output to a log there."""
     env = dict(os.environ, RUNTIME_DIRECTORY=folder("dpdk"))
+    if preload:
+        env["LD_PRELOAD"] = preload
     log = open(run_dir() / "engine.log", "ab")
-    return subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **kw)
+    return subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
 
 def engine_log():
