@@ -1,0 +1,116 @@
+"""bench_smoke.py PROGRAM BUILD MESSAGES JSON: a campaign over a tap to smtp-sink; see scripts/bench."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from testnet import conf, domains, recipients, rundir
+from testnet.internet import Internet
+
+TEMPLATE = Path(__file__).resolve().parent.parent / "quickstart.d" / "welcome"
+# smtp-sink without dump files: the receivers must not be what is measured.
+SINKS = [domains.Domain(f"sink{i}.test", 250, "delivered", domains.mx(f"10.25.2.{i}"),
+                        [domains.Receiver(f"sink{i}", "blackhole", f"10.25.2.{i}")])
+         for i in range(1, 5)]
+
+
+class Engine:
+    def __init__(self, program, run):
+        self.program, self.conf = program, str(run / "posthaste.conf")
+        env = dict(os.environ, RUNTIME_DIRECTORY=str(run / "state"))
+        self.log = open(run / "engine.log", "ab")
+        self.proc = subprocess.Popen([program, "run", "-c", self.conf], stdout=self.log,
+                                     stderr=self.log, env=env)
+
+    def ctl(self, *words):
+        """The answer as JSON, or None when no engine answers yet."""
+        done = subprocess.run([self.program, "ctl", "-c", self.conf, "--json", *words],
+                              capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            if self.proc.poll() is not None:
+                sys.exit(f"bench: the engine ended with status {self.proc.returncode}; "
+                         f"see {self.log.name}")
+            return None
+        return json.loads(done.stdout)
+
+    def wait_ready(self):
+        end = time.monotonic() + 20
+        while self.ctl("show", "stats") is None:
+            if time.monotonic() > end:
+                sys.exit(f"bench: the engine does not answer; see {self.log.name}")
+            time.sleep(0.05)
+
+    def counter(self, name):
+        return find_number(self.ctl("show", "stats"), name)
+
+
+def find_number(tree, name):
+    """The sum of the numbers called `name` anywhere in the answer that stand per worker, or the
+    total where one is given."""
+    if isinstance(tree, dict):
+        if name in tree:
+            value = tree[name]
+            return value["value"] if isinstance(value, dict) and "value" in value else value
+        if tree.get("name") == name and "value" in tree:
+            return tree["value"]
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        found = [n for n in (find_number(t, name) for t in tree) if n is not None]
+        return sum(found) if found else None
+    return None
+
+
+def campaign(engine, run, total):
+    """Starts the campaign and waits for its end; seconds from the first MAIL to the last reply."""
+    done = subprocess.run(
+        [engine.program, "campaign", "start", "-c", engine.conf, "--name", "bench", "--template",
+         str(TEMPLATE), "--recipients", str(run / "list.csv"), "--from", "news@sender.test"],
+        capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"bench: {done.stderr.strip() or done.stdout.strip()}")
+    began, last = None, 0
+    while True:
+        now, sent = time.monotonic(), engine.counter("smtp_delivered") or 0
+        if sent and began is None:
+            began = now
+        if sent >= total:
+            return now - began
+        if sent != last:
+            moved, last = now, sent
+        elif began is not None and now - moved > 30:
+            sys.exit(f"bench: stuck at {sent} of {total}; see {engine.log.name}")
+        time.sleep(0.1)
+
+
+def say(as_json, metric, value, unit):
+    if as_json:
+        print(json.dumps({"metric": metric, "value": value, "unit": unit}))
+    else:
+        print(f"{metric:32} {value:>12,} {unit}")
+
+
+def main():
+    program, build, total, as_json = (sys.argv[1], sys.argv[2], int(sys.argv[3]),
+                                      sys.argv[4] == "1")
+    run = rundir.make(build, "bench")
+    (run / "state").mkdir(mode=0o700)
+    (run / "mail").mkdir()
+    recipients.write(run / "list.csv", total, SINKS, bad=False)
+    conf.write(run / "posthaste.conf", run / "state", rate=1000000, per_connection=100000)
+    with Internet(build, run / "mail", SINKS):
+        engine = Engine(program, run)
+        engine.wait_ready()
+        seconds = campaign(engine, run, total)
+        cycles, messages = engine.counter("worker_busy_cycles"), engine.counter("smtp_messages")
+        engine.proc.terminate()
+        engine.proc.wait(30)
+    say(as_json, "smoke_messages_per_second", round(total / seconds), "messages/s")
+    say(as_json, "smoke_worker_cycles_per_message", round(cycles / messages), "cycles")
+    say(as_json, "smoke_messages", total, "messages")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,145 @@
+"""smtpd.py --listen ADDR --dir DIR [--port N] [--greylist]
+[--rcpt-reply REPLY]: a receiver with habits.
+
+Stores every accepted message as a file in the form of smtp-sink's dumps: pseudo headers of the
+envelope, then exactly the bytes that came between 354 and the final dot (dots still doubled).
+--greylist refuses each recipient once with 450 4.7.1. Not an SMTP server to learn from: it is a
+measuring instrument of tests.
+"""
+
+import argparse
+import asyncio
+import itertools
+import os
+import socket
+
+LINE_MAX = 1 << 20
+
+
+class Session:
+    counter = itertools.count(1)
+
+    def __init__(self, opt, seen, reader, writer):
+        self.opt, self.seen = opt, seen
+        self.reader, self.writer = reader, writer
+        self.helo, self.mail, self.rcpts = b"", None, []
+
+    def say(self, line):
+        self.writer.write(line.encode() + b"\r\n")
+
+    async def run(self):
+        self.say("220 capture.test ESMTP")
+        while True:
+            # Replies to pipelined commands leave together (RFC 2920 3.2).
+            if not self.reader._buffer:
+                await self.writer.drain()
+            line = await self.reader.readuntil(b"\r\n")
+            verb = line[:4].upper()
+            on = getattr(self, "on_" + verb.decode("ascii", "replace").strip().lower(), None)
+            if on is None:
+                self.say("502 5.5.2 not known here")
+            elif await on(line[:-2]) is False:
+                await self.writer.drain()
+                return
+
+    async def on_ehlo(self, line):
+        self.helo = line[5:]
+        for text in ("250-capture.test", "250-PIPELINING", "250-SIZE 104857600", "250-8BITMIME",
+                     "250 ENHANCEDSTATUSCODES"):
+            self.say(text)
+
+    async def on_helo(self, line):
+        self.helo = line[5:]
+        self.say("250 capture.test")
+
+    async def on_mail(self, line):
+        if self.mail is not None:
+            self.say("503 5.5.1 nested MAIL")
+            return
+        self.mail, self.rcpts = line[len(b"MAIL FROM:"):], []
+        self.say("250 2.1.0 ok")
+
+    async def on_rcpt(self, line):
+        arg = line[len(b"RCPT TO:"):]
+        if self.mail is None:
+            self.say("503 5.5.1 MAIL first")
+        elif self.opt.greylist and arg not in self.seen:
+            self.seen.add(arg)
+            self.say("450 4.7.1 greylisted, come back")
+        elif self.opt.rcpt_reply:
+            self.say(self.opt.rcpt_reply)
+        else:
+            self.rcpts.append(arg)
+            self.say("250 2.1.5 ok")
+
+    async def on_data(self, _line):
+        if not self.rcpts:
+            self.say("554 5.5.1 no valid recipients" if self.mail else "503 5.5.1 MAIL first")
+            return
+        self.say("354 go on")
+        await self.writer.drain()
+        body = await self.body()
+        self.store(body)
+        self.mail, self.rcpts = None, []
+        self.say("250 2.0.0 taken")
+
+    async def body(self):
+        """The bytes up to the lone dot (RFC 5321 4.1.1.4), as they came."""
+        lines = []
+        while True:
+            line = await self.reader.readuntil(b"\r\n")
+            if line == b".\r\n" and (not lines or lines[-1].endswith(b"\r\n")):
+                return b"".join(lines)
+            lines.append(line)
+
+    def store(self, body):
+        peer = self.writer.get_extra_info("peername")[0]
+        head = [b"X-Client-Addr: " + peer.encode(), b"X-Helo-Args: " + self.helo,
+                b"X-Mail-Args: " + self.mail]
+        head += [b"X-Rcpt-Args: " + r for r in self.rcpts]
+        name = os.path.join(self.opt.dir, f"{os.getpid()}.{next(self.counter)}")
+        with open(name + ".part", "wb") as f:
+            f.write(b"\n".join(head) + b"\n" + body)
+        os.rename(name + ".part", name)
+
+    async def on_rset(self, _line):
+        self.mail, self.rcpts = None, []
+        self.say("250 2.0.0 ok")
+
+    async def on_noop(self, _line):
+        self.say("250 2.0.0 ok")
+
+    async def on_quit(self, _line):
+        self.say("221 2.0.0 bye")
+        return False
+
+
+async def serve(opt):
+    seen = set()
+
+    async def on_client(reader, writer):
+        try:
+            await Session(opt, seen, reader, writer).run()
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    family = socket.AF_INET6 if ":" in opt.listen else socket.AF_INET
+    server = await asyncio.start_server(on_client, opt.listen, opt.port, family=family,
+                                        limit=LINE_MAX, backlog=1024)
+    await server.serve_forever()
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument("--listen", required=True)
+    p.add_argument("--port", type=int, default=25)
+    p.add_argument("--dir", required=True)
+    p.add_argument("--greylist", action="store_true")
+    p.add_argument("--rcpt-reply", help="refuse every recipient so")
+    asyncio.run(serve(p.parse_args()))
+
+
+if __name__ == "__main__":
+    main()
