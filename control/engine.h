@@ -28,6 +28,11 @@ void engine_close(struct engine *e);
 /* Begins an orderly end; called again, goes to the bound at once. */
 void engine_stop(struct engine *e);
 
+/* Reads the configuration file again and takes what may change while it runs; all or nothing.
+ * Returns 0, or -errno with one line: what is wrong, or which option needs a restart.
+ */
+int engine_reload(struct engine *e, char why[CONF_WHY_BYTES]);
+
 struct uv_loop_s *engine_loop(struct engine *e);
 const struct conf *engine_conf(const struct engine *e);
 struct campaigns *engine_campaigns(struct engine *e);
