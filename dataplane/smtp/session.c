@@ -221,7 +221,6 @@ static void hear_all(struct session *s, uint64_t now_us, struct span bytes)
 {
 	const struct smtp_reply_bounds bounds = { .lines_max = s->smtp->conf.reply_lines_max,
 		                                  .bytes_max = s->smtp->conf.reply_bytes_max };
-
 	bool was_at_rest = is_at_rest(s);
 
 	while (s->end == SESSION_LIVES) {
