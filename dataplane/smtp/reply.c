@@ -138,13 +138,13 @@ enum smtp_reply_got smtp_reply_take(struct smtp_reply *r, const struct smtp_repl
                                     struct span *in)
 {
 	const uint8_t *lf = in->bytes > 0 ? memchr(in->at, '\n', in->bytes) : NULL;
-	struct span part;
+	struct span part = span_of(in->at, lf != NULL ? (size_t)(lf - in->at) + 1 : in->bytes);
 	bool cr = false;
 
-	/* Never false: the second argument is at most in->bytes. */
-	span_take(in, lf != NULL ? (size_t)(lf - in->at) + 1 : in->bytes, &part);
 	if (part.bytes == 0)
 		return SMTP_REPLY_MORE;
+	in->at += part.bytes;
+	in->bytes -= part.bytes;
 	if (part.bytes > bounds->bytes_max - r->n_bytes || r->n_lines == bounds->lines_max)
 		return SMTP_REPLY_BAD;
 	r->n_bytes += (uint32_t)part.bytes;

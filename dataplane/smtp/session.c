@@ -221,13 +221,12 @@ static void hear_all(struct session *s, uint64_t now_us, struct span bytes)
 {
 	const struct smtp_reply_bounds bounds = { .lines_max = s->smtp->conf.reply_lines_max,
 		                                  .bytes_max = s->smtp->conf.reply_bytes_max };
+	bool was_at_rest = is_at_rest(s);
 
 	while (s->end == SESSION_LIVES) {
-		bool was_at_rest = is_at_rest(s);
-
 		switch (smtp_reply_take(&s->reply, &bounds, &bytes)) {
 		case SMTP_REPLY_MORE:
-			if (was_at_rest && s->reply.n_bytes > 0)
+			if (was_at_rest && !is_at_rest(s))
 				expect(s, now_us); /* a goodbye has begun: it must end too */
 			return;
 		case SMTP_REPLY_LINE:

@@ -74,7 +74,8 @@ int tcp_open(const struct tcp_conf *conf, uint64_t now_us, struct tcp **out)
 	t->tx_segs_max = conf->tx_bytes_max / SEG_LEAST + 8;
 	if (t->tx_segs_max > UINT16_MAX)
 		t->tx_segs_max = UINT16_MAX;
-	t->ooo_segs_max = rte_mempool_avail_count(conf->pool) / 4;
+	t->held_segs_max = conf->pool->size / 8 * 5;
+	t->ooo_segs_max = conf->pool->size / 8 * 2;
 	t->ack_head = TCB_NONE;
 	t->rsts.per_s = conf->rst_per_second_max;
 	t->challenges.per_s = TCP_CHALLENGES_PER_S;
@@ -406,6 +407,10 @@ static struct rte_mbuf *add_segment(struct tcp *t, struct tcb *c)
 {
 	struct rte_mbuf *m;
 
+	if (t->held_segs >= t->held_segs_max) {
+		count(&t->conf.counters->no_buffer);
+		return NULL;
+	}
 	if (c->tx_segs >= t->tx_segs_max || (m = tcp_mbuf_get(t)) == NULL)
 		return NULL;
 	*seg_of(m) = (struct tcp_seg){ .seq = c->snd_end, .payload_off = TCP_PAYLOAD_OFF };
@@ -417,6 +422,7 @@ static struct rte_mbuf *add_segment(struct tcp *t, struct tcb *c)
 	if (c->tx_next == NULL)
 		c->tx_next = m;
 	c->tx_segs++;
+	t->held_segs++;
 	return m;
 }
 

@@ -10,7 +10,6 @@ enum { RTT_MAX_MS = 120000 }; /* an echoed timestamp that says more is not belie
 /* Takes the first segment off the queue. */
 void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 {
-	(void)t;
 	assert(m == c->tx_head && c->tx_segs != 0);
 	c->tx_head = seg_of(m)->next;
 	if (c->tx_tail == m)
@@ -18,6 +17,7 @@ void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 	if (c->tx_next == m)
 		c->tx_next = c->tx_head;
 	c->tx_segs--;
+	t->held_segs--;
 	rte_pktmbuf_free(m);
 }
 

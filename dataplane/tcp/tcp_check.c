@@ -85,7 +85,7 @@ static void check_conn(const struct tcp *t, const struct tcb *c)
 	assert(seq_leq(c->snd_una, c->snd_nxt));
 	assert(c->snd_nxt == c->snd_end + ((c->flags & TCB_F_FIN_SENT) != 0) ||
 	       (seq_lt(c->snd_nxt, c->snd_end) && !(c->flags & TCB_F_FIN_SENT)));
-	assert(c->snd_end - c->snd_una <= t->conf.tx_bytes_max + 1);
+	assert(seq_leq(c->snd_end, c->snd_una + t->conf.tx_bytes_max + 1)); /* a SYN is one more */
 	assert(c->snd_mss >= TCP_MSS_FLOOR - TCP_TS_BYTES && c->cwnd >= c->snd_mss / 2);
 	assert(!tcb_is_synchronized(c) || seq_leq(c->rcv_nxt, c->rcv_adv));
 	check_queue(c);
@@ -94,7 +94,7 @@ static void check_conn(const struct tcp *t, const struct tcb *c)
 
 void tcp_check(const struct tcp *t)
 {
-	uint32_t ooo = 0, used = 0;
+	uint32_t ooo = 0, held = 0, used = 0;
 
 	for (uint32_t i = 0; i < t->conns.n; i++) {
 		const struct tcb *c = pool_at(&t->conns, i);
@@ -102,10 +102,11 @@ void tcp_check(const struct tcp *t)
 		if (!pool_is_used(&t->conns, i))
 			continue;
 		used++;
+		held += c->tx_segs;
 		check_conn(t, c);
 		ooo += check_ooo(c);
 	}
-	assert(used == t->conns.n_used && ooo == t->ooo_segs);
+	assert(used == t->conns.n_used && ooo == t->ooo_segs && held == t->held_segs);
 	assert(t->tw.used <= t->tw.n);
 	assert(t->flow.n <= t->conns.n_used + t->tw.used && t->flow.n >= t->conns.n_used);
 }

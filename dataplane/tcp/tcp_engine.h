@@ -55,6 +55,10 @@ struct tcp {
 	uint64_t now_us;
 	uint32_t now_ms;
 	uint32_t ack_head; /* connections that owe an ACK this turn */
+	/* Buffers held, and how many may be: of the pool five eighths for what is to be sent, two
+	 * for what came out of order, one for ACK, FIN, RST and copies, which must never wait.
+	 */
+	uint32_t held_segs, held_segs_max;
 	uint32_t ooo_segs, ooo_segs_max;
 	uint32_t tx_segs_max; /* a connection */
 	uint16_t room_bytes;  /* payload that one mbuf holds */

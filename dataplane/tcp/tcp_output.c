@@ -185,6 +185,7 @@ bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 	if (c->tx_tail == m)
 		c->tx_tail = n;
 	c->tx_segs++;
+	t->held_segs++;
 	return true;
 }
 

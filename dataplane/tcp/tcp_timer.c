@@ -35,8 +35,12 @@ static uint32_t patience_ends_ms(const struct tcp *t, const struct tcb *c)
 
 void tcp_xmit_start(struct tcp *t, struct tcb *c, enum tcb_xmit kind, uint32_t in_us)
 {
-	uint32_t due = t->now_ms + in_us / 1000 + 1, ends = patience_ends_ms(t, c);
+	uint32_t in_ms = in_us / 1000 + 1, ends = patience_ends_ms(t, c), due;
 
+	/* At least two questions within its patience: a peer that answers is never given up. */
+	if (tcb_is_synchronized(c) && in_ms > t->conf.user_timeout_ms / 2)
+		in_ms = t->conf.user_timeout_ms / 2 + 1;
+	due = t->now_ms + in_ms;
 	if (seq_gt(due, ends) && seq_gt(ends, t->now_ms))
 		due = ends;
 	c->xmit = (uint8_t)kind;

@@ -201,6 +201,20 @@ static void a_server_that_tires_of_an_idle_session_is_not_blamed(void)
 	world_end();
 }
 
+static void half_a_goodbye_on_an_idle_session_is_waited_for_but_not_for_ever(void)
+{
+	world_begin();
+	greet(PIPED);
+	wait_ms(3600000);
+	SERVER("421-4.4.2 idle\r\n");
+	wait_ms(299999);
+	CU_ASSERT_EQUAL(n_evts(DP_EVT_CLOSED), 0);
+	wait_ms(3);
+	CU_ASSERT_EQUAL(n_evts(DP_EVT_CLOSED), 1);
+	CU_ASSERT_EQUAL(last(DP_EVT_CLOSED)->why, DP_WHY_TIMEOUT);
+	world_end();
+}
+
 /* 25, 50, and addresses that would say more than one line. */
 static void what_the_host_cannot_take_is_refused_without_asking_it(void)
 {
@@ -259,4 +273,5 @@ SUITE("dataplane/smtp/session_end", TEST(a_connection_that_never_opens_blames_th
       TEST(a_body_that_makes_no_progress_ends_the_session),
       TEST(a_lost_connection_leaves_a_job_untried_before_the_dot_and_unconfirmed_after),
       TEST(a_server_that_tires_of_an_idle_session_is_not_blamed),
+      TEST(half_a_goodbye_on_an_idle_session_is_waited_for_but_not_for_ever),
       TEST(what_the_host_cannot_take_is_refused_without_asking_it))

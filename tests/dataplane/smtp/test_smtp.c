@@ -163,6 +163,21 @@ static void draining_leaves_an_unanswered_dot_unconfirmed_at_the_bound(void)
 	}
 }
 
+static void draining_shortens_the_wait_for_the_answer_to_quit(void)
+{
+	world_begin();
+	greet(PIPED);
+	smtp_quit(world.smtp, world.now_us, world.conn);
+	CLIENT("QUIT\r\n");
+	smtp_drain(world.smtp, world.now_us, 60000);
+	wait_ms(1999);
+	CU_ASSERT_FALSE(world.tcp.conns[0].is_shut);
+	wait_ms(3);
+	fins_pass();
+	CU_ASSERT_EQUAL(last(DP_EVT_CLOSED)->why, DP_WHY_QUIT);
+	world_end();
+}
+
 /* What the server said last when the drain begins, and what then becomes of job and session. */
 static void draining_gives_back_what_has_not_left_and_ends_what_is_idle(void)
 {
@@ -222,4 +237,5 @@ SUITE("dataplane/smtp/smtp", TEST(bad_limits_are_refused),
       TEST(a_server_that_never_closes_is_reset_after_lingering_twice),
       TEST(draining_waits_for_the_answer_to_a_dot_and_then_quits),
       TEST(draining_leaves_an_unanswered_dot_unconfirmed_at_the_bound),
+      TEST(draining_shortens_the_wait_for_the_answer_to_quit),
       TEST(draining_gives_back_what_has_not_left_and_ends_what_is_idle))

@@ -364,6 +364,35 @@ static void a_reply_too_many_is_never_taken_for_the_next_one(void)
 	world_end();
 }
 
+/* The next job waits until it is clear what has begun to come, and that must end in time. */
+static void half_a_reply_too_many_holds_the_next_job_back(void)
+{
+	for (int ends = 0; ends < 2; ends++) {
+		world_begin();
+		greet(PIPED);
+		submit(1);
+		SERVER("250 ok\r\n250 ok\r\n354 go\r\n");
+		CLIENT(ENVELOPE BODY);
+		SERVER("250 queued\r\n421 4.");
+		submit(2);
+		CLIENT("");
+		wait_ms(299000);
+		CU_ASSERT_EQUAL(n_evts(DP_EVT_RCPT), 1);
+		if (ends) {
+			SERVER("3.2 bye\r\n");
+			fins_pass();
+			CU_ASSERT_EQUAL(last(DP_EVT_CLOSED)->code, 421);
+		} else {
+			wait_ms(1002);
+			CU_ASSERT_EQUAL(last(DP_EVT_CLOSED)->why, DP_WHY_TIMEOUT);
+		}
+		CLIENT("");
+		CU_ASSERT_EQUAL(VERDICT(1)->outcome, DP_OUT_DELIVERED);
+		CU_ASSERT_EQUAL(VERDICT(2)->outcome, DP_OUT_NOT_TRIED);
+		world_end();
+	}
+}
+
 /* 45. */
 static void whatever_quit_is_answered_nothing_is_undone(void)
 {
@@ -439,5 +468,6 @@ SUITE("dataplane/smtp/smtp_step", TEST(a_greeting_that_is_not_220_ends_the_sessi
       TEST(a_goodbye_at_the_second_mail_is_not_held_against_the_host),
       TEST(an_idle_session_hears_a_goodbye_and_ends_at_any_other_reply),
       TEST(a_reply_too_many_is_never_taken_for_the_next_one),
+      TEST(half_a_reply_too_many_holds_the_next_job_back),
       TEST(whatever_quit_is_answered_nothing_is_undone),
       TEST(nothing_is_delivered_before_the_dot_is_out))
