@@ -72,6 +72,10 @@ static int render_fields(struct compose *c)
 		if ((r = render_field(c, i, &c->values[i])) != 0)
 			return r;
 		c->subject = c->values[i];
+		while (c->subject.bytes != 0 && c->subject.at[0] == ' ') { /* after the colon */
+			c->subject.at++;
+			c->subject.bytes--;
+		}
 	}
 	return 0;
 }

@@ -231,8 +231,10 @@ static void end_link(struct text *t)
 		words.at++;
 		words.bytes--;
 	}
-	t->newlines = 0;
-	t->blank = words.bytes != 0;
+	if (words.bytes != 0) {
+		t->newlines = 0;
+		t->blank = true;
+	}
 	put(t, span_str("<"));
 	url_at = t->out->bytes;
 	put_attribute(t, href);
@@ -273,7 +275,7 @@ static void do_tag(struct text *t, enum tag_does does, bool closes, struct span 
 		owe_newlines(t, 1);
 		break;
 	case TAG_CELL:
-		t->blank = t->blank || t->newlines == 0;
+		t->blank = t->blank || (t->newlines == 0 && t->out->bytes != t->start);
 		break;
 	case TAG_LINK:
 		if (t->href.at != NULL)
