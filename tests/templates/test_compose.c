@@ -190,7 +190,7 @@ static void a_row_that_cannot_be_composed_fails_alone_and_says_why(void)
 		{ "an empty From", "Subject: s\nFrom: {{ n }}\n", "x", "", "a@a.test",
 		  "message.liquid", 2, 1, "From: an address is missing" },
 		{ "a recipient with a line end", "Subject: s\n", "x", "", "a@a.test\r\nBcc: b@c.test",
-		  "", 0, 0, "To: " },
+		  "message.liquid", 0, 0, "To: " },
 		/* clang-format on */
 	};
 
