@@ -330,4 +330,5 @@ SUITE("control/mx/mx", TEST(each_domain_has_its_fate), TEST(both_families_are_ke
       TEST(a_temporary_failure_is_asked_again_soon_only),
       TEST(a_negative_holds_as_long_as_the_soa_says), TEST(lookups_of_one_domain_are_joined),
       TEST(no_more_domains_than_the_bound_are_asked_at_once), TEST(closing_drops_what_is_under_way),
-      TEST(an_answer_may_be_the_reason_to_ask_more), TEST(the_server_ends_with_the_test))
+      TEST(an_answer_may_be_the_reason_to_ask_more), TEST(without_a_server_nothing_opens),
+      TEST(the_server_ends_with_the_test))
