@@ -72,6 +72,10 @@ static int render_fields(struct compose *c)
 		if ((r = render_field(c, i, &c->values[i])) != 0)
 			return r;
 		c->subject = c->values[i];
+		while (c->subject.bytes != 0 && c->subject.at[0] == ' ') { /* after the colon */
+			c->subject.at++;
+			c->subject.bytes--;
+		}
 	}
 	return 0;
 }
@@ -117,8 +121,8 @@ static int name_it(struct compose *c)
 			return 0;
 	}
 	if (r != 0)
-		return row_fails(c, "", 0, "Message-ID", "the crypto library failed");
-	return row_fails(c, "", 0, "boundary", "every one tried occurs in the body");
+		return row_fails(c, "message.liquid", 0, "Message-ID", "the crypto library failed");
+	return row_fails(c, "message.liquid", 0, "boundary", "every one tried occurs in the body");
 }
 
 /* ---- the header ---- */
@@ -137,7 +141,7 @@ static int put_own(struct compose *c, const char *name, enum header_kind kind, s
 	const char *why = is_clean(value) ? header_put(&c->out, name, kind, value, &c->utf8)
 	                                  : "not UTF-8 or a control character";
 
-	return why == NULL ? 0 : row_fails(c, "", 0, name, why);
+	return why == NULL ? 0 : row_fails(c, "message.liquid", 0, name, why);
 }
 
 static int put_field(struct compose *c, const struct field_tpl *f)
@@ -162,7 +166,8 @@ static int put_to(struct compose *c)
 	struct span to = c->job->envelope.rcpt_to;
 
 	if (!address_is_valid(to) || !is_clean(to))
-		return row_fails(c, "", 0, "To", "the recipient's address is not local@domain");
+		return row_fails(c, "message.liquid", 0, "To",
+		                 "the recipient's address is not local@domain");
 	buf_str(&c->out, "To: ");
 	buf_span(&c->out, to);
 	buf_str(&c->out, "\r\n");
@@ -182,7 +187,7 @@ static int put_header(struct compose *c)
 	int r;
 
 	if (ids_date(job->first_attempt_s, date) != 0)
-		return row_fails(c, "", 0, "Date",
+		return row_fails(c, "message.liquid", 0, "Date",
 		                 "the first attempt is before 1970 or after 9999");
 	if ((r = put_own(c, "Date", HEADER_TOKENS, span_str(date))) != 0)
 		return r;
@@ -192,7 +197,8 @@ static int put_header(struct compose *c)
 		return r;
 	if (!is_clean(job->campaign->id_domain) || job->campaign->id_domain.bytes == 0 ||
 	    job->campaign->id_domain.bytes > MAILBOX_DOMAIN_MAX)
-		return row_fails(c, "", 0, "Message-ID", "the domain for it is no domain");
+		return row_fails(c, "message.liquid", 0, "Message-ID",
+		                 "the domain for it is no domain");
 	buf_str(&c->out, "Message-ID: <");
 	buf_str(&c->out, c->id);
 	buf_str(&c->out, "@");

@@ -148,7 +148,8 @@ static size_t word_fits(struct span s, size_t room, bool q)
 /* The whole text as encoded-words; a reader drops the line breaks between them (RFC 2047 6.2). */
 static void put_encoded(struct field *f, struct span s)
 {
-	bool q = q_bytes(s) <= (s.bytes + 2) / 3 * 4;
+	/* Q can be read by people; B where Q would be half as long again */
+	bool q = q_bytes(s) <= (s.bytes + 2) / 3 * 4 * 3 / 2;
 	bool first = true;
 
 	while (s.bytes != 0) {

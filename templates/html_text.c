@@ -3,6 +3,7 @@
 
 #include <strings.h>
 
+#include "templates/entity.h"
 #include "templates/utf8.h"
 
 /* What a tag does to the text around it. */
@@ -36,23 +37,6 @@ static const struct {
 	{ "tr", TAG_LINE },            { "ul", TAG_PARAGRAPH },
 	/* clang-format on */
 };
-
-static const struct {
-	const char *name;
-	uint32_t code;
-} entities[] = {
-	/* clang-format off */
-	{ "amp", '&' },       { "apos", '\'' },     { "bull", 0x2022 },   { "cent", 0xa2 },
-	{ "copy", 0xa9 },     { "deg", 0xb0 },      { "euro", 0x20ac },   { "gt", '>' },
-	{ "hellip", 0x2026 }, { "laquo", 0xab },    { "ldquo", 0x201c },  { "lsquo", 0x2018 },
-	{ "lt", '<' },        { "mdash", 0x2014 },  { "middot", 0xb7 },   { "nbsp", 0xa0 },
-	{ "ndash", 0x2013 },  { "pound", 0xa3 },    { "quot", '"' },      { "raquo", 0xbb },
-	{ "rdquo", 0x201d },  { "reg", 0xae },      { "rsquo", 0x2019 },  { "shy", 0xad },
-	{ "times", 0xd7 },    { "trade", 0x2122 },  { "yen", 0xa5 },      { "zwnj", 0x200c },
-	/* clang-format on */
-};
-
-enum { ENTITY_BYTES_MAX = 10 };
 
 struct text {
 	struct buf *out;
@@ -95,52 +79,12 @@ static void put(struct text *t, struct span s)
 	buf_span(t->out, s);
 }
 
-/* Reads "&name;" or "&#n;" at the front of `s`. Returns its bytes, 0 when it is none we know. */
-static size_t entity(struct span s, uint32_t *code)
-{
-	const uint8_t *semi =
-	    memchr(s.at, ';', s.bytes < ENTITY_BYTES_MAX ? s.bytes : ENTITY_BYTES_MAX);
-	struct span name;
-
-	if (semi == NULL || semi - s.at < 2)
-		return 0;
-	name = span_of(s.at + 1, (size_t)(semi - s.at) - 1);
-	if (name.at[0] == '#') {
-		bool hex = name.bytes > 2 && (name.at[1] | 0x20) == 'x';
-		uint32_t v = 0;
-
-		for (size_t i = hex ? 2 : 1; i < name.bytes; i++) {
-			uint8_t b = name.at[i], low = b | 0x20;
-
-			if (b >= '0' && b <= '9')
-				v = v * (hex ? 16 : 10) + (b - '0');
-			else if (hex && low >= 'a' && low <= 'f')
-				v = v * 16 + (low - 'a' + 10);
-			else
-				return 0;
-		}
-		/* a control character would be hostile in a text; so would a NUL */
-		*code = name.bytes < 2           ? 0xfffd
-		        : v == '\n' || v == '\t' ? ' '
-		        : v < 0x20               ? 0xfffd
-		                                 : v;
-		return name.bytes + 2;
-	}
-	for (size_t i = 0; i < sizeof(entities) / sizeof(entities[0]); i++) {
-		if (span_eq(name, span_str(entities[i].name))) {
-			*code = entities[i].code;
-			return name.bytes + 2;
-		}
-	}
-	return 0;
-}
-
 /* One character of text or of an attribute; an entity is decoded. Returns its bytes in `s`. */
 static size_t put_char(struct text *t, struct span s)
 {
 	uint8_t coded[4];
 	uint32_t code;
-	size_t n = s.at[0] == '&' ? entity(s, &code) : 0;
+	size_t n = s.at[0] == '&' ? entity_read(s, &code) : 0;
 
 	if (n == 0) {
 		put(t, span_of(s.at, 1));
@@ -231,8 +175,10 @@ static void end_link(struct text *t)
 		words.at++;
 		words.bytes--;
 	}
-	t->newlines = 0;
-	t->blank = words.bytes != 0;
+	if (words.bytes != 0) {
+		t->newlines = 0;
+		t->blank = true;
+	}
 	put(t, span_str("<"));
 	url_at = t->out->bytes;
 	put_attribute(t, href);
@@ -273,7 +219,7 @@ static void do_tag(struct text *t, enum tag_does does, bool closes, struct span 
 		owe_newlines(t, 1);
 		break;
 	case TAG_CELL:
-		t->blank = t->blank || t->newlines == 0;
+		t->blank = t->blank || (t->newlines == 0 && t->out->bytes != t->start);
 		break;
 	case TAG_LINK:
 		if (t->href.at != NULL)

@@ -2,7 +2,6 @@
 #include "control/mx/resolver.h"
 
 #include <ares.h>
-#include <assert.h>
 #include <errno.h>
 #include <uv.h>
 
@@ -203,7 +202,11 @@ int resolver_open(struct uv_loop_s *loop, const struct mx_conf *conf, struct res
 		                        .sock_state_cb_data = r };
 	int status;
 
-	assert(conf->n_servers != 0);
+	if (conf->n_servers == 0) {
+		snprintf(why, 256, "no DNS server is configured; name one");
+		free(r);
+		return -EINVAL;
+	}
 	r->loop = loop;
 	status = ares_library_init(ARES_LIB_INIT_ALL);
 	if (status == ARES_SUCCESS) {

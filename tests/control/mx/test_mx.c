@@ -304,6 +304,17 @@ static void an_answer_may_be_the_reason_to_ask_more(void)
 	close_mx();
 }
 
+static void without_a_server_nothing_opens(void)
+{
+	struct mx_conf conf = { .timeout_ms = 100, .tries = 1, .entries_max = 1, .queries_max = 1 };
+	char why[256] = "";
+
+	uv_loop_init(&loop);
+	CU_ASSERT(mx_open(&loop, &conf, &mx, why) < 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "no DNS server"));
+	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
+}
+
 /* Last: without it the server would outlive a failed assertion's exit. */
 static void the_server_ends_with_the_test(void)
 {
@@ -319,4 +330,5 @@ SUITE("control/mx/mx", TEST(each_domain_has_its_fate), TEST(both_families_are_ke
       TEST(a_temporary_failure_is_asked_again_soon_only),
       TEST(a_negative_holds_as_long_as_the_soa_says), TEST(lookups_of_one_domain_are_joined),
       TEST(no_more_domains_than_the_bound_are_asked_at_once), TEST(closing_drops_what_is_under_way),
-      TEST(an_answer_may_be_the_reason_to_ask_more), TEST(the_server_ends_with_the_test))
+      TEST(an_answer_may_be_the_reason_to_ask_more), TEST(without_a_server_nothing_opens),
+      TEST(the_server_ends_with_the_test))

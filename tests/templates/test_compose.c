@@ -1,0 +1,280 @@
+/* test_compose.c - a row and a template give one message, to the byte, every time. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "templates/compiled.h"
+#include "tests/support/suite.h"
+
+enum { SLAB_BYTES = 1 << 16 };
+
+static uint8_t slab[SLAB_BYTES], slab2[SLAB_BYTES];
+
+static const struct span names[] = { { (const uint8_t *)"n", 1 } };
+static const struct tpl_columns columns = { .names = names, .n = 1 };
+
+static const struct tpl_campaign campaign = {
+	.name = { (const uint8_t *)"spring", 6 },
+	.from = { (const uint8_t *)"news@b.test", 11 },
+	.id_domain = { (const uint8_t *)"id.test", 7 },
+};
+
+static struct tpl *open_tpl(const char *message, const char *html, const char *text)
+{
+	struct tpl_sources s = { .message = span_str(message),
+		                 .has_html = html != NULL,
+		                 .has_text = text != NULL };
+	struct tpl_err err;
+	struct tpl *tpl = NULL;
+
+	if (html != NULL)
+		s.html = span_str(html);
+	if (text != NULL)
+		s.text = span_str(text);
+	CU_ASSERT_EQUAL_FATAL(tpl_open_sources(&s, &columns, &tpl, &err), 0);
+	return tpl;
+}
+
+static struct tpl_job job_for(const struct tpl *tpl, const struct span *values)
+{
+	return (struct tpl_job){ .tpl = tpl,
+		                 .campaign = &campaign,
+		                 .values = values,
+		                 .envelope = { span_str("x@b.test"), span_str("anna@a.test") },
+		                 .number = 1,
+		                 .first_attempt_s = 1767225600,
+		                 .now_s = 1767225700 };
+}
+
+/* The hash parts of a message, replaced by '#', so that the rest can be compared. */
+static void mask_hashes(uint8_t *at, size_t bytes)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i <= bytes; i++) {
+		bool hex = i < bytes && strchr("0123456789abcdef", at[i]) != NULL && at[i] != 0;
+
+		if (!hex && run == 32)
+			memset(at + i - 32, '#', 32);
+		run = hex ? run + 1 : 0;
+	}
+}
+
+#define HASH "################################"
+
+static void a_message_is_these_bytes(void)
+{
+	static const char want[] = "Date: Thu, 01 Jan 2026 00:00:00 +0000\r\n"
+				   "From: news@b.test\r\n"
+				   "To: anna@a.test\r\n"
+				   "Subject: Hi Anna & co\r\n"
+				   "Message-ID: <" HASH "@id.test>\r\n"
+				   "X-Tag: spring\r\n"
+				   "MIME-Version: 1.0\r\n"
+				   "Content-Type: multipart/alternative;\r\n"
+				   " boundary=\"=_" HASH "\"\r\n"
+				   "\r\n"
+				   "--=_" HASH "\r\n"
+				   "Content-Type: text/plain; charset=utf-8\r\n"
+				   "Content-Transfer-Encoding: 7bit\r\n"
+				   "\r\n"
+				   "Hi Anna & co\r\n"
+				   "\r\n"
+				   "--=_" HASH "\r\n"
+				   "Content-Type: text/html; charset=utf-8\r\n"
+				   "Content-Transfer-Encoding: 7bit\r\n"
+				   "\r\n"
+				   "<p>Hi Anna &amp; co</p>\r\n"
+				   "\r\n"
+				   "--=_" HASH "--\r\n";
+	struct tpl *tpl =
+	    open_tpl("Subject: Hi {{ n }}\nX-Tag: {{ campaign.name }}\nX-Empty: {{ '' }}\n",
+	             "<p>Hi {{ n }}</p>\n", NULL);
+	struct span values[] = { span_str("Anna & co") };
+	struct tpl_job job = job_for(tpl, values);
+	struct tpl_out out;
+	struct tpl_err err;
+
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(out.n_wire, 1);
+	CU_ASSERT_EQUAL(out.size_bytes, out.wire[0].bytes);
+	CU_ASSERT(!out.needs_8bit && !out.needs_smtputf8);
+	mask_hashes((uint8_t *)out.wire[0].at, out.wire[0].bytes);
+	CU_ASSERT(span_eq(out.wire[0], span_str(want)));
+	tpl_close(tpl);
+}
+
+static void scanners_get_the_decoded_text_by_label(void)
+{
+	static const struct tpl_text want[] = {
+		{ { (const uint8_t *)"Gr\xc3\xbc\xc3\x9f"
+		                     "e J",
+		    9 },
+		  TPL_LABEL_SUBJECT },
+		{ { (const uint8_t *)"X-Tag: J\r\n", 10 }, TPL_LABEL_HEADER },
+		{ { (const uint8_t *)"\xc3\xbc J\r\n", 6 }, TPL_LABEL_TEXT },
+		{ { (const uint8_t *)"<b>&uuml; J</b>", 15 }, TPL_LABEL_HTML },
+	};
+	struct tpl *tpl = open_tpl("Subject: Gr\xc3\xbc\xc3\x9f"
+	                           "e {{ n }}\nX-Tag: {{ n }}\n",
+	                           "<b>&uuml; {{ n }}</b>", "\xc3\xbc {{ n }}\n");
+	struct span values[] = { span_str("J") };
+	struct tpl_job job = job_for(tpl, values);
+	struct tpl_out out;
+	struct tpl_err err;
+
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(out.n_text, 4);
+	for (uint32_t i = 0; i < 4; i++) {
+		CU_ASSERT_EQUAL(out.text[i].label, want[i].label);
+		CU_ASSERT(span_eq(out.text[i].bytes, want[i].bytes));
+	}
+	tpl_close(tpl);
+}
+
+static void the_same_row_gives_the_same_bytes_at_every_attempt(void)
+{
+	struct tpl *tpl = open_tpl("Subject: {{ n }}\n", "<p>{{ n }}", NULL);
+	struct span values[] = { span_str("Anna") };
+	struct tpl_job job = job_for(tpl, values);
+	struct tpl_out out, out2;
+	struct tpl_err err;
+
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	job.now_s += 86400; /* a later attempt */
+	memset(slab2, 0xee, sizeof(slab2));
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab2, SLAB_BYTES, &out2, &err), 0);
+	CU_ASSERT(span_eq(out.wire[0], out2.wire[0]));
+	job.number = 2;
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab2, SLAB_BYTES, &out2, &err), 0);
+	CU_ASSERT(!span_eq(out.wire[0], out2.wire[0]));
+	tpl_close(tpl);
+}
+
+static void every_slab_too_small_is_refused_and_none_is_overrun(void)
+{
+	struct tpl *tpl = open_tpl("Subject: {{ n }} \xc3\xbc\n", "<p>{{ n }} \xc3\xbc", NULL);
+	struct span values[] = { span_str("Anna") };
+	struct tpl_job job = job_for(tpl, values);
+	struct tpl_out out;
+	struct tpl_err err;
+	size_t need;
+
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	need = (size_t)(out.wire[0].at + out.wire[0].bytes - slab);
+	for (size_t room = 0; room < need; room++) {
+		memset(slab2, 0xee, need + 1);
+		CU_ASSERT_EQUAL(tpl_compose(&job, slab2, room, &out, &err), -ENOSPC);
+		CU_ASSERT_EQUAL(slab2[room], 0xee);
+	}
+	CU_ASSERT_EQUAL(tpl_compose(&job, slab2, need, &out, &err), 0);
+	tpl_close(tpl);
+}
+
+static void a_row_that_cannot_be_composed_fails_alone_and_says_why(void)
+{
+	static const struct {
+		const char *why, *message, *text, *value, *to;
+		const char *file;
+		uint32_t line, column;
+		const char *says;
+	} cases[] = {
+		/* clang-format off */
+		{ "a line end in a header", "Subject: {{ n }}\n", "x", "a\nBcc: b@c", "a@a.test",
+		  "message.liquid", 1, 13, "line end" },
+		{ "a control character in a header", "A: b\nSubject: {{ n }}\n", "x", "a\x01", "a@a.test",
+		  "message.liquid", 2, 13, "control character" },
+		{ "a value that is not UTF-8", "Subject: s\n", "\n\n  {{ n }}", "a\xff", "a@a.test",
+		  "body.text.liquid", 3, 6, "not UTF-8" },
+		{ "a From that is no address", "Subject: s\nFrom: {{ n }}\n", "x", "nobody", "a@a.test",
+		  "message.liquid", 2, 1, "From: not one address" },
+		{ "an empty From", "Subject: s\nFrom: {{ n }}\n", "x", "", "a@a.test",
+		  "message.liquid", 2, 1, "From: an address is missing" },
+		{ "a recipient with a line end", "Subject: s\n", "x", "", "a@a.test\r\nBcc: b@c.test",
+		  "message.liquid", 0, 0, "To: " },
+		/* clang-format on */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tpl *tpl = open_tpl(cases[i].message, NULL, cases[i].text);
+		struct span values[] = { span_str(cases[i].value) };
+		struct tpl_job job = job_for(tpl, values);
+		struct tpl_out out;
+		struct tpl_err err;
+		int r;
+		bool ok;
+
+		job.envelope.rcpt_to = span_str(cases[i].to);
+		r = tpl_compose(&job, slab, SLAB_BYTES, &out, &err);
+		ok = r == -EINVAL && strcmp(err.file, cases[i].file) == 0 &&
+		     err.line == cases[i].line && err.column == cases[i].column &&
+		     strstr(err.text, cases[i].says) != NULL;
+		if (!ok)
+			printf("\n    %s: got %d %s:%u:%u: %s", cases[i].why, r, err.file, err.line,
+			       err.column, err.text);
+		CU_ASSERT(ok);
+		tpl_close(tpl);
+	}
+}
+
+static void a_nul_in_a_value_fails_the_row(void)
+{
+	struct tpl *tpl = open_tpl("Subject: s\n", NULL, "{{ n }}");
+	struct span values[] = { span_of("a\0b", 3) };
+	struct tpl_job job = job_for(tpl, values);
+	struct tpl_out out;
+	struct tpl_err err;
+
+	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "NUL"));
+	tpl_close(tpl);
+}
+
+static void a_boundary_that_occurs_in_a_body_is_not_used(void)
+{
+	struct tpl *tpl = open_tpl("Subject: s\n", "<p>x", "{{ n }}");
+	struct span values[] = { span_str("") };
+	struct tpl_job job = job_for(tpl, values);
+	struct tpl_out out;
+	struct tpl_err err;
+	char first[33] = "", *at;
+
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES - 1, &out, &err), 0);
+	slab[SLAB_BYTES - 1] = 0;
+	at = memmem(out.wire[0].at, out.wire[0].bytes, "boundary=\"=_", 12);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	memcpy(first, at + 12, 32);
+	values[0] = span_str(first);
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab2, SLAB_BYTES, &out, &err), 0);
+	at = memmem(out.wire[0].at, out.wire[0].bytes, "boundary=\"=_", 12);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+	CU_ASSERT(memcmp(at + 12, first, 32) != 0);
+	tpl_close(tpl);
+}
+
+static void an_address_beyond_ascii_needs_smtputf8(void)
+{
+	struct tpl *tpl = open_tpl("Subject: \xc3\xbc\n", NULL, "\xc3\xbc");
+	struct span values[] = { span_str("") };
+	struct tpl_job job = job_for(tpl, values);
+	struct tpl_out out;
+	struct tpl_err err;
+
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	CU_ASSERT(!out.needs_smtputf8 && !out.needs_8bit);
+	job.envelope.rcpt_to = span_str("j\xc3\xb6rg@a.test");
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	CU_ASSERT(out.needs_smtputf8);
+	job.envelope.rcpt_to = span_str("a@a.test");
+	job.envelope.mail_from = span_str("j\xc3\xb6rg@a.test");
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	CU_ASSERT(out.needs_smtputf8);
+	tpl_close(tpl);
+}
+
+SUITE("templates/compose", TEST(a_message_is_these_bytes),
+      TEST(scanners_get_the_decoded_text_by_label),
+      TEST(the_same_row_gives_the_same_bytes_at_every_attempt),
+      TEST(every_slab_too_small_is_refused_and_none_is_overrun),
+      TEST(a_row_that_cannot_be_composed_fails_alone_and_says_why),
+      TEST(a_nul_in_a_value_fails_the_row), TEST(a_boundary_that_occurs_in_a_body_is_not_used),
+      TEST(an_address_beyond_ascii_needs_smtputf8))

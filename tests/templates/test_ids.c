@@ -1,0 +1,72 @@
+/* test_ids.c - names of messages are keyed, distinct and repeatable; dates are right. */
+#include "templates/ids.h"
+
+#include <errno.h>
+
+#include "tests/support/suite.h"
+
+static void a_hash_depends_on_everything_it_is_given(void)
+{
+	struct tpl_campaign a = { .name = span_str("a"), .key = { 1 } };
+	struct tpl_campaign b = { .name = span_str("b"), .key = { 1 } };
+	struct tpl_campaign k = { .name = span_str("a"), .key = { 2 } };
+	const struct {
+		const char *why;
+		const struct tpl_campaign *campaign;
+		uint64_t number;
+		const char *purpose;
+		uint32_t turn;
+	} cases[] = {
+		{ "the first", &a, 1, "message-id", 0 },
+		{ "campaign", &b, 1, "message-id", 0 },
+		{ "key", &k, 1, "message-id", 0 },
+		{ "number", &a, 2, "message-id", 0 },
+		{ "high number", &a, 1ull << 63, "message-id", 0 },
+		{ "purpose", &a, 1, "boundary", 0 },
+		{ "turn", &a, 1, "message-id", 1 },
+	};
+	enum { N = sizeof(cases) / sizeof(cases[0]) };
+	char got[N][IDS_HEX_BYTES + 1], again[IDS_HEX_BYTES + 1];
+
+	for (size_t i = 0; i < N; i++) {
+		CU_ASSERT_EQUAL(ids_hash(cases[i].campaign, cases[i].number, cases[i].purpose,
+		                         cases[i].turn, got[i]),
+		                0);
+		CU_ASSERT_EQUAL(strlen(got[i]), IDS_HEX_BYTES);
+		for (size_t k2 = 0; k2 < i; k2++)
+			CU_ASSERT_STRING_NOT_EQUAL(got[i], got[k2]);
+	}
+	ids_hash(&a, 1, "message-id", 0, again);
+	CU_ASSERT_STRING_EQUAL(again, got[0]);
+}
+
+static void dates_are_those_of_the_calendar(void)
+{
+	static const struct {
+		int64_t s;
+		const char *want; /* NULL: refused */
+	} cases[] = {
+		{ 0, "Thu, 01 Jan 1970 00:00:00 +0000" },
+		{ 951782400, "Tue, 29 Feb 2000 00:00:00 +0000" },
+		{ 951868799, "Tue, 29 Feb 2000 23:59:59 +0000" },
+		{ 1767225599, "Wed, 31 Dec 2025 23:59:59 +0000" },
+		{ 1767225600, "Thu, 01 Jan 2026 00:00:00 +0000" },
+		{ 4107542400, "Mon, 01 Mar 2100 00:00:00 +0000" },
+		{ 253402300799, "Fri, 31 Dec 9999 23:59:59 +0000" },
+		{ 253402300800, NULL },
+		{ -1, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char date[IDS_DATE_BYTES] = "";
+		int r = ids_date(cases[i].s, date);
+
+		CU_ASSERT_EQUAL(r, cases[i].want == NULL ? -EINVAL : 0);
+		if (cases[i].want != NULL && strcmp(date, cases[i].want) != 0)
+			printf("\n    got %s, want %s", date, cases[i].want);
+		CU_ASSERT(cases[i].want == NULL || strcmp(date, cases[i].want) == 0);
+	}
+}
+
+SUITE("templates/ids", TEST(a_hash_depends_on_everything_it_is_given),
+      TEST(dates_are_those_of_the_calendar))
