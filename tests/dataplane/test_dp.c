@@ -65,7 +65,7 @@ static uint64_t rss_bytes(void)
 static void memory_is_what_was_announced_and_taken_at_start(void)
 {
 	char why[DP_WHY_BYTES] = "";
-	uint64_t before = rss_bytes(), took, said = dp_memory_bytes(&conf);
+	uint64_t before = rss_bytes(), took, said;
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
 	ip_prefix_parse("10.9.0.2/24", &port.addrs[0]);
@@ -99,6 +99,7 @@ static void a_host_that_is_not_there_is_a_closed_with_the_reason(void)
 	struct dp_evt e;
 	unsigned n = 0, waited_ms = 0;
 
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dp);
 	for (uint64_t i = 0; i < DIALS; i++)
 		dial(i, i % 2 ? "10.9.0.77" : "fd00:9::77");
 	while (n < DIALS && waited_ms < PATIENCE_MS) {
@@ -120,6 +121,7 @@ static void what_is_still_open_at_the_end_does_not_hold_it_up(void)
 {
 	char cmd[64];
 
+	CU_ASSERT_PTR_NOT_NULL_FATAL(dp);
 	dial(1000, "10.9.0.78");
 	dp_stop(dp);
 	snprintf(cmd, sizeof(cmd), "rm -r '%s'", dir);
