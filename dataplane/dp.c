@@ -17,7 +17,11 @@
 #include "dataplane/sysmem.h"
 #include "dataplane/worker.h"
 
-enum { CONNS_MAX = 1 << 22, WINDOW_MAX = 1 << 20 };
+enum {
+	CONNS_MAX = 1 << 22,
+	WINDOW_MAX = 1 << 20,
+	IP6_MTU_MIN = 1280, /* RFC 8200 5 */
+};
 
 struct dp {
 	const struct dp_conf *conf;
@@ -80,6 +84,13 @@ static int check_port(const struct dp_conf *conf, uint32_t i, char why[DP_WHY_BY
 		         p->name, p->n_addrs, DP_PORT_ADDRS_MAX);
 		return -EINVAL;
 	}
+	for (uint32_t k = 0; k < p->n_addrs; k++)
+		if (!ip_is_v4(&p->addrs[k].addr) && p->mtu_bytes < IP6_MTU_MIN) {
+			snprintf(why, DP_WHY_BYTES,
+			         "port \"%.40s\": mtu %u is less than IPv6 needs (%d)", p->name,
+			         p->mtu_bytes, IP6_MTU_MIN);
+			return -EINVAL;
+		}
 	return 0;
 }
 

@@ -31,7 +31,6 @@ struct eal {
 	sem_t started, stop;
 	int rc;
 	bool hugepages;
-	char runtime_dir[ARG_BYTES];
 	int argc;
 	char *argv[ARGS_MAX + 1];
 	char args[ARGS_MAX][ARG_BYTES];

@@ -83,9 +83,9 @@ void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *s
 	size->bytes = obj * ((uint64_t)size->rx_buffers + size->tx_buffers);
 }
 
-/* Ours beside a device whose own address belongs to the kernel's side: made from the interface's
- * name, so that it is the same after a restart and stays in the neighbours' tables; locally
- * administered, unicast (IEEE 802 8.2), and never the kernel's.
+/* Ours when a device has no address, or when its address belongs to the kernel's side: made from
+ * the interface's name, so that it is the same after a restart and stays in the neighbours' tables;
+ * locally administered, unicast (IEEE 802 8.2), and never the kernel's.
  */
 static void make_mac(const char *device, uint8_t mac[6])
 {
@@ -142,7 +142,7 @@ static int configure(struct port *p, const struct dp_port_conf *conf, struct rte
 		return rc;
 	}
 	memcpy(p->mac, mac.addr_bytes, 6);
-	if (plan->own_mac)
+	if (plan->own_mac || !rte_is_valid_assigned_ether_addr(&mac))
 		make_mac(conf->device, p->mac);
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* worker.c - one worker: its memory, its thread, and control's side of its rings. */
+/* worker.c - one worker: its memory and its thread. */
 #include "dataplane/worker.h"
 
 #include <assert.h>
@@ -18,122 +18,8 @@
 enum {
 	SPIN_US = 100,
 	MEMPOOL_CACHE = 256,
-	NEIGHBOURS_MAX = 1024,
-	NEIGHBOUR_QUEUE_MAX = 256,
-	TX_BYTES_MAX = 65536,
-	RX_WINDOW_BYTES = 16384, /* replies are short; our limits cut them far below */
-	TIME_WAIT_MIN = 1024,
-	TIME_WAIT_MAX = 1 << 18,
-	USER_TIMEOUT_MS = 120000, /* RFC 1122 4.2.3.5: R2 of at least 100 s */
-	RST_PER_SECOND_MAX = 1000,
-	LINGER_MS = 2000,
 	STOP_GRACE_US = 50000, /* for the last FINs and RSTs */
-	CMDS_MIN = 1024,
-	CMDS_MAX = 16384,
 };
-
-/* The engines' configurations; pointers to what only exists later are set by the caller. */
-struct engines_conf {
-	struct net_conf net;
-	struct tcp_conf tcp;
-	struct smtp_conf smtp;
-};
-
-static void engines_conf_make(const struct dp_conf *conf, uint32_t index, struct engines_conf *e)
-{
-	const struct dp_port_conf *p = &conf->ports[index];
-	const struct dp_smtp_conf *s = &conf->smtp;
-	uint32_t time_wait =
-	    conf->conns_max < TIME_WAIT_MAX / 2 ? 2 * conf->conns_max : TIME_WAIT_MAX;
-
-	memset(e, 0, sizeof(*e));
-	e->net.vlan = p->vlan;
-	e->net.mtu_bytes = p->mtu_bytes;
-	e->net.addrs = p->addrs;
-	e->net.n_addrs = p->n_addrs;
-	e->net.gateway4 = p->gateway4;
-	e->net.gateway6 = p->gateway6;
-	e->net.neighbours_max = NEIGHBOURS_MAX;
-	e->net.neighbour_queue_max = NEIGHBOUR_QUEUE_MAX;
-	for (uint32_t i = 0; i < conf->n_sources; i++)
-		if (conf->sources[i].port == index)
-			e->net.n_sources += !ip_is_unset(&conf->sources[i].addr4) +
-			                    !ip_is_unset(&conf->sources[i].addr6);
-
-	e->tcp.conns_max = conf->conns_max;
-	e->tcp.time_wait_max = time_wait > TIME_WAIT_MIN ? time_wait : TIME_WAIT_MIN;
-	e->tcp.tx_bytes_max = TX_BYTES_MAX;
-	e->tcp.rx_window_bytes = RX_WINDOW_BYTES;
-	e->tcp.syn_timeout_ms = s->connect_ms;
-	e->tcp.user_timeout_ms = USER_TIMEOUT_MS;
-	e->tcp.rst_per_second_max = RST_PER_SECOND_MAX;
-	e->tcp.port_first = 1024; /* the addresses are ours alone: all but the well-known */
-	e->tcp.port_last = 65535;
-	e->tcp.secret = conf->secret;
-
-	e->smtp = (struct smtp_conf){ .sessions_max = conf->conns_max,
-		                      .connect_ms = s->connect_ms,
-		                      .banner_ms = s->banner_ms,
-		                      .ehlo_ms = s->ehlo_ms,
-		                      .mail_ms = s->mail_ms,
-		                      .rcpt_ms = s->rcpt_ms,
-		                      .data_ms = s->data_ms,
-		                      .body_ms = s->body_ms,
-		                      .dot_ms = s->dot_ms,
-		                      .rset_ms = s->rset_ms,
-		                      .quit_ms = s->quit_ms,
-		                      .linger_ms = LINGER_MS,
-		                      .reply_lines_max = s->reply_lines_max,
-		                      .reply_bytes_max = s->reply_bytes_max,
-		                      .pipelining = s->pipelining };
-}
-
-/* Sessions, and half as many again whose end control has not read yet. */
-static uint32_t dials_max(const struct dp_conf *conf)
-{
-	return conf->conns_max + conf->conns_max / 2;
-}
-
-/* A dial has at most two events (OPEN, CLOSED) that control has not read, and at most dials_max
- * dials are between their order and the reading of their CLOSED: conns_max * 3. A credit has at
- * most two (BODY_TAKEN, RCPT): window * 2. So no event ever meets a full ring.
- */
-static uint32_t evts_max(const struct dp_conf *conf)
-{
-	return 2 * conf->window + 3 * conf->conns_max;
-}
-
-/* A full command ring only makes control try again, so it need not hold everything. */
-static uint32_t cmds_max(const struct dp_conf *conf)
-{
-	uint64_t n = (uint64_t)conf->window + conf->conns_max;
-
-	return n < CMDS_MIN ? CMDS_MIN : n > CMDS_MAX ? CMDS_MAX : (uint32_t)n;
-}
-
-static uint64_t ring_bytes(uint32_t slots, uint64_t elem_bytes)
-{
-	uint64_t n = 1;
-
-	while (n < slots)
-		n <<= 1;
-	return n * elem_bytes;
-}
-
-void worker_size_of(const struct dp_conf *conf, uint32_t index, struct worker_size *size)
-{
-	struct engines_conf e;
-	struct port_size port;
-
-	engines_conf_make(conf, index, &e);
-	port_size_of(conf, index, &port);
-	size->eal_bytes = port.bytes + 16 * ((uint64_t)port.rx_buffers + port.tx_buffers);
-	size->tables_bytes =
-	    net_memory_bytes(&e.net) + tcp_memory_bytes(&e.tcp) + smtp_memory_bytes(&e.smtp) +
-	    ring_bytes(evts_max(conf), sizeof(struct dp_evt)) +
-	    ring_bytes(cmds_max(conf), sizeof(struct worker_cmd)) +
-	    2 * sizeof(struct tcp_trace_entry) * (uint64_t)conf->conns_max + sizeof(struct worker);
-}
 
 /* Like rte_pktmbuf_pool_create(), but an mbuf may cross a page where no device does DMA: without
  * hugepages one mbuf a page would nearly double the memory.
@@ -219,11 +105,11 @@ static int open_net(struct worker *w, struct net_conf *conf)
 
 static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 {
-	struct engines_conf e;
+	struct worker_engines_conf e;
 	const char *what = "network";
 	int rc;
 
-	engines_conf_make(w->conf, w->index, &e);
+	worker_engines_conf(w->conf, w->index, &e);
 	tsc_clock_init(&w->clock);
 	w->now_us = tsc_clock_us(&w->clock, rte_rdtsc());
 	rc = open_net(w, &e.net);
@@ -262,10 +148,10 @@ static int open_ring(struct spsc *r, uint32_t slots, uint32_t elem_bytes)
 
 static int open_rings(struct worker *w, char why[DP_WHY_BYTES])
 {
-	int rc = open_ring(&w->evts, evts_max(w->conf), sizeof(struct dp_evt));
+	int rc = open_ring(&w->evts, worker_evts_max(w->conf), sizeof(struct dp_evt));
 
 	if (rc == 0)
-		rc = open_ring(&w->cmds, cmds_max(w->conf), sizeof(struct worker_cmd));
+		rc = open_ring(&w->cmds, worker_cmds_max(w->conf), sizeof(struct worker_cmd));
 	if (rc == 0)
 		rc = wake_init(&w->wake);
 	if (rc != 0) {
@@ -308,7 +194,7 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	w->cpus = *conf->cpus;
 	w->spin_us = conf->spins ? SPIN_US : 0;
 	w->control = conf->control;
-	w->dials_max = dials_max(dp);
+	w->dials_max = worker_dials_max(dp);
 	w->wake.fd = -1;
 	w->egress = (struct egress){ .live = dp->live != 0,
 		                     .nets = dp->ports[conf->index].addrs,
@@ -445,90 +331,4 @@ void worker_stop(struct worker *w)
 	wake_signal(&w->wake);
 	pthread_join(w->thread, NULL);
 	w->running = false;
-}
-
-static bool try_order(struct worker *w, const struct worker_cmd *cmd)
-{
-	if (!spsc_try_put(&w->cmds, cmd))
-		return false;
-	wake_signal(&w->wake);
-	return true;
-}
-
-bool worker_try_connect(struct worker *w, const struct dp_dial *dial)
-{
-	struct worker_cmd cmd = { .kind = WORKER_CMD_CONNECT, .dial = *dial };
-
-	assert(dial->source < w->conf->n_sources);
-	if (w->dials_open >= w->dials_max || !try_order(w, &cmd))
-		return false;
-	w->dials_open++;
-	return true;
-}
-
-bool worker_try_submit(struct worker *w, const struct dp_job *job)
-{
-	struct worker_cmd cmd = { .kind = WORKER_CMD_SUBMIT, .job = *job };
-
-	assert(job->n_rcpts >= 1 && job->n_rcpts <= DP_RCPTS_MAX);
-	assert(job->n_wire <= DP_SPANS_MAX);
-	assert(w->rcpts_open + job->n_rcpts <= w->conf->window); /* one credit each */
-	if (!try_order(w, &cmd))
-		return false;
-	w->rcpts_open += job->n_rcpts;
-	return true;
-}
-
-bool worker_try_quit(struct worker *w, struct dp_handle conn)
-{
-	struct worker_cmd cmd = { .kind = WORKER_CMD_QUIT, .conn = conn };
-
-	return try_order(w, &cmd);
-}
-
-void worker_drain(struct worker *w)
-{
-	atomic_fetch_add_explicit(&w->drains, 1, memory_order_release);
-	wake_signal(&w->wake);
-}
-
-uint32_t worker_poll(struct worker *w, struct dp_evt *evts, uint32_t n)
-{
-	uint32_t taken = 0;
-
-	for (; taken < n && spsc_try_take(&w->evts, &evts[taken]); taken++) {
-		if (evts[taken].kind == DP_EVT_CLOSED) {
-			assert(w->dials_open > 0); /* one CLOSED a dial */
-			w->dials_open--;
-		} else if (evts[taken].kind == DP_EVT_RCPT) {
-			assert(w->rcpts_open > 0); /* one RCPT a recipient */
-			w->rcpts_open--;
-		}
-	}
-	return taken;
-}
-
-bool worker_has_events(const struct worker *w)
-{
-	return spsc_count(&w->evts) > 0;
-}
-
-const struct dp_counters *worker_counters(const struct worker *w)
-{
-	return &w->counters;
-}
-
-void worker_describe(const struct worker *w, char line[DP_WHY_BYTES])
-{
-	const struct dp_port_conf *p = &w->conf->ports[w->index];
-	const struct port_plan *plan = &w->port.plan;
-	const uint8_t *m = w->port.mac;
-
-	snprintf(
-	    line, DP_WHY_BYTES,
-	    "port \"%.40s\": %.60s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, checksums sent by %s, "
-	    "received checked by %s, idle: %s%s",
-	    p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes,
-	    plan->tx_checksum_tcp ? "the device" : "us", plan->rx_checksum ? "the device" : "us",
-	    w->port.rx_fd >= 0 ? "interrupt" : "naps", w->spin_us > 0 ? " after spinning" : "");
 }

@@ -1,4 +1,4 @@
-/* worker_int.h - the inside of a worker, shared by worker.c, worker_loop.c and stale.c only.
+/* worker_int.h - the inside of a worker, shared by the worker*.c files only.
  *
  * Fields of the control thread stand apart from those of the worker; what both touch is atomic or
  * a ring.
@@ -106,3 +106,16 @@ void worker_tx_flush(struct worker *w);
 
 /* Gives one event to control; a smtp_emit_fn. There is room by construction. */
 void worker_emit(void *worker, const struct dp_evt *evt);
+
+/* The engines' configurations; pointers to what only exists later are set by the caller. */
+struct worker_engines_conf {
+	struct net_conf net;
+	struct tcp_conf tcp;
+	struct smtp_conf smtp;
+};
+void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct worker_engines_conf *e);
+
+/* Slots of the rings, and how many dials may lack a CLOSED that control has read. */
+uint32_t worker_evts_max(const struct dp_conf *conf);
+uint32_t worker_cmds_max(const struct dp_conf *conf);
+uint32_t worker_dials_max(const struct dp_conf *conf);

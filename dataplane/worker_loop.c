@@ -27,7 +27,7 @@ void worker_emit(void *worker, const struct dp_evt *evt)
 	struct worker *w = worker;
 	bool fits = spsc_try_put(&w->evts, evt);
 
-	assert(fits); /* credits and dials_max leave room for every event, see worker.c */
+	assert(fits); /* credits and dials_max leave room for every event, see worker_size.c */
 	(void)fits;
 	count(&w->counters.events);
 	w->n_emitted++;

@@ -1,0 +1,116 @@
+/* worker_size.c - how large everything of a worker is, and how its engines are told. */
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "dataplane/worker_int.h"
+
+enum {
+	NEIGHBOURS_MAX = 1024,
+	NEIGHBOUR_QUEUE_MAX = 256,
+	TX_BYTES_MAX = 65536,
+	RX_WINDOW_BYTES = 16384, /* replies are short; our limits cut them far below */
+	TIME_WAIT_MIN = 1024,
+	TIME_WAIT_MAX = 1 << 18,
+	USER_TIMEOUT_MS = 120000, /* RFC 1122 4.2.3.5: R2 of at least 100 s */
+	RST_PER_SECOND_MAX = 1000,
+	LINGER_MS = 2000,
+	CMDS_MIN = 1024,
+	CMDS_MAX = 16384,
+};
+
+void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct worker_engines_conf *e)
+{
+	const struct dp_port_conf *p = &conf->ports[index];
+	const struct dp_smtp_conf *s = &conf->smtp;
+	uint32_t time_wait =
+	    conf->conns_max < TIME_WAIT_MAX / 2 ? 2 * conf->conns_max : TIME_WAIT_MAX;
+
+	memset(e, 0, sizeof(*e));
+	e->net.vlan = p->vlan;
+	e->net.mtu_bytes = p->mtu_bytes;
+	e->net.addrs = p->addrs;
+	e->net.n_addrs = p->n_addrs;
+	e->net.gateway4 = p->gateway4;
+	e->net.gateway6 = p->gateway6;
+	e->net.neighbours_max = NEIGHBOURS_MAX;
+	e->net.neighbour_queue_max = NEIGHBOUR_QUEUE_MAX;
+	for (uint32_t i = 0; i < conf->n_sources; i++)
+		if (conf->sources[i].port == index)
+			e->net.n_sources += !ip_is_unset(&conf->sources[i].addr4) +
+			                    !ip_is_unset(&conf->sources[i].addr6);
+
+	e->tcp.conns_max = conf->conns_max;
+	e->tcp.time_wait_max = time_wait > TIME_WAIT_MIN ? time_wait : TIME_WAIT_MIN;
+	e->tcp.tx_bytes_max = TX_BYTES_MAX;
+	e->tcp.rx_window_bytes = RX_WINDOW_BYTES;
+	e->tcp.syn_timeout_ms = s->connect_ms;
+	e->tcp.user_timeout_ms = USER_TIMEOUT_MS;
+	e->tcp.rst_per_second_max = RST_PER_SECOND_MAX;
+	e->tcp.port_first = 1024; /* the addresses are ours alone: all but the well-known */
+	e->tcp.port_last = 65535;
+	e->tcp.secret = conf->secret;
+
+	e->smtp = (struct smtp_conf){ .sessions_max = conf->conns_max,
+		                      .connect_ms = s->connect_ms,
+		                      .banner_ms = s->banner_ms,
+		                      .ehlo_ms = s->ehlo_ms,
+		                      .mail_ms = s->mail_ms,
+		                      .rcpt_ms = s->rcpt_ms,
+		                      .data_ms = s->data_ms,
+		                      .body_ms = s->body_ms,
+		                      .dot_ms = s->dot_ms,
+		                      .rset_ms = s->rset_ms,
+		                      .quit_ms = s->quit_ms,
+		                      .linger_ms = LINGER_MS,
+		                      .reply_lines_max = s->reply_lines_max,
+		                      .reply_bytes_max = s->reply_bytes_max,
+		                      .pipelining = s->pipelining };
+}
+
+/* Sessions, and half as many again whose end control has not read yet. */
+uint32_t worker_dials_max(const struct dp_conf *conf)
+{
+	return conf->conns_max + conf->conns_max / 2;
+}
+
+/* A dial has at most two events (OPEN, CLOSED) that control has not read, and at most dials_max
+ * dials are between their order and the reading of their CLOSED: conns_max * 3. A credit has at
+ * most two (BODY_TAKEN, RCPT): window * 2. So no event ever meets a full ring.
+ */
+uint32_t worker_evts_max(const struct dp_conf *conf)
+{
+	return 2 * conf->window + 3 * conf->conns_max;
+}
+
+/* A full command ring only makes control try again, so it need not hold everything. */
+uint32_t worker_cmds_max(const struct dp_conf *conf)
+{
+	uint64_t n = (uint64_t)conf->window + conf->conns_max;
+
+	return n < CMDS_MIN ? CMDS_MIN : n > CMDS_MAX ? CMDS_MAX : (uint32_t)n;
+}
+
+static uint64_t ring_bytes(uint32_t slots, uint64_t elem_bytes)
+{
+	uint64_t n = 1;
+
+	while (n < slots)
+		n <<= 1;
+	return n * elem_bytes;
+}
+
+void worker_size_of(const struct dp_conf *conf, uint32_t index, struct worker_size *size)
+{
+	struct worker_engines_conf e;
+	struct port_size port;
+
+	worker_engines_conf(conf, index, &e);
+	port_size_of(conf, index, &port);
+	size->eal_bytes = port.bytes + 16 * ((uint64_t)port.rx_buffers + port.tx_buffers);
+	size->tables_bytes =
+	    net_memory_bytes(&e.net) + tcp_memory_bytes(&e.tcp) + smtp_memory_bytes(&e.smtp) +
+	    ring_bytes(worker_evts_max(conf), sizeof(struct dp_evt)) +
+	    ring_bytes(worker_cmds_max(conf), sizeof(struct worker_cmd)) +
+	    2 * sizeof(struct tcp_trace_entry) * (uint64_t)conf->conns_max + sizeof(struct worker);
+}
