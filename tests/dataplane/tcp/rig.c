@@ -1,7 +1,7 @@
 /* rig.c - an engine on a bench. */
 #include "tests/dataplane/tcp/rig.h"
 
-#include <CUnit/Basic.h>
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,11 +34,11 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 	struct span bytes;
 	uint16_t segment_bytes = m->data_len;
 
-	CU_ASSERT_TRUE_FATAL(m->nb_segs == 1 && m->pkt_len == m->data_len);
-	CU_ASSERT_TRUE_FATAL(rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
-	CU_ASSERT_TRUE_FATAL(
+	assert(m->nb_segs == 1 && m->pkt_len == m->data_len);
+	assert(rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
+	assert(
 	    tcp_head_read(span_of(rte_pktmbuf_mtod(m, void *), segment_bytes), &s->head, &bytes));
-	CU_ASSERT_TRUE_FATAL(segment_bytes + (ip_is_v4(&path->remote) ? 20 : 40) <= r->mtu_bytes);
+	assert(segment_bytes + (ip_is_v4(&path->remote) ? 20 : 40) <= r->mtu_bytes);
 	s->at_us = now_us;
 	s->local = path->local;
 	s->remote = path->remote;
@@ -66,7 +66,7 @@ static void on_received(void *user, uint64_t now_us, struct span bytes)
 {
 	struct rig_user *u = user;
 
-	CU_ASSERT_FATAL(u->n_closed == 0 && u->rx_bytes + bytes.bytes <= RIG_RX_MAX);
+	assert(u->n_closed == 0 && u->rx_bytes + bytes.bytes <= RIG_RX_MAX);
 	memcpy(u->rx + u->rx_bytes, bytes.at, bytes.bytes);
 	u->rx_bytes += bytes.bytes;
 	if (u->abort_on_data)
@@ -143,7 +143,7 @@ void rig_conf(struct rig *r)
 
 void rig_open(struct rig *r)
 {
-	CU_ASSERT_EQUAL_FATAL(tcp_open(&r->conf, r->now_us, &r->tcp), 0);
+	assert(tcp_open(&r->conf, r->now_us, &r->tcp) == 0);
 	tcp_force_iss(r->tcp, RIG_ISS);
 }
 
@@ -153,7 +153,7 @@ void rig_close(struct rig *r)
 	tcp_close_engine(r->tcp);
 	while (r->n_held != 0)
 		rte_pktmbuf_free(r->held[--r->n_held]);
-	CU_ASSERT_EQUAL(eal_pool_held(pool), 0);
+	assert(eal_pool_held(pool) == 0);
 	free(r->sent);
 	free(r->user.rx);
 }
@@ -216,9 +216,9 @@ void rig_establish(struct rig *r, const struct rig_options *o)
 		              .ts_val = 1000 };
 	const struct rig_sent *s;
 
-	CU_ASSERT_EQUAL_FATAL(rig_connect(r), 0);
+	assert(rig_connect(r) == 0);
 	s = rig_next(r);
-	CU_ASSERT_FATAL(s != NULL && s->head.flags == TCP_SYN);
+	assert(s != NULL && s->head.flags == TCP_SYN);
 	r->local_port = s->head.source_port;
 	r->peer_seq = RIG_PEER + 1;
 	r->peer_ack = RIG_ISS + 1;
@@ -227,8 +227,8 @@ void rig_establish(struct rig *r, const struct rig_options *o)
 	rig_in_head(r, &h, NULL, 0);
 	rig_turn(r);
 	s = rig_next(r);
-	CU_ASSERT_FATAL(s != NULL && s->head.flags == TCP_ACK && s->head.ack == RIG_PEER + 1);
-	CU_ASSERT_EQUAL_FATAL(r->user.n_opened, 1);
+	assert(s != NULL && s->head.flags == TCP_ACK && s->head.ack == RIG_PEER + 1);
+	assert(r->user.n_opened == 1);
 }
 
 const struct rig_sent *rig_next(struct rig *r)
