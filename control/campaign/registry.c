@@ -53,8 +53,7 @@ static int is_kept(struct campaigns *cs, uint32_t id)
 }
 
 /* Lists the ids of folders that count, and removes those that a crash left half-made. */
-static int list_ids(struct campaigns *cs, uint32_t **ids, uint32_t *n,
-                    char why[CAMPAIGN_WHY_BYTES])
+static int list_ids(struct campaigns *cs, uint32_t **ids, uint32_t *n, char why[CAMPAIGN_WHY_BYTES])
 {
 	DIR *d = opendir(cs->dir);
 	struct dirent *e;
@@ -173,7 +172,8 @@ static int check_none_missing(struct campaigns *cs, const uint32_t *ids, uint32_
 		}
 		if (is_kept(cs, id) > 0) {
 			snprintf(why, CAMPAIGN_WHY_BYTES,
-			         "%s/%u: this campaign's folder is missing; put it back", cs->dir, id);
+			         "%s/%u: this campaign's folder is missing; put it back", cs->dir,
+			         id);
 			return -ENOENT;
 		}
 	}
@@ -370,7 +370,8 @@ int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campa
 	struct job *job;
 	int result;
 
-	if ((result = spec_check(spec, why)) != 0 || (result = check_free(cs, spec->name, why)) != 0)
+	if ((result = spec_check(spec, why)) != 0 ||
+	    (result = check_free(cs, spec->name, why)) != 0)
 		return result;
 	if (!spec->dry_run && cs->n >= cs->conf.campaigns_max) {
 		snprintf(why, CAMPAIGN_WHY_BYTES,

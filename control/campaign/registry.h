@@ -23,9 +23,9 @@ enum {
 /* One task of a helper thread. The thread owns all but `finished` and `cancel` until `finished`. */
 struct job {
 	struct campaigns *cs;
-	void (*run)(struct job *job);                 /* on the helper thread */
-	void (*adopt)(struct job *job);               /* on the control thread, when finished */
-	void (*drop)(struct job *job);                /* instead of adopt(), when closing */
+	void (*run)(struct job *job);   /* on the helper thread */
+	void (*adopt)(struct job *job); /* on the control thread, when finished */
+	void (*drop)(struct job *job);  /* instead of adopt(), when closing */
 	pthread_t thread;
 	_Atomic bool finished, cancel;
 	campaign_done_fn *done;
@@ -33,7 +33,7 @@ struct job {
 	int result;
 	char line[CAMPAIGN_WHY_BYTES];
 
-	struct campaign *c;     /* import: listed, still without its parts; export: what is exported */
+	struct campaign *c; /* import: listed, still without its parts; export: what is exported */
 	struct campaign *draft; /* import: being made */
 	bool keep;              /* import: the draft is durable */
 	char *path;             /* export */
