@@ -80,6 +80,14 @@ int spec_load(struct campaign *c, const char *folder, char why[CAMPAIGN_WHY_BYTE
  */
 int campaign_open_parts(struct campaign *c, const char *folder, char why[CAMPAIGN_WHY_BYTES]);
 
+/* Puts a campaign in the list; no later one gets its id. */
+void registry_add(struct campaigns *cs, struct campaign *c);
+
+/* Loads all campaigns of the folder and removes what a crash left half-made. Returns 0 or -errno
+ * with one line.
+ */
+int registry_load(struct campaigns *cs, char why[CAMPAIGN_WHY_BYTES]);
+
 /* Starts a helper thread for a job, which the registry then owns. Returns 0, or -EAGAIN when
  * REGISTRY_JOBS_MAX are at work, -errno; one line in `why`, and the job is the caller's still.
  */

@@ -132,8 +132,8 @@ static size_t some_long_names(int i)
 	return i % 100 == 7 ? 16000 : i % 10 == 3 ? 6000 : 3;
 }
 
-/* The body repeats the name: most messages fit the smallest slab, some need one of 64 or 256 KiB.
- * The pool holds only a few of those, so orders have to wait for one another.
+/* Most messages fit the smallest slab, some need larger ones, of which the pool holds few: orders
+ * have to wait for one another.
  */
 static void large_messages_grow_and_wait_for_memory(void)
 {
