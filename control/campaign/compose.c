@@ -85,8 +85,8 @@ static int compose_into(const struct order *o, size_t slab_bytes, struct compose
 	uint8_t *at = o->slab;
 
 	table_row(o->c->table, o->row, &row);
-	done->mail_from = copy_into(
-	    &at, span_of(mail_from, campaign_mail_from(o->c, o->row, mail_from)));
+	done->mail_from =
+	    copy_into(&at, span_of(mail_from, campaign_mail_from(o->c, o->row, mail_from)));
 	done->rcpt_to = copy_into(&at, row.address);
 	job.envelope.mail_from = done->mail_from;
 	job.envelope.rcpt_to = done->rcpt_to;
@@ -304,8 +304,8 @@ static void learn_class(struct composer *co, const struct outcome *out)
 	for (uint32_t i = 0; i < out->done.out.n_text; i++)
 		used += out->done.out.text[i].bytes.bytes;
 	if (!out->no_slab && class > 0 && used < slab_class_bytes(co->slabs, class - 1) / 2)
-		class--;
-	co->hints[out->order.c->id % COMPOSE_HINTS] = (uint8_t)class;
+		class --;
+	co->hints[out->order.c->id % COMPOSE_HINTS] = (uint8_t) class;
 }
 
 bool compose_try_take(struct composer *co, struct compose_done *done)

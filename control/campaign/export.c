@@ -16,7 +16,8 @@ struct last {
 	uint8_t state, attempts;
 };
 
-struct export {
+struct export
+{
 	const struct campaign *c;
 	const _Atomic bool *cancel;
 	struct last *last; /* one a row */
@@ -158,7 +159,8 @@ int campaign_export(struct campaigns *cs, struct campaign *c, const char *path,
 	int result;
 
 	if (c->rcpts == NULL) {
-		snprintf(why, CAMPAIGN_WHY_BYTES, "campaign \"%s\" is still importing", c->spec.name);
+		snprintf(why, CAMPAIGN_WHY_BYTES, "campaign \"%s\" is still importing",
+		         c->spec.name);
 		return -EBUSY;
 	}
 	job = xcalloc(1, sizeof(*job));

@@ -6,178 +6,22 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/campaign/address.h"
 #include "control/campaign/files.h"
-#include "control/campaign/index.h"
-#include "control/campaign/rows.h"
-#include "control/campaign/table.h"
+#include "control/campaign/import.h"
 #include "control/campaign/table_file.h"
 #include "control/xalloc.h"
 
 enum {
 	BLOB_BUF_BYTES = 1 << 20,
-	COLUMN_NAME_MAX = 64,
 	VALUE_BYTES_MAX = 16384,
 	REJECTED_ROW_MAX = 1000, /* of a row's text in the rejected file */
 	CANCEL_ROWS = 1024,      /* rows between two looks at `cancel` */
 };
-
-struct import {
-	const struct table_import_conf *conf;
-	struct table_import_result *result;
-	char *why;
-	struct rows *rows;
-	struct row row;
-	FILE *rejected;
-	struct index index;
-	struct address to_test;
-
-	char *names; /* of the columns, one after the other */
-	struct span columns[TPL_COLUMNS_MAX];
-	uint32_t n_columns, address_column;
-
-	/* The rows file. */
-	int blob_fd;
-	uint64_t blob_flushed;
-	uint32_t blob_crc;
-	size_t buf_bytes;
-	uint8_t *buf;
-};
-
-static int fail(struct import *im, int result, const char *path)
-{
-	snprintf(im->why, TABLE_WHY_BYTES, "%s: %s", path, strerror(-result));
-	return result;
-}
-
-/* One line about the file as a whole. */
-static int __attribute__((format(printf, 3, 4)))
-refuse(struct import *im, uint64_t line, const char *fmt, ...)
-{
-	char text[TABLE_WHY_BYTES];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	if (line > 0)
-		snprintf(im->why, TABLE_WHY_BYTES, "%s:%llu: %s", im->conf->csv_path,
-		         (unsigned long long)line, text);
-	else
-		snprintf(im->why, TABLE_WHY_BYTES, "%s: %s", im->conf->csv_path, text);
-	return -EINVAL;
-}
-
-/* ---- the header ---- */
-
-/* The column that the caller may have meant, or NULL. */
-static const struct span *likeliest_column(const struct import *im)
-{
-	const struct span *found = NULL;
-
-	for (uint32_t i = 0; i < im->n_columns; i++)
-		if (im->columns[i].bytes == strlen(im->conf->address_column) &&
-		    strncasecmp((const char *)im->columns[i].at, im->conf->address_column,
-		                im->columns[i].bytes) == 0)
-			return &im->columns[i];
-	for (uint32_t i = im->n_columns; i-- > 0;) {
-		char name[COLUMN_NAME_MAX + 1];
-
-		snprintf(name, sizeof(name), "%.*s", (int)im->columns[i].bytes,
-		         (const char *)im->columns[i].at);
-		if (strcasestr(name, "mail") != NULL)
-			return &im->columns[i];
-		if (strcasestr(name, "address") != NULL || strcasestr(name, "recipient") != NULL)
-			found = &im->columns[i];
-	}
-	return found;
-}
-
-static int no_address_column(struct import *im, uint64_t line)
-{
-	const struct span *likely = likeliest_column(im);
-	char found[256] = "";
-	size_t bytes = 0;
-
-	for (uint32_t i = 0; i < im->n_columns; i++) {
-		size_t room = sizeof(found) - bytes;
-		int n = snprintf(found + bytes, room, "%s%.*s", i > 0 ? ", " : "",
-		                 (int)im->columns[i].bytes, (const char *)im->columns[i].at);
-
-		if ((size_t)n >= room - 4) {
-			strcpy(found + bytes, "...");
-			break;
-		}
-		bytes += (size_t)n;
-	}
-	return refuse(im, line,
-	              "no column named \"%s\" (found: %s); rename it or use --address-column %.*s",
-	              im->conf->address_column, found, likely != NULL ? (int)likely->bytes : 4,
-	              likely != NULL ? (const char *)likely->at : "NAME");
-}
-
-static int check_column(struct import *im, uint32_t column, uint64_t line)
-{
-	struct span name = im->columns[column];
-
-	if (name.bytes == 0)
-		return refuse(im, line, "column %u has no name; every column needs one",
-		              column + 1);
-	if (name.bytes > COLUMN_NAME_MAX)
-		return refuse(im, line, "the name of column %u is longer than %d bytes", column + 1,
-		              COLUMN_NAME_MAX);
-	for (size_t i = 0; i < name.bytes; i++)
-		if (name.at[i] < ' ')
-			return refuse(im, line, "the name of column %u holds a control character",
-			              column + 1);
-	for (uint32_t i = 0; i < column; i++)
-		if (span_eq(im->columns[i], name))
-			return refuse(im, line, "two columns are named \"%.*s\"; rename one",
-			              (int)name.bytes, (const char *)name.at);
-	return 0;
-}
-
-static int read_header(struct import *im)
-{
-	struct row *row = &im->row;
-	int got = rows_next(im->rows, row), result;
-	size_t bytes = 0;
-
-	if (rows_is_utf16(im->rows))
-		return refuse(im, 0, "is UTF-16; save it as UTF-8");
-	if (got < 0)
-		return fail(im, got, im->conf->csv_path);
-	if (got == 0)
-		return refuse(im, 0, "is empty; the first line must name the columns");
-	if (row->wrong != NULL)
-		return refuse(im, row->line, "the header line: %s", row->wrong);
-	if (row->n_fields > TPL_COLUMNS_MAX)
-		return refuse(im, row->line, "%u columns, at most %d may be", row->n_fields,
-		              TPL_COLUMNS_MAX);
-	for (uint32_t i = 0; i < row->n_fields; i++)
-		bytes += row->fields[i].bytes;
-	im->names = xcalloc(bytes + 1, 1);
-	im->n_columns = row->n_fields;
-	im->address_column = UINT32_MAX;
-	bytes = 0;
-	for (uint32_t i = 0; i < im->n_columns; i++) {
-		memcpy(im->names + bytes, row->fields[i].at, row->fields[i].bytes);
-		im->columns[i] = span_of(im->names + bytes, row->fields[i].bytes);
-		bytes += row->fields[i].bytes;
-		if ((result = check_column(im, i, row->line)) != 0)
-			return result;
-		if (span_eq(im->columns[i], span_str(im->conf->address_column)))
-			im->address_column = i;
-	}
-	return im->address_column == UINT32_MAX ? no_address_column(im, row->line) : 0;
-}
 
 /* ---- the rejected file ---- */
 
@@ -214,7 +58,7 @@ static int blob_flush(struct import *im)
 	int result = write_all(im->blob_fd, im->buf, im->buf_bytes);
 
 	if (result != 0)
-		return fail(im, result, im->conf->dir);
+		return import_fail(im, result, im->conf->dir);
 	im->blob_crc = table_crc(im->blob_crc, im->buf, im->buf_bytes);
 	im->blob_flushed += im->buf_bytes;
 	im->buf_bytes = 0;
@@ -319,7 +163,7 @@ static int take_row(struct import *im)
 	hash = index_hash(&im->index, key);
 	before = find_duplicate(im, key, hash);
 	if (before < 0)
-		return fail(im, (int)before, im->conf->dir);
+		return import_fail(im, (int)before, im->conf->dir);
 	if (before > 0) {
 		im->result->duplicates++;
 		snprintf(room, sizeof(room), "duplicate of line %lld", (long long)before);
@@ -336,7 +180,7 @@ static int take_row(struct import *im)
 	                               : span_of(address.domain, address.domain_bytes);
 	if (!index_add(&im->index, hash, im->blob_flushed + im->buf_bytes, (uint32_t)im->row.line,
 	               domain))
-		return refuse(im, im->row.line, "more rows than a table can hold");
+		return import_refuse(im, im->row.line, "more rows than a table can hold");
 	blob_put(im, span_of(address.text, address.bytes));
 	for (uint32_t i = 0; i < im->n_columns; i++)
 		blob_put(im, im->row.fields[i]);
@@ -352,11 +196,11 @@ static int take_rows(struct import *im)
 	while (conf->limit == 0 || im->result->recipients < conf->limit) {
 		got = rows_next(im->rows, &im->row);
 		if (got < 0)
-			return fail(im, got, conf->csv_path);
+			return import_fail(im, got, conf->csv_path);
 		if (got == 0)
 			break;
 		if (im->row.line > UINT32_MAX)
-			return refuse(im, 0, "more lines than a table can hold");
+			return import_refuse(im, 0, "more lines than a table can hold");
 		im->result->rows++;
 		if ((result = take_row(im)) != 0)
 			return result;
@@ -370,11 +214,11 @@ static int take_rows(struct import *im)
 		}
 	}
 	if (im->result->recipients == 0)
-		return refuse(im, 0, "no recipient in it (rows=%llu rejected=%llu)%s%s",
-		              (unsigned long long)im->result->rows,
-		              (unsigned long long)im->result->rejected,
-		              im->result->rejected > 0 ? "; reasons in " : "",
-		              im->result->rejected > 0 ? conf->rejected_path : "");
+		return import_refuse(im, 0, "no recipient in it (rows=%llu rejected=%llu)%s%s",
+		                     (unsigned long long)im->result->rows,
+		                     (unsigned long long)im->result->rejected,
+		                     im->result->rejected > 0 ? "; reasons in " : "",
+		                     im->result->rejected > 0 ? conf->rejected_path : "");
 	return 0;
 }
 
@@ -430,7 +274,7 @@ static int write_table(struct import *im)
 	if (fd >= 0)
 		close(fd);
 	free(offsets);
-	return result == 0 ? 0 : fail(im, result, path);
+	return result == 0 ? 0 : import_fail(im, result, path);
 }
 
 static bool is_same_file(const char *a, const char *b)
@@ -453,8 +297,8 @@ static int open_all(struct import *im)
 		return -EINVAL;
 	}
 	if ((result = rows_open(conf->csv_path, &im->rows)) != 0)
-		return fail(im, result, conf->csv_path);
-	if ((result = read_header(im)) != 0)
+		return import_fail(im, result, conf->csv_path);
+	if ((result = import_read_header(im)) != 0)
 		return result;
 	if (is_same_file(conf->csv_path, conf->rejected_path)) {
 		snprintf(im->why, TABLE_WHY_BYTES,
@@ -464,11 +308,11 @@ static int open_all(struct import *im)
 	}
 	im->rejected = fopen(conf->rejected_path, "we");
 	if (im->rejected == NULL)
-		return fail(im, -errno, conf->rejected_path);
+		return import_fail(im, -errno, conf->rejected_path);
 	fputs("line,reason,row\n", im->rejected);
 	snprintf(path, sizeof(path), "%s/%s", conf->dir, TABLE_FILE_ROWS);
 	im->blob_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return im->blob_fd >= 0 ? 0 : fail(im, -errno, path);
+	return im->blob_fd >= 0 ? 0 : import_fail(im, -errno, path);
 }
 
 static int close_rejected(struct import *im)
@@ -477,7 +321,7 @@ static int close_rejected(struct import *im)
 
 	bad = fclose(im->rejected) != 0 || bad;
 	im->rejected = NULL;
-	return bad ? fail(im, -EIO, im->conf->rejected_path) : 0;
+	return bad ? import_fail(im, -EIO, im->conf->rejected_path) : 0;
 }
 
 int table_import(const struct table_import_conf *conf, struct table_import_result *result,
@@ -498,9 +342,9 @@ int table_import(const struct table_import_conf *conf, struct table_import_resul
 	    (status = blob_flush(im)) != 0 || (status = close_rejected(im)) != 0)
 		goto out;
 	if (fsync(im->blob_fd) != 0)
-		status = fail(im, -errno, conf->dir);
+		status = import_fail(im, -errno, conf->dir);
 	else if ((status = write_table(im)) == 0 && (status = dir_sync(conf->dir)) != 0)
-		fail(im, status, conf->dir);
+		import_fail(im, status, conf->dir);
 out:
 	if (im->rejected != NULL)
 		fclose(im->rejected);

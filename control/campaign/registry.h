@@ -23,9 +23,9 @@ enum {
 /* One task of a helper thread. The thread owns all but `finished` and `cancel` until `finished`. */
 struct job {
 	struct campaigns *cs;
-	void (*run)(struct job *job);                 /* on the helper thread */
-	void (*adopt)(struct job *job);               /* on the control thread, when finished */
-	void (*drop)(struct job *job);                /* instead of adopt(), when closing */
+	void (*run)(struct job *job);   /* on the helper thread */
+	void (*adopt)(struct job *job); /* on the control thread, when finished */
+	void (*drop)(struct job *job);  /* instead of adopt(), when closing */
 	pthread_t thread;
 	_Atomic bool finished, cancel;
 	campaign_done_fn *done;
@@ -33,7 +33,7 @@ struct job {
 	int result;
 	char line[CAMPAIGN_WHY_BYTES];
 
-	struct campaign *c;     /* import: listed, still without its parts; export: what is exported */
+	struct campaign *c; /* import: listed, still without its parts; export: what is exported */
 	struct campaign *draft; /* import: being made */
 	bool keep;              /* import: the draft is durable */
 	char *path;             /* export */
@@ -79,6 +79,14 @@ int spec_load(struct campaign *c, const char *folder, char why[CAMPAIGN_WHY_BYTE
  * line.
  */
 int campaign_open_parts(struct campaign *c, const char *folder, char why[CAMPAIGN_WHY_BYTES]);
+
+/* Puts a campaign in the list; no later one gets its id. */
+void registry_add(struct campaigns *cs, struct campaign *c);
+
+/* Loads all campaigns of the folder and removes what a crash left half-made. Returns 0 or -errno
+ * with one line.
+ */
+int registry_load(struct campaigns *cs, char why[CAMPAIGN_WHY_BYTES]);
 
 /* Starts a helper thread for a job, which the registry then owns. Returns 0, or -EAGAIN when
  * REGISTRY_JOBS_MAX are at work, -errno; one line in `why`, and the job is the caller's still.

@@ -58,7 +58,7 @@ static void release(struct slabs *s, struct slab *slab)
 /* Gives up free slabs, largest first, until a new one fits. */
 static void make_room(struct slabs *s, size_t bytes)
 {
-	for (uint32_t class = s->n_classes; class-- > 0;)
+	for (uint32_t class = s->n_classes; class -- > 0;)
 		while (s->left_bytes < bytes && s->free[class] != NULL) {
 			struct slab *slab = s->free[class];
 

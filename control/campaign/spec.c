@@ -86,9 +86,9 @@ int spec_check(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES])
 	}
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		struct address parsed;
-		const char *wrong = addresses[i].value == NULL ?
-		                        NULL :
-		                        address_parse(span_str(addresses[i].value), &parsed);
+		const char *wrong = addresses[i].value == NULL
+		                        ? NULL
+		                        : address_parse(span_str(addresses[i].value), &parsed);
 
 		if (wrong != NULL) {
 			snprintf(why, CAMPAIGN_WHY_BYTES, "%s %s: %s", addresses[i].option,
@@ -201,7 +201,8 @@ int spec_load(struct campaign *c, const char *folder, char why[CAMPAIGN_WHY_BYTE
 	o = json_loadb(text, bytes, 0, &error);
 	free(text);
 	if (o == NULL) {
-		snprintf(why, CAMPAIGN_WHY_BYTES, "%s:%d: damaged: %s", path, error.line, error.text);
+		snprintf(why, CAMPAIGN_WHY_BYTES, "%s:%d: damaged: %s", path, error.line,
+		         error.text);
 		return -EBADMSG;
 	}
 	sound = read_spec(c, o);

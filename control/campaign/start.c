@@ -64,8 +64,7 @@ static int make_parts(struct job *job, const char *folder)
 	char path[REGISTRY_PATH_BYTES], rejected[REGISTRY_PATH_BYTES];
 	struct table_import_conf conf = {
 		.csv_path = c->spec.recipients_path,
-		.address_column =
-		    c->spec.address_column != NULL ? c->spec.address_column : "email",
+		.address_column = c->spec.address_column != NULL ? c->spec.address_column : "email",
 		.dir = folder,
 		.rejected_path = rejected,
 		.limit = c->spec.limit,
@@ -77,8 +76,8 @@ static int make_parts(struct job *job, const char *folder)
 	if ((result = dir_del(folder)) != 0 || mkdir(folder, 0700) != 0)
 		return fail(job, result != 0 ? result : -errno, folder);
 	snprintf(path, sizeof(path), "%s/template", folder);
-	result = dir_copy(c->spec.template_dir, path, &template_limits, job->line,
-	                  sizeof(job->line));
+	result =
+	    dir_copy(c->spec.template_dir, path, &template_limits, job->line, sizeof(job->line));
 	if (result != 0)
 		return result;
 	rejected_path(job, folder, rejected);

@@ -9,16 +9,14 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "control/store/db.h"
+#include "control/store/lock.h"
 #include "control/store/rec.h"
 #include "control/xalloc.h"
 #include "dataplane/base/spsc.h"
@@ -220,38 +218,6 @@ static int start_thread(struct store *s)
 	return result;
 }
 
-/* RocksDB has a lock of its own; this one gives a line that names the holder. */
-static int take_lock(struct store *s, char why[STORE_WHY_BYTES])
-{
-	char path[4096], pid[16] = "";
-	int n, result;
-
-	if (mkdir(s->dir, 0700) != 0 && errno != EEXIST) {
-		result = -errno;
-		snprintf(why, STORE_WHY_BYTES, "store %s: %s", s->dir, strerror(-result));
-		return result;
-	}
-	snprintf(path, sizeof(path), "%s/posthaste.lock", s->dir);
-	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (s->lock_fd >= 0 && flock(s->lock_fd, LOCK_EX | LOCK_NB) == 0) {
-		n = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
-		if (ftruncate(s->lock_fd, 0) == 0 && pwrite(s->lock_fd, pid, (size_t)n, 0) == n)
-			return 0;
-	}
-	result = -errno;
-	if (s->lock_fd >= 0 && result == -EWOULDBLOCK) {
-		n = (int)pread(s->lock_fd, pid, sizeof(pid) - 1, 0);
-		pid[n > 0 ? n : 0] = '\0';
-		pid[strcspn(pid, "\n")] = '\0';
-		snprintf(why, STORE_WHY_BYTES,
-		         "store %s: in use by process %s; stop it or choose another state_dir",
-		         s->dir, pid[0] != '\0' ? pid : "(unknown)");
-		return -EBUSY;
-	}
-	snprintf(why, STORE_WHY_BYTES, "store %s: %s", path, strerror(-result));
-	return result;
-}
-
 static void store_free(struct store *s)
 {
 	if (s->db != NULL)
@@ -294,7 +260,7 @@ int store_open(const struct store_conf *conf, struct store **out, char why[STORE
 	s->cookies = xcalloc(conf->batch_max, sizeof(*s->cookies));
 	s->batch = db_batch_new();
 
-	result = take_lock(s, why);
+	result = lock_take(s->dir, &s->lock_fd, why);
 	if (result == 0)
 		result = db_open(s->dir, &s->db, why);
 	if (result != 0)

@@ -52,7 +52,7 @@ struct store_conf {
  */
 int store_open(const struct store_conf *conf, struct store **out, char why[STORE_WHY_BYTES]);
 
-/* Makes everything appended durable, then closes. */
+/* Makes everything appended durable, then closes; waits for as long as the disk refuses. */
 void store_close(struct store *store);
 
 /* Queues one record, copied. `cookie` comes back when it is durable. Returns 0 or -EAGAIN when

@@ -13,6 +13,13 @@
 #include "tests/support/suite.h"
 #include "tests/support/tmpdir.h"
 
+/* ThreadSanitizer, where it is: the child of a fork may start threads here. */
+const char *__tsan_default_options(void);
+const char *__tsan_default_options(void)
+{
+	return "die_after_fork=0";
+}
+
 static struct store *open_store(const char *dir, uint32_t stall_ms)
 {
 	struct store_conf conf = {
