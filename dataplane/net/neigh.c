@@ -207,7 +207,7 @@ static struct rte_mbuf *private_copy(struct net *net, const struct rte_mbuf *m)
 	copy->data_off = m->data_off;
 	copy->data_len = m->data_len;
 	copy->pkt_len = m->pkt_len;
-	copy->ol_flags = m->ol_flags;
+	copy->ol_flags = m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK;
 	copy->tx_offload = m->tx_offload;
 	memcpy(rte_pktmbuf_mtod(copy, void *), rte_pktmbuf_mtod(m, const void *), m->data_len);
 	return copy;

@@ -39,7 +39,7 @@ struct net_conf {
 	const struct ip_addr *sources; /* further own addresses, answered in ARP and ND */
 	uint32_t n_sources;
 	struct ip_addr gateway4, gateway6;
-	uint32_t neighbours_max;               /* entries */
+	uint32_t neighbours_max;               /* entries; 4 at least */
 	uint32_t neighbour_queue_max;          /* packets held while one is unresolved */
 	bool tx_checksum_ip4, tx_checksum_tcp; /* true: the device fills them in */
 	bool rx_checksum;         /* true: trust the mbuf's checksum flags where they are known */

@@ -80,6 +80,20 @@ static void a_gratuitous_request_moves_an_entry_and_makes_none(void)
 	rig_close(&rig);
 }
 
+static void a_reply_to_everybody_is_hearsay_too(void)
+{
+	uint8_t bytes[64];
+	size_t n = hex_bytes(F_ARP_REPLY, bytes);
+
+	rig_open(&rig, NULL);
+	rig_resolve(&rig);
+	memset(bytes, 0xff, 6);
+	bytes[27] = 0xfd; /* another MAC */
+	rig_feed(&rig, bytes, n, 0);
+	CU_ASSERT_EQUAL(rig_state(&rig, "192.0.2.1"), NEIGH_STALE);
+	rig_close(&rig);
+}
+
 static void the_same_gratuitous_news_leaves_a_reachable_entry_alone(void)
 {
 	rig_open(&rig, NULL);
@@ -145,6 +159,7 @@ SUITE("dataplane/net/arp", TEST(a_request_for_an_own_address_is_answered),
       TEST(a_segment_without_a_mac_asks_everybody_and_leaves_on_the_answer),
       TEST(a_stale_gateway_is_probed_alone),
       TEST(a_gratuitous_request_moves_an_entry_and_makes_none),
+      TEST(a_reply_to_everybody_is_hearsay_too),
       TEST(the_same_gratuitous_news_leaves_a_reachable_entry_alone),
       TEST(another_user_of_our_address_is_counted_and_contradicted_once_in_ten_seconds),
       TEST(a_probe_for_our_address_is_answered), TEST(malformed_arp_is_dropped_and_counted))

@@ -166,6 +166,19 @@ static void a_neighbour_heard_in_delay_is_reachable_without_a_probe(void)
 	rig_close(&rig);
 }
 
+static void being_heard_once_confirms_one_interval_only(void)
+{
+	rig_open(&rig, NULL);
+	rig_resolve(&rig);
+	rig_pass(&rig, 20 * RIG_US);
+	rig_feed_hex(&rig, F_TCP4);
+	rig_pass(&rig, 20 * RIG_US);
+	CU_ASSERT_EQUAL(rig_state(&rig, "192.0.2.1"), NEIGH_REACHABLE);
+	rig_pass(&rig, 21 * RIG_US);
+	CU_ASSERT_EQUAL(rig_state(&rig, "192.0.2.1"), NEIGH_STALE);
+	rig_close(&rig);
+}
+
 static void a_segment_with_a_wrong_checksum_confirms_nobody(void)
 {
 	uint8_t bytes[RIG_FRAME_MAX];
@@ -243,6 +256,7 @@ SUITE("dataplane/net/neigh",
       TEST(a_silent_neighbour_is_probed_then_asked_for_anew_then_failed),
       TEST(a_neighbour_that_is_heard_needs_no_probe_for_five_minutes),
       TEST(a_neighbour_heard_in_delay_is_reachable_without_a_probe),
+      TEST(being_heard_once_confirms_one_interval_only),
       TEST(a_segment_with_a_wrong_checksum_confirms_nobody),
       TEST(a_full_table_gives_up_the_longest_unused_but_no_gateway),
       TEST(a_cached_entry_that_became_anothers_is_not_used), TEST(every_state_has_a_name))
