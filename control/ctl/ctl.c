@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -351,6 +352,7 @@ int ctl_open(struct uv_loop_s *loop, const char *path, struct engine *engine, st
 			close(fd);
 		return err;
 	}
+	signal(SIGPIPE, SIG_IGN);
 	ctl = xcalloc(1, sizeof(*ctl));
 	ctl->engine = engine;
 	ctl->path = xstrdup(path);
@@ -358,7 +360,9 @@ int ctl_open(struct uv_loop_s *loop, const char *path, struct engine *engine, st
 	uv_pipe_init(loop, &ctl->pipe, 0);
 	ctl->pipe.data = ctl;
 	err = uv_pipe_open(&ctl->pipe, fd);
-	if (err == 0)
+	if (err != 0)
+		close(fd);
+	else
 		err = uv_listen((uv_stream_t *)&ctl->pipe, BACKLOG, on_connection);
 	if (err != 0) {
 		snprintf(why, 256, "%s: cannot listen: %s", path, strerror(-err));
