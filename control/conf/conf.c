@@ -68,6 +68,9 @@ static int unknown(const struct loader *l, const struct conf_item *item, const c
 {
 	const char *meant = near_find(name, option_at, NULL);
 
+	if (meant != NULL && strcmp(meant, name) == 0)
+		return wrong(l, item->line, name, "belongs in a block; write %.*s \"name\" { ... }",
+		             (int)strcspn(name, "."), name);
 	if (meant != NULL)
 		return wrong(l, item->line, "", "unknown option \"%.100s\"; did you mean \"%s\"?",
 		             name, meant);
@@ -198,7 +201,7 @@ static int add_block(struct loader *l, const struct conf_item *item, enum conf_b
 	memset(base, 0, kind->bytes);
 	name = xstrdup(item->path[1]);
 	memcpy(base + kind->at_name, &name, sizeof(name));
-	(*count)++;
+	add_origin(l, conf_n_options + block, (*count)++, item->line);
 	set_defaults(conf, block, base);
 	if (block == CONF_BLOCK_SITE) {
 		((struct conf_site *)base)->limits = conf->limits;

@@ -23,19 +23,10 @@ __attribute__((format(printf, 4, 5))) static int wrong(const struct conf_loaded 
 	return -EINVAL;
 }
 
-/* The first line of a block's statements; what is wrong with a whole block is told there. */
+/* What is wrong with a whole block is told where it opens. */
 static uint32_t block_line(const struct conf_loaded *ld, enum conf_block block, uint32_t instance)
 {
-	uint32_t first = 0;
-
-	for (uint32_t i = 0; i < ld->n_origins; i++) {
-		const struct conf_origin *o = &ld->origins[i];
-
-		if (conf_options[o->option].block == block && o->instance == instance &&
-		    (first == 0 || o->line < first))
-			first = o->line;
-	}
-	return first;
+	return conf_origin_line(ld, conf_n_options + block, instance);
 }
 
 static uint32_t line_of(const struct conf_loaded *ld, enum conf_block block, const char *name,

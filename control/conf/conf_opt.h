@@ -84,7 +84,9 @@ struct conf_block_kind {
 
 extern const struct conf_block_kind conf_blocks[CONF_N_BLOCKS];
 
-/* Where a value came from; no entry means from its default. */
+/* Where a value came from; no entry means from its default. A block's own line is kept beside, as
+ * of option conf_n_options + its kind.
+ */
 struct conf_origin {
 	uint32_t option, instance;
 	uint32_t line;

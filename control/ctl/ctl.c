@@ -10,11 +10,10 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -292,50 +291,6 @@ void ctl_later_done(struct ctl_later *later, const char *error, const char *body
 	send_answer(cl, error, body);
 }
 
-/* True when somebody listens at the address. */
-static bool answers(const struct sockaddr_un *addr)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	/* EAGAIN: its backlog is full, so it is alive. */
-	bool yes = fd >= 0 && (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 ||
-	                       errno == EAGAIN);
-
-	if (fd >= 0)
-		close(fd);
-	return yes;
-}
-
-/* Nobody can connect before listen(), so the mode is set in time. */
-static int bind_socket(int fd, const char *path, char why[256])
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct stat st;
-
-	if (strlen(path) >= sizeof(addr.sun_path)) {
-		snprintf(why, 256, "%.100s...: longer than a socket's path may be; set socket_path",
-		         path);
-		return -ENAMETOOLONG;
-	}
-	strcpy(addr.sun_path, path);
-	if (lstat(path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode) || answers(&addr)) {
-			snprintf(why, 256,
-			         S_ISSOCK(st.st_mode)
-			             ? "%s: an engine answers there already; stop it or "
-			               "set socket_path"
-			             : "%s: is there and no socket; remove it or set "
-			               "socket_path",
-			         path);
-			return -EADDRINUSE;
-		}
-		unlink(path);
-	}
-	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 && chmod(path, 0600) == 0)
-		return 0;
-	snprintf(why, 256, "%s: cannot listen: %s; check its folder", path, strerror(errno));
-	return -errno;
-}
-
 int ctl_open(struct uv_loop_s *loop, const char *path, struct engine *engine, struct ctl **out,
              char why[256])
 {
@@ -343,7 +298,7 @@ int ctl_open(struct uv_loop_s *loop, const char *path, struct engine *engine, st
 	struct ctl *ctl;
 
 	*out = NULL;
-	err = fd < 0 ? -errno : bind_socket(fd, path, why);
+	err = fd < 0 ? -errno : ctl_bind(fd, path, why);
 	if (fd < 0)
 		snprintf(why, 256, "%.100s: no socket: %s", path, strerror(-err));
 	if (err != 0) {
@@ -351,6 +306,7 @@ int ctl_open(struct uv_loop_s *loop, const char *path, struct engine *engine, st
 			close(fd);
 		return err;
 	}
+	signal(SIGPIPE, SIG_IGN);
 	ctl = xcalloc(1, sizeof(*ctl));
 	ctl->engine = engine;
 	ctl->path = xstrdup(path);
@@ -358,7 +314,9 @@ int ctl_open(struct uv_loop_s *loop, const char *path, struct engine *engine, st
 	uv_pipe_init(loop, &ctl->pipe, 0);
 	ctl->pipe.data = ctl;
 	err = uv_pipe_open(&ctl->pipe, fd);
-	if (err == 0)
+	if (err != 0)
+		close(fd);
+	else
 		err = uv_listen((uv_stream_t *)&ctl->pipe, BACKLOG, on_connection);
 	if (err != 0) {
 		snprintf(why, 256, "%s: cannot listen: %s", path, strerror(-err));

@@ -16,7 +16,8 @@ struct uv_loop_s;
 struct ctl;
 struct engine;
 
-/* Listens at `path` (mode 0600); an old socket file of a dead engine is replaced. Returns 0 or
+/* Listens at `path` (mode 0600); an old socket file of a dead engine is replaced. Makes the process
+ * ignore SIGPIPE: a client may leave while it is answered, and libuv writes plainly. Returns 0 or
  * -errno with one line.
  */
 int ctl_open(struct uv_loop_s *loop, const char *path, struct engine *engine, struct ctl **out,

@@ -1,4 +1,4 @@
-/* ctl_server.h - what tests turn on the socket's server, and its bounds.
+/* ctl_server.h - the server's parts and bounds, and what tests turn on it.
  *
  * Thread  control thread.
  */
@@ -13,6 +13,11 @@ enum {
 };
 
 struct ctl;
+
+/* Gives the socket `fd` its place in the file system, mode 0600. Returns 0, or -errno with one line
+ * and nothing changed.
+ */
+int ctl_bind(int fd, const char *path, char why[256]);
 
 /* Sets the patience with clients that come from now on. */
 void ctl_set_patience(struct ctl *ctl, uint32_t ms);

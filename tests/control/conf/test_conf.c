@@ -115,6 +115,11 @@ static void a_wrong_file_gives_one_line_that_says_where_and_what_to_do(void)
 		  "conf:2: unknown option \"limits.rates\"; did you mean \"limits.rate\"?" },
 		{ "and in a repeated one", "port p0 {\n dvice = x\n}\n",
 		  "conf:2: unknown option \"port.dvice\"; did you mean \"port.device\"?" },
+		{ "a block's option outside of one", "source.helo = a.b",
+		  "conf:1: source.helo: belongs in a block; write source \"name\" { ... }" },
+		{ "an empty block", CONF_FILE_WHOLE "source s2 {\n}",
+		  "conf:4: source.helo: is missing in source \"s2\"; add it: what EHLO says; must resolve to its "
+		  "address, and back" },
 		{ "nothing is near", "frobnicate = 5",
 		  "conf:1: unknown option \"frobnicate\"; control/conf/README.md lists all" },
 		{ "a block nobody knows", "\nfrob { }",
@@ -181,7 +186,7 @@ static void a_wrong_file_gives_one_line_that_says_where_and_what_to_do(void)
 		  "conf:3: source.helo: is missing in source \"s\"; add it: what EHLO says; must resolve to its address, "
 		  "and back" },
 		{ "a source without address", CONF_FILE_PORT CONF_FILE_REST "source s {\n helo = a.b }",
-		  "conf:4: source.address: source \"s\" has none; add address or address6" },
+		  "conf:3: source.address: source \"s\" has none; add address or address6" },
 		{ "two ports, no choice made", CONF_FILE_WHOLE "port p1 { device = y; address = 10.8.0.1/24 }",
 		  "conf:2: source.port: source \"s1\" does not say which of 2 ports; add port = \"p0\"" },
 		{ "a port that is not there", CONF_FILE_WHOLE "source s2 { port = wan }",

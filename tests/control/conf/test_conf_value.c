@@ -1,63 +1,42 @@
-/* test_conf_value.c - numbers with units, as written and as read back. */
+/* test_conf_value.c - values are set whole, and lists within their room. */
+#include <errno.h>
 #include <string.h>
 
 #include "control/conf/conf_opt.h"
 #include "tests/support/suite.h"
 
-static void a_number_is_written_with_the_fewest_parts(void)
+static void a_list_fits_its_room_and_one_value_is_a_list_too(void)
 {
-	static const struct {
-		enum conf_unit unit;
-		uint64_t n;
-		const char *want;
-	} cases[] = {
-		{ CONF_UNIT_MS, 1500, "1s500ms" },  { CONF_UNIT_MS, 30000, "30s" },
-		{ CONF_UNIT_S, 388800, "4d12h" },   { CONF_UNIT_S, 604800, "1w" },
-		{ CONF_UNIT_S, 0, "0s" },           { CONF_UNIT_BYTES, 2097152, "2MiB" },
-		{ CONF_UNIT_BYTES, 1500, "1500B" }, { CONF_UNIT_BYTES, 1536, "1536B" },
-		{ CONF_UNIT_NONE, 100, "100" },
-	};
+	static struct conf conf;
+	const struct conf_opt *o = &conf_options[conf_option_find(CONF_BLOCK_NONE, "retry.after")];
+	char *values[CONF_RETRY_STEPS_MAX + 1], why[CONF_WHY_BYTES];
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char text[CONF_TEXT_BYTES];
-
-		conf_number_text(cases[i].unit, cases[i].n, text);
-		CU_ASSERT_STRING_EQUAL(text, cases[i].want);
-	}
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+		values[i] = "90s";
+	CU_ASSERT_EQUAL(conf_value_set(o, &conf, &conf, values, CONF_RETRY_STEPS_MAX, why), 0);
+	CU_ASSERT_EQUAL(conf.retry.n_after, CONF_RETRY_STEPS_MAX);
+	CU_ASSERT_EQUAL(conf.retry.after_s[CONF_RETRY_STEPS_MAX - 1], 90);
+	CU_ASSERT_EQUAL(conf_value_set(o, &conf, &conf, values, CONF_RETRY_STEPS_MAX + 1, why),
+	                -EINVAL);
+	CU_ASSERT_STRING_EQUAL(why, "31 values, but there is room for 30; shorten the list");
+	CU_ASSERT_EQUAL(conf_value_set(o, &conf, &conf, values, 1, why), 0);
+	CU_ASSERT_EQUAL(conf.retry.n_after, 1);
 }
 
-static void a_written_number_is_read_back(void)
+static void a_string_is_replaced_and_freed(void)
 {
-	struct conf_opt o = { .name = "x", .type = CONF_TYPE_BIG, .max = INT64_MAX };
+	static struct conf conf;
+	const struct conf_opt *o = &conf_options[conf_option_find(CONF_BLOCK_NONE, "state_dir")];
+	char *a = "/a", *b = "/b", *c = "c", why[CONF_WHY_BYTES];
 
-	for (enum conf_unit unit = 0; unit < CONF_N_UNITS; unit++) {
-		uint64_t seed = 12345;
-
-		o.unit = unit;
-		for (int i = 0; i < 1000; i++) {
-			char text[CONF_TEXT_BYTES], why[CONF_WHY_BYTES], *values[] = { text };
-			uint64_t n, got;
-
-			seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
-			n = seed >> (8 + i % 56);
-			conf_number_text(unit, n, text);
-			CU_ASSERT_EQUAL(conf_value_set(&o, NULL, &got, values, 1, why), 0);
-			CU_ASSERT_EQUAL(got, n);
-		}
-	}
+	CU_ASSERT_EQUAL(conf_value_set(o, &conf, &conf, &a, 1, why), 0);
+	CU_ASSERT_EQUAL(conf_value_set(o, &conf, &conf, &b, 1, why), 0);
+	CU_ASSERT_STRING_EQUAL(conf.state_dir, "/b");
+	CU_ASSERT_EQUAL(conf_value_set(o, &conf, &conf, &c, 1, why), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(conf.state_dir, "/b");
+	conf_value_free(o, &conf);
+	CU_ASSERT_PTR_NULL(conf.state_dir);
 }
 
-static void minutes_have_two_names(void)
-{
-	struct conf_opt o = {
-		.name = "x", .type = CONF_TYPE_INT, .unit = CONF_UNIT_S, .max = 100000
-	};
-	char *values[] = { "1h2min3s" }, why[CONF_WHY_BYTES];
-	uint32_t got;
-
-	CU_ASSERT_EQUAL(conf_value_set(&o, NULL, &got, values, 1, why), 0);
-	CU_ASSERT_EQUAL(got, 3723);
-}
-
-SUITE("control/conf/conf_value", TEST(a_number_is_written_with_the_fewest_parts),
-      TEST(a_written_number_is_read_back), TEST(minutes_have_two_names))
+SUITE("control/conf/conf_value", TEST(a_list_fits_its_room_and_one_value_is_a_list_too),
+      TEST(a_string_is_replaced_and_freed))

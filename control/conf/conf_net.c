@@ -1,0 +1,119 @@
+/* conf_net.c - addresses, networks and name servers as values. */
+#include <errno.h>
+#include <string.h>
+
+#include "control/conf/conf_type.h"
+
+int conf_parse_addr(const struct conf_opt *o, const struct conf *conf, void *base, uint32_t n,
+                    const char *text, char *why)
+{
+	bool is_v4 = o->type == CONF_TYPE_ADDR4;
+	struct ip_addr a;
+
+	(void)conf;
+	(void)n;
+	if (ip_parse(text, &a) != 0 || ip_is_v4(&a) != is_v4)
+		return conf_wrong(why, "\"%.60s\" is not an %s address; write it like %s", text,
+		                  is_v4 ? "IPv4" : "IPv6", is_v4 ? "192.0.2.1" : "2001:db8::1");
+	if (ip_is_unset(&a))
+		return conf_wrong(why, "%s is no address that anybody has; leave the option out",
+		                  text);
+	memcpy(conf_field(o, base), &a, sizeof(a));
+	return 0;
+}
+
+void conf_text_addr(const struct conf_opt *o, const struct conf *conf, const void *base, uint32_t n,
+                    char *text)
+{
+	(void)conf;
+	(void)n;
+	ip_format(conf_field(o, base), text);
+}
+
+int conf_parse_prefix(const struct conf_opt *o, const struct conf *conf, void *base, uint32_t n,
+                      const char *text, char *why)
+{
+	(void)conf;
+	if (ip_prefix_parse(text, (struct ip_prefix *)conf_field(o, base) + n) == 0)
+		return 0;
+	return conf_wrong(why,
+	                  "\"%.60s\" is not an address with a prefix length; write it like "
+	                  "192.0.2.1/24 or 2001:db8::1/64",
+	                  text);
+}
+
+void conf_text_prefix(const struct conf_opt *o, const struct conf *conf, const void *base,
+                      uint32_t n, char *text)
+{
+	const struct ip_prefix *p = (const struct ip_prefix *)conf_field(o, base) + n;
+	size_t used;
+
+	(void)conf;
+	ip_format(&p->addr, text);
+	used = strlen(text);
+	snprintf(text + used, CONF_TEXT_BYTES - used, "/%d",
+	         ip_is_v4(&p->addr) ? p->bits - 96 : p->bits);
+}
+
+/* "192.0.2.1", "192.0.2.1:5353", "2001:db8::1", "[2001:db8::1]:5353" */
+static bool read_server(const char *text, struct ip_addr *addr, uint16_t *port)
+{
+	char host[IP_TEXT_MAX];
+	const char *colon = strrchr(text, ':'), *end = text + strlen(text);
+	uint64_t n = 53;
+
+	if (*text == '[') {
+		end = strchr(text++, ']');
+		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+			return false;
+		colon = end[1] == ':' ? end + 1 : NULL;
+	} else if (colon != NULL && colon == strchr(text, ':')) {
+		end = colon;
+	} else {
+		colon = NULL; /* none, or an IPv6 address without brackets */
+	}
+	if (colon != NULL) {
+		const char *digits = colon + 1;
+
+		if (!conf_read_digits(&digits, &n) || *digits != '\0' || n == 0 || n > 65535)
+			return false;
+	}
+	if ((size_t)(end - text) >= sizeof(host))
+		return false;
+	memcpy(host, text, (size_t)(end - text));
+	host[end - text] = '\0';
+	*port = (uint16_t)n;
+	return ip_parse(host, addr) == 0;
+}
+
+static uint16_t *server_ports(const struct conf_opt *o, const void *base)
+{
+	return (uint16_t *)((char *)(uintptr_t)base + o->at_beside);
+}
+
+int conf_parse_server(const struct conf_opt *o, const struct conf *conf, void *base, uint32_t n,
+                      const char *text, char *why)
+{
+	(void)conf;
+	if (read_server(text, (struct ip_addr *)conf_field(o, base) + n, &server_ports(o, base)[n]))
+		return 0;
+	return conf_wrong(why,
+	                  "\"%.60s\" is not a name server's address; write it like 192.0.2.1, "
+	                  "192.0.2.1:5353 or [2001:db8::1]:53",
+	                  text);
+}
+
+void conf_text_server(const struct conf_opt *o, const struct conf *conf, const void *base,
+                      uint32_t n, char *text)
+{
+	const struct ip_addr *a = (const struct ip_addr *)conf_field(o, base) + n;
+	uint16_t port = server_ports(o, base)[n];
+	char addr[IP_TEXT_MAX];
+
+	(void)conf;
+	ip_format(a, addr);
+	if (port == 53)
+		snprintf(text, CONF_TEXT_BYTES, "%s", addr);
+	else
+		snprintf(text, CONF_TEXT_BYTES, ip_is_v4(a) ? "%s:%u" : "[%s]:%u", addr, port);
+}

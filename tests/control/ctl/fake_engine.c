@@ -1,0 +1,243 @@
+/* fake_engine.c - see fake_engine.h. */
+#include "tests/control/ctl/fake_engine.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "control/xalloc.h"
+
+struct fake fake;
+
+static char here; /* something to point at */
+
+struct engine *fake_engine(void)
+{
+	return (struct engine *)&here;
+}
+
+static void free_spec(void)
+{
+	free(fake.spec.template_dir);
+	free(fake.spec.recipients_path);
+	free(fake.spec.address_column);
+	free(fake.spec.from);
+	free(fake.spec.to_test);
+}
+
+void fake_reset(void)
+{
+	free_spec();
+	fake = (struct fake){ .n_campaigns = 1, .n_sites = 2, .n_domains = 3 };
+	fake.campaign = (struct campaign){
+		.id = 7,
+		.status = CAMPAIGN_RUNNING,
+		.spec = { .name = "welcome" },
+		.table = (struct table *)&here,
+		.domains = fake.domains,
+		.count = { [RCPT_PENDING] = 100,
+		           [RCPT_DELIVERED] = 4000,
+		           [RCPT_DEFERRED] = 1000,
+		           [RCPT_BOUNCED] = 250 },
+		.in_flight = 12,
+		.attempts = 5300,
+		.import = { .rows = 5362, .recipients = 5350, .rejected = 9, .duplicates = 3 },
+		.started_s = time(NULL) - 10,
+	};
+	fake.domains[0].count[RCPT_DELIVERED] = 4000;
+	fake.domains[0].count[RCPT_PENDING] = 100;
+	fake.domains[1].count[RCPT_DEFERRED] = 1000;
+	fake.domains[1].first_code = 450;
+	fake.domains[1].first_reason = "450 4.3.2 try \x1b again\xff";
+	fake.domains[1].next_due_s = (uint32_t)time(NULL) + 100;
+	fake.domains[2].count[RCPT_BOUNCED] = 250;
+	fake.domains[2].first_reason = "domain takes no mail (null MX, RFC 7505)";
+}
+
+uint32_t table_n_rows(const struct table *t)
+{
+	(void)t;
+	return 5350;
+}
+
+uint32_t table_n_domains(const struct table *t)
+{
+	(void)t;
+	return fake.n_domains;
+}
+
+struct table_domain table_domain(const struct table *t, uint32_t n)
+{
+	static const struct {
+		const char *name;
+		uint32_t n_rows;
+	} domains[] = { { "alpha.test", 4100 }, { "busy.test", 1000 }, { "nullmx.test", 250 } };
+
+	(void)t;
+	return (struct table_domain){ .name = span_str(domains[n % 3].name),
+		                      .n_rows = n < 3 ? domains[n].n_rows : n };
+}
+
+struct campaign *campaign_find(struct campaigns *cs, const char *name)
+{
+	(void)cs;
+	return strcmp(name, fake.campaign.spec.name) == 0 ? &fake.campaign : NULL;
+}
+
+struct campaign *campaign_at(struct campaigns *cs, uint32_t n)
+{
+	(void)cs;
+	return n < fake.n_campaigns ? &fake.campaign : NULL;
+}
+
+int campaign_export(struct campaigns *cs, struct campaign *c, const char *path,
+                    campaign_done_fn *done, void *ctx, char why[CAMPAIGN_WHY_BYTES])
+{
+	(void)cs;
+	(void)c;
+	(void)why;
+	snprintf(fake.exported_to, sizeof(fake.exported_to), "%s", path);
+	fake.done = done;
+	fake.done_ctx = ctx;
+	return 0;
+}
+
+int engine_campaign_start(struct engine *e, const struct campaign_spec *spec,
+                          campaign_done_fn *done, void *ctx, char why[CAMPAIGN_WHY_BYTES])
+{
+	(void)e;
+	free_spec();
+	fake.spec = *spec;
+	fake.spec.template_dir = xstrdup(spec->template_dir);
+	fake.spec.recipients_path = xstrdup(spec->recipients_path);
+	fake.spec.address_column = xstrdup(spec->address_column);
+	fake.spec.from = xstrdup(spec->from);
+	fake.spec.to_test = spec->to_test == NULL ? NULL : xstrdup(spec->to_test);
+	fake.done = done;
+	fake.done_ctx = ctx;
+	if (fake.start_result != 0)
+		strcpy(why, "campaign \"welcome\" exists (running); choose another name");
+	return fake.start_result;
+}
+
+void engine_stop(struct engine *e)
+{
+	(void)e;
+	fake.stops++;
+}
+
+int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
+{
+	(void)e;
+	fake.reloads++;
+	if (fake.reload_result != 0)
+		strcpy(why, "conf:3: worker.window: needs a restart");
+	return fake.reload_result;
+}
+
+const struct conf *engine_conf(const struct engine *e)
+{
+	(void)e;
+	return fake.conf;
+}
+
+struct campaigns *engine_campaigns(struct engine *e)
+{
+	(void)e;
+	return NULL;
+}
+
+struct sched *engine_sched(struct engine *e)
+{
+	(void)e;
+	return NULL;
+}
+
+struct mx *engine_mx(struct engine *e)
+{
+	(void)e;
+	return NULL;
+}
+
+struct dp *engine_dp(struct engine *e)
+{
+	(void)e;
+	return NULL;
+}
+
+struct store *engine_store(struct engine *e)
+{
+	(void)e;
+	return NULL;
+}
+
+int64_t engine_started_s(const struct engine *e)
+{
+	(void)e;
+	return time(NULL) - 125;
+}
+
+bool sched_site_at(const struct sched *s, uint32_t n, struct sched_site_view *view)
+{
+	(void)s;
+	*view = (struct sched_site_view){ .name = "mx.alpha.test",
+		                          .domain = "alpha.test",
+		                          .conns = 3,
+		                          .conns_max = 10,
+		                          .ready = 1234567,
+		                          .delivered = n,
+		                          .last_error = n == 0 ? NULL : "421 \nlater" };
+	return n < fake.n_sites;
+}
+
+struct mx_stats mx_stats(const struct mx *mx)
+{
+	(void)mx;
+	return (struct mx_stats){ .hits = 41, .pending = 2 };
+}
+
+uint32_t store_pending(const struct store *store)
+{
+	(void)store;
+	return 17;
+}
+
+static const struct {
+	const char *name, *unit, *help;
+} counters[] = {
+#define COUNTER(name, unit, help) { #name, unit, help },
+#include "dataplane/counters.def"
+#undef COUNTER
+};
+
+uint32_t dp_n_counters(void)
+{
+	return sizeof(counters) / sizeof(counters[0]);
+}
+
+const char *dp_counter_name(uint32_t n)
+{
+	return counters[n].name;
+}
+
+const char *dp_counter_unit(uint32_t n)
+{
+	return counters[n].unit;
+}
+
+const char *dp_counter_help(uint32_t n)
+{
+	return counters[n].help;
+}
+
+uint32_t dp_n_workers(const struct dp *dp)
+{
+	(void)dp;
+	return 2;
+}
+
+uint64_t dp_counter(const struct dp *dp, uint32_t worker, uint32_t counter)
+{
+	(void)dp;
+	return 1000 * (worker + 1) + counter;
+}

@@ -1,0 +1,99 @@
+/* test_ctl_show.c - numbers of the engine, for people and for programs. */
+#include "tests/control/conf/conf_file.h"
+#include "tests/control/ctl/ask.h"
+#include "tests/support/suite.h"
+
+static void stats_sum_the_workers(void)
+{
+	char *text, *json;
+	json_t *all;
+
+	fake_reset();
+	text = ask("show stats", NULL);
+	json = ask("json show stats", NULL);
+	all = json_loads(json, 0, NULL);
+	/* counter 1 on two workers: 1001 + 2001 */
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(all, "worker_busy_cycles")), 3002);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(all, "mx_hits")), 41);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(all, "store_pending")), 17);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "worker_busy_cycles                    3,002 cycles"));
+	json_decref(all);
+	free(text);
+	free(json);
+}
+
+static void each_worker_has_its_line(void)
+{
+	char *text = ask("show workers", NULL), *json = ask("json show workers", NULL);
+	json_t *all = json_loads(json, 0, NULL);
+	uint32_t lines = 0;
+
+	for (char *c = text; *c != '\0'; c++)
+		lines += *c == '\n';
+	CU_ASSERT_EQUAL(lines, 3);
+	CU_ASSERT_EQUAL(json_array_size(all), 2);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(json_array_get(all, 1), "worker_turns")),
+	                2000);
+	json_decref(all);
+	free(text);
+	free(json);
+}
+
+static void many_sites_come_in_parts_that_join(void)
+{
+	uint32_t parts;
+	char *json, *text;
+	json_t *all;
+
+	fake_reset();
+	fake.n_sites = 2 * CTL_CHUNK_ROWS + 1;
+	json = ask("json show sites", &parts);
+	all = json_loads(json, 0, NULL);
+	CU_ASSERT_EQUAL(parts, 3);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(all);
+	CU_ASSERT_EQUAL(json_array_size(all), fake.n_sites);
+	for (uint32_t i = 0; i < fake.n_sites; i++)
+		CU_ASSERT_EQUAL(
+		    json_integer_value(json_object_get(json_array_get(all, i), "delivered")), i);
+	json_decref(all);
+	free(json);
+	fake.n_sites = 0;
+	json = ask("json show sites", &parts);
+	CU_ASSERT_STRING_EQUAL(json, "[]\n");
+	free(json);
+	fake.n_sites = 2;
+	text = ask("show sites", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " 3/10 1,234,567 "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "421  later\n"));
+	free(text);
+}
+
+static void version_says_how_long_it_runs(void)
+{
+	char *text = ask("show version", NULL), *json = ask("json show version", NULL);
+
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, ", up 2 m "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(json, "\"uptime_s\":12"));
+	free(text);
+	free(json);
+}
+
+static void the_configuration_is_shown(void)
+{
+	char *text, why[CONF_WHY_BYTES];
+
+	fake_reset();
+	CU_ASSERT_EQUAL_FATAL(
+	    conf_file_load(CONF_FILE_WHOLE, sizeof(CONF_FILE_WHOLE) - 1, &fake.conf, why), 0);
+	text = ask("show config", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "limits.rate = 100  # default\n"));
+	free(text);
+	text = ask("json show config", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "\"limits.rate\":{\"value\":100,"));
+	free(text);
+	conf_free(fake.conf);
+}
+
+SUITE("control/ctl/ctl_show", TEST(stats_sum_the_workers), TEST(each_worker_has_its_line),
+      TEST(many_sites_come_in_parts_that_join), TEST(version_says_how_long_it_runs),
+      TEST(the_configuration_is_shown))
