@@ -16,10 +16,16 @@
 struct uv_loop_s;
 struct engine;
 
-/* Builds everything from a configuration, in order: state directory lock, store, campaigns, data
- * plane, resolver, socket. The loop is the engine's. Returns 0, or -errno with one line.
+struct engine_opts {
+	const char *conf_path;
+	uint32_t attempts_max;   /* leave a recipient deferred after so many attempts; 0: go on */
+	uint32_t store_stall_ms; /* tests: see store_conf.stall_ms */
+};
+
+/* Builds everything from a configuration, in order: state directory and its lock, store, campaigns,
+ * data plane, resolver, scheduler, socket. Returns 0, or -errno with one line.
  */
-int engine_open(const char *conf_path, struct engine **out, char why[CONF_WHY_BYTES]);
+int engine_open(const struct engine_opts *opts, struct engine **out, char why[CONF_WHY_BYTES]);
 
 /* Runs until stopped: SIGTERM or SIGINT, or engine_stop(). Returns the exit status. */
 int engine_run(struct engine *e);
@@ -27,6 +33,11 @@ void engine_close(struct engine *e);
 
 /* Begins an orderly end; called again, goes to the bound at once. */
 void engine_stop(struct engine *e);
+
+/* Reads the configuration file again and takes over what may change live. Returns 0, or -errno with
+ * one line: the file is wrong, or an option needs a restart; the old configuration stays then.
+ */
+int engine_reload(struct engine *e, char why[CONF_WHY_BYTES]);
 
 struct uv_loop_s *engine_loop(struct engine *e);
 const struct conf *engine_conf(const struct engine *e);

@@ -80,7 +80,8 @@ uint64_t dp_memory_bytes(const struct dp_conf *conf);
 
 /* Starts EAL, ports and workers. Returns 0, or -errno with one line in `why` that names the
  * option or device at fault; nothing stays started then. Once per process: EAL cannot be started
- * twice. The caller's affinity and signal mask are as before.
+ * twice. The caller's signal mask is as before; its affinity loses the workers' CPUs when it had
+ * two or more, so start every other thread of the program after it and they stay off them too.
  */
 int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES]);
 

@@ -10,22 +10,35 @@
 #include "control/mx/mx.h"
 #include "dataplane/dp_msg.h"
 
+/* What a refusal is about. Only BOUNCE_ABOUT_RECIPIENT says anything against the address. */
+enum bounce_about {
+	BOUNCE_ABOUT_NOTHING, /* no refusal */
+	BOUNCE_ABOUT_RECIPIENT,
+	BOUNCE_ABOUT_MESSAGE, /* its size, its bytes, its content */
+	BOUNCE_ABOUT_SENDER,  /* envelope sender, its domain, our address: policy */
+	BOUNCE_ABOUT_HOST,    /* the host takes nothing, or nothing more on this session */
+};
+
 /* What happens to the recipient, and to the host it was tried at. */
 struct verdict {
-	enum rcpt_state state;  /* DELIVERED, BOUNCED, DEFERRED, UNCONFIRMED, FAILED, EXPIRED */
+	enum rcpt_state state;  /* DELIVERED, BOUNCED, DEFERRED or UNCONFIRMED */
 	uint8_t counts_attempt; /* 0 or 1: an attempt of this recipient was spent */
 	uint8_t now;            /* 0 or 1: DEFERRED, but try again at once, on another session */
 	uint8_t avoid_host;     /* 0 or 1: leave this host alone for retry.host */
 	uint8_t end_session;    /* 0 or 1: the session is of no more use */
+	uint8_t about;          /* enum bounce_about */
 };
 
-/* Judges one recipient's event (DP_EVT_RCPT). `attempts` are those spent before; `unconfirmed` how
- * often this recipient has ended unconfirmed before.
+/* Judges one recipient's event (DP_EVT_RCPT). `attempts` are those spent before: with none, an
+ * unconfirmed end is tried once more, later it is final. A DEFERRED that counts no attempt and is
+ * not `now` waits as if its first attempt had been spent.
  */
 struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts);
 
-/* Judges a domain that has nowhere to send to. */
+/* Judges a domain that has nowhere to send to: any answer but MX_OK. */
 struct verdict bounce_judge_mx(const struct mx_answer *answer);
 
-/* The wait after the n-th spent attempt (n from 1), in seconds, from the option's list. */
+/* The wait after the n-th spent attempt (n from 1; 0 is taken as 1), in seconds, from the option's
+ * list of at least one wait; behind its end the last one repeats.
+ */
 uint32_t bounce_retry_after_s(const uint32_t *after_s, uint32_t n_after, uint32_t attempts);

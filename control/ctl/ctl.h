@@ -1,7 +1,8 @@
 /* ctl.h - the stats socket: one command a connection, from the command table.
  *
  * Request: one line of words, quoted as in a shell where they hold blanks; a leading word "json"
- * asks for JSON. Answer: "ok" or "error: text" on the first line, then the body, then the end.
+ * asks for JSON. Answer: "ok" or "error: text" on the first line, then the body, then a last line
+ * "end", without which the answer was cut.
  *
  * Thread  control thread.
  */
@@ -26,7 +27,12 @@ void ctl_close(struct ctl *ctl);
 void ctl_reference(FILE *out);
 
 /* Client side: sends `line` to the engine at `path` and copies the body to `out`. Returns 0; 1 when
- * the engine answered with an error, which stands in `error`; -errno when no engine answers.
- * Blocks; no loop needed.
+ * the engine answered with an error, which stands in `error`; -errno, with one line in `error`,
+ * when no engine answers. Blocks; no loop needed.
  */
 int ctl_call(const char *path, const char *line, FILE *out, char error[512]);
+
+/* Client side: writes one word of a line, quoted where it must be. The word holds no line end or
+ * other control character; such a one is refused by the engine.
+ */
+void ctl_quote(FILE *out, const char *word);

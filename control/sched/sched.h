@@ -1,7 +1,14 @@
 /* sched.h - which message next, on which connection.
  *
+ * Work comes in as campaigns, is cut into slices (one domain of one campaign), finds its site (the
+ * MX set of the domain) and leaves through lanes (one site from one source address), each with its
+ * own connections. Everything is driven by what happened: a site is looked at when something
+ * about it changed, never in rounds over all sites.
+ *
  * Owner   the engine.
- * Thread  control thread.
+ * Thread  control thread. `now_us` is monotonic, `now_s` Unix time, both read once a turn.
+ * Not     what a reply means (bounce.h), how fast is too fast (rate.h), who answers for a domain
+ *         (mx.h).
  */
 #pragma once
 
@@ -9,8 +16,60 @@
 #include <stdint.h>
 
 #include "control/campaign/campaign.h"
+#include "control/campaign/compose.h"
+#include "control/conf/conf.h"
+#include "control/mx/mx.h"
+#include "control/store/store.h"
+#include "dataplane/dp.h"
 
 struct sched;
+
+/* What the scheduler drives; all borrowed and outliving it. */
+struct sched_conf {
+	const struct conf *conf;
+	struct dp *dp;
+	struct store *store;
+	struct composer *composer;
+	struct mx *mx;
+	struct campaigns *campaigns;
+	uint32_t attempts_max; /* leave a recipient deferred after so many attempts; 0: go on */
+	/* Called when the last recipient of a campaign became final. */
+	void (*campaign_over)(void *ctx, struct campaign *c);
+	void *ctx;
+};
+
+struct sched *sched_open(const struct sched_conf *conf);
+
+/* Everything in flight is forgotten: its recipients are as the store has them. */
+void sched_close(struct sched *s);
+
+/* The configuration was replaced: limits are read anew. */
+void sched_set_conf(struct sched *s, const struct conf *conf);
+
+/* Takes on all recipients of a running campaign that are not final; deferred ones at their time. */
+void sched_add(struct sched *s, struct campaign *c);
+
+/* News from the rings; link.c is the only caller. */
+void sched_on_event(struct sched *s, uint32_t worker, const struct dp_evt *evt);
+void sched_on_durable(struct sched *s, uint64_t cookie);
+void sched_on_composed(struct sched *s, const struct compose_done *done);
+
+/* Does what can be done now. Returns in how many microseconds to be called at the latest if
+ * nothing happens before; 0: at once, there is more to do.
+ */
+uint64_t sched_run(struct sched *s, uint64_t now_us, int64_t now_s);
+
+/* No new message from now on; what is with the workers is still judged and stored. */
+void sched_stop(struct sched *s);
+
+/* Connections that have not had their last event, and recipients whose outcome is not durable. */
+uint32_t sched_n_conns(const struct sched *s);
+uint32_t sched_n_flights(const struct sched *s);
+
+/* True when no recipient can make progress: each is final, out of attempts (attempts_max), or
+ * bound for a host that the egress guard refuses. `*blocked` counts the last kind.
+ */
+bool sched_is_stuck(const struct sched *s, const struct campaign *c, uint64_t *blocked);
 
 /* One site, for `show sites`. */
 struct sched_site_view {
@@ -20,8 +79,9 @@ struct sched_site_view {
 	uint64_t ready;    /* recipients that may go now */
 	uint64_t deferred; /* recipients that wait for their time */
 	uint64_t in_flight;
-	uint64_t delivered, refused; /* since the engine started */
+	uint64_t delivered, refused; /* since the site was first used */
 	uint32_t rate_per_s;
+	bool blocked;           /* the egress guard refuses its hosts */
 	const char *last_error; /* NULL: none */
 };
 

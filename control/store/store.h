@@ -71,6 +71,11 @@ void store_awake(struct store *store);
 /* Records accepted and not yet durable. */
 uint32_t store_pending(const struct store *store);
 
+/* What keeps batches from becoming durable now ("... No space left on device ..."), or NULL. Such
+ * a batch is kept and tried again every second. The text is valid until the next call.
+ */
+const char *store_trouble(struct store *store);
+
 /* Calls fn for each durable record of a campaign, in append order, until it returns false.
  * Returns 0 or -errno.
  */

@@ -19,6 +19,10 @@
 struct rte_mempool;
 struct tcp;
 
+enum {
+	TCP_MBUF_PRIV_BYTES = 32, /* private area that the mbufs of tcp_conf.pool must have */
+};
+
 typedef uint32_t
     tcp_id; /* a connection's slot; handed to the layer above, which must drop it in closed() */
 
@@ -59,8 +63,8 @@ struct tcp_conf {
 	uint32_t rst_per_second_max;    /* answers to segments that match no connection */
 	uint16_t port_first, port_last; /* local ports, host order */
 	const uint8_t *secret;          /* 32 bytes */
-	struct rte_mempool
-	    *pool; /* for segments; data room of at least NET_HEADROOM_BYTES + 60 + MSS */
+	struct rte_mempool *pool; /* for segments; data room of at least 128 + MSS, private area of
+	                             TCP_MBUF_PRIV_BYTES */
 	struct net *net;
 	struct tcp_trace_entry *trace; /* conns_max entries, or NULL */
 	struct dp_counters *counters;
@@ -130,6 +134,12 @@ uint64_t tcp_tick(struct tcp *tcp, uint64_t now_us, uint32_t budget);
 
 /* Sends the ACKs that input has put off. Call once at the end of each turn. */
 void tcp_turn_end(struct tcp *tcp, uint64_t now_us);
+
+/* Asserts the engine's invariants, at a cost in proportion to what it holds: for tests. What is
+ * sent and not acknowledged, or may not leave for want of window, has a timer; the counts are those
+ * of the lists.
+ */
+void tcp_check(const struct tcp *tcp);
 
 /* Connections now, TIME-WAIT apart. */
 uint32_t tcp_n_conns(const struct tcp *tcp);

@@ -1,0 +1,135 @@
+/* bounce.c - the rules, first match wins: by reach and basic code first, then by enhanced code,
+ * since servers send enhanced codes that contradict the basic one.
+ */
+#include <assert.h>
+
+#include "control/bounce/bounce.h"
+
+enum {
+	ANY = -1,
+};
+
+struct rule {
+	int outcome;            /* enum dp_outcome */
+	int reach;              /* enum dp_reach, or ANY */
+	int step;               /* enum dp_step, or ANY */
+	int code_min, code_max; /* ANY in code_min: every code */
+	int subject, detail;    /* of the enhanced code, or ANY */
+	int attempts_max;       /* spent before, at most; ANY: however many */
+	struct verdict verdict;
+};
+
+#define DELIVERED(...)                                                                             \
+	{                                                                                          \
+		.state = RCPT_DELIVERED, .counts_attempt = 1, __VA_ARGS__                          \
+	}
+#define AGAIN(about_, ...)                                                                         \
+	{                                                                                          \
+		.state = RCPT_DEFERRED, .about = BOUNCE_ABOUT_##about_, __VA_ARGS__                \
+	}
+#define LATER(about_, ...)                                                                         \
+	{                                                                                          \
+		.state = RCPT_DEFERRED, .counts_attempt = 1, .about = BOUNCE_ABOUT_##about_,       \
+		__VA_ARGS__                                                                        \
+	}
+#define NEVER(about_)                                                                              \
+	{                                                                                          \
+		.state = RCPT_BOUNCED, .counts_attempt = 1, .about = BOUNCE_ABOUT_##about_         \
+	}
+
+/* clang-format off */
+static const struct rule rules[] = {
+	/* outcome             reach                step           code     enhanced tries  verdict */
+	{ DP_OUT_DELIVERED,    ANY,                 ANY,           ANY, 0,   ANY, ANY, ANY, DELIVERED(.now = 0) },
+
+	/* RFC 1047: it may have arrived. One more try is worth a rare duplicate, a second is not. */
+	{ DP_OUT_UNCONFIRMED,  ANY,                 ANY,           ANY, 0,   ANY, ANY, 0,   LATER(NOTHING, .end_session = 1) },
+	{ DP_OUT_UNCONFIRMED,  ANY,                 ANY,           ANY, 0,   ANY, ANY, ANY,
+	  { .state = RCPT_UNCONFIRMED, .counts_attempt = 1, .end_session = 1 } },
+
+	/* Nothing was said of it, or MAIL was never answered: another session, at once. Lost further
+	 * on it may be what is wrong, so it waits. The host's part is told by the CLOSED event. */
+	{ DP_OUT_NOT_TRIED,    ANY,                 DP_STEP_IDLE,  ANY, 0,   ANY, ANY, ANY, AGAIN(NOTHING, .now = 1, .end_session = 1) },
+	{ DP_OUT_NOT_TRIED,    ANY,                 DP_STEP_RSET,  ANY, 0,   ANY, ANY, ANY, AGAIN(NOTHING, .now = 1, .end_session = 1) },
+	{ DP_OUT_NOT_TRIED,    ANY,                 DP_STEP_MAIL,  ANY, 0,   ANY, ANY, ANY, AGAIN(NOTHING, .now = 1, .end_session = 1) },
+	{ DP_OUT_NOT_TRIED,    ANY,                 ANY,           ANY, 0,   ANY, ANY, ANY, AGAIN(NOTHING, .end_session = 1) },
+
+	/* The host, whatever the digit (RFC 5321 3.8; RFC 7504): no fault of the recipient. */
+	{ DP_OUT_REFUSED,      DP_REACH_HOST,       ANY,           ANY, 0,   ANY, ANY, ANY, AGAIN(HOST, .avoid_host = 1, .end_session = 1) },
+
+	/* Goodbye to the recipient or to the whole message is an answer; elsewhere it only ends a
+	 * session that had been good until then. */
+	{ DP_OUT_REFUSED,      DP_REACH_RECIPIENT,  ANY,           421, 421, ANY, ANY, ANY, LATER(HOST, .end_session = 1) },
+	{ DP_OUT_REFUSED,      ANY,                 DP_STEP_DOT,   421, 421, ANY, ANY, ANY, LATER(HOST, .end_session = 1) },
+	{ DP_OUT_REFUSED,      ANY,                 ANY,           421, 421, ANY, ANY, ANY, AGAIN(HOST, .now = 1, .end_session = 1) },
+
+	/* Too many recipients (RFC 5321 4.5.3.1.10): a new transaction takes it. Counted, since some
+	 * hosts say so for a quota that a new transaction does not help. */
+	{ DP_OUT_REFUSED,      DP_REACH_RECIPIENT,  ANY,           452, 452, 5, 3,     0,   LATER(RECIPIENT, .now = 1) },
+	{ DP_OUT_REFUSED,      DP_REACH_RECIPIENT,  ANY,           552, 552, 5, 3,     0,   LATER(RECIPIENT, .now = 1) },
+	{ DP_OUT_REFUSED,      DP_REACH_RECIPIENT,  ANY,           552, 552, 5, 3,     ANY, LATER(RECIPIENT) },
+
+	/* For now. */
+	{ DP_OUT_REFUSED,      ANY,                 ANY,           400, 499, 7, ANY,   ANY, LATER(SENDER) },
+	{ DP_OUT_REFUSED,      DP_REACH_RECIPIENT,  ANY,           400, 499, ANY, ANY, ANY, LATER(RECIPIENT) },
+	{ DP_OUT_REFUSED,      ANY,                 ANY,           400, 499, ANY, ANY, ANY, LATER(MESSAGE) },
+
+	/* For good. x.7: policy; x.1.7, x.1.8: the sender's address or its domain; x.3.4: too big;
+	 * x.6: its bytes (RFC 3463 3). Without an enhanced code the step tells. */
+	{ DP_OUT_REFUSED,      ANY,                 ANY,           500, 599, 7, ANY,   ANY, NEVER(SENDER) },
+	{ DP_OUT_REFUSED,      ANY,                 ANY,           500, 599, 1, 7,     ANY, NEVER(SENDER) },
+	{ DP_OUT_REFUSED,      ANY,                 ANY,           500, 599, 1, 8,     ANY, NEVER(SENDER) },
+	{ DP_OUT_REFUSED,      ANY,                 ANY,           500, 599, 3, 4,     ANY, NEVER(MESSAGE) },
+	{ DP_OUT_REFUSED,      ANY,                 ANY,           500, 599, 6, ANY,   ANY, NEVER(MESSAGE) },
+	{ DP_OUT_REFUSED,      DP_REACH_RECIPIENT,  ANY,           500, 599, ANY, ANY, ANY, NEVER(RECIPIENT) },
+	{ DP_OUT_REFUSED,      ANY,                 DP_STEP_MAIL,  552, 552, ANY, ANY, ANY, NEVER(MESSAGE) },
+	{ DP_OUT_REFUSED,      ANY,                 DP_STEP_MAIL,  500, 599, ANY, ANY, ANY, NEVER(SENDER) },
+	{ DP_OUT_REFUSED,      ANY,                 ANY,           500, 599, ANY, ANY, ANY, NEVER(MESSAGE) },
+};
+/* clang-format on */
+
+static bool fits(int want, int got)
+{
+	return want == ANY || want == got;
+}
+
+static bool applies(const struct rule *r, const struct dp_evt *evt, uint32_t attempts)
+{
+	if (r->outcome != evt->outcome || !fits(r->reach, evt->reach) || !fits(r->step, evt->step))
+		return false;
+	if (r->code_min != ANY && (evt->code < r->code_min || evt->code > r->code_max))
+		return false;
+	if (r->attempts_max != ANY && attempts > (uint32_t)r->attempts_max)
+		return false;
+	return fits(r->subject, evt->enhanced[1]) && fits(r->detail, evt->enhanced[2]);
+}
+
+struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts)
+{
+	assert(evt->kind == DP_EVT_RCPT);
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		if (applies(&rules[i], evt, attempts))
+			return rules[i].verdict;
+	}
+	/* The data plane reports nothing as refused that is not 4yz or 5yz. */
+	assert(!"an event that no rule fits");
+	return (struct verdict){ .state = RCPT_DEFERRED, .counts_attempt = 1 };
+}
+
+struct verdict bounce_judge_mx(const struct mx_answer *answer)
+{
+	assert(answer->fate != MX_OK);
+	/* DNS trouble is for now and spends no attempt: no host was asked. */
+	if (answer->fate == MX_TRY_LATER)
+		return (struct verdict){ .state = RCPT_DEFERRED };
+	/* RFC 7505 3, RFC 5321 5.1: nobody takes mail for this domain. */
+	return (struct verdict){ .state = RCPT_BOUNCED, .about = BOUNCE_ABOUT_RECIPIENT };
+}
+
+uint32_t bounce_retry_after_s(const uint32_t *after_s, uint32_t n_after, uint32_t attempts)
+{
+	assert(n_after >= 1);
+	if (attempts == 0)
+		attempts = 1;
+	return after_s[attempts <= n_after ? attempts - 1 : n_after - 1];
+}

@@ -1,0 +1,360 @@
+/* compose.c - the composing threads: rows in, messages in slabs out.
+ *
+ *	compose_try_order() -> [orders] -> thread: tpl_compose() -> [done] -> compose_try_take()
+ *
+ * A message that turns out larger than its slab takes a larger one. When there is none, its order
+ * gives up what it has and waits in `waiting` on the control side until slabs come back; while
+ * one waits, no new order is taken, so that small messages cannot starve it.
+ */
+#include "control/campaign/compose.h"
+
+#include <assert.h>
+#include <errno.h>
+
+#include "control/campaign/slab.h"
+#include "control/campaign/thread.h"
+#include "control/xalloc.h"
+#include "dataplane/base/spsc.h"
+#include "dataplane/base/wake.h"
+
+enum {
+	COMPOSE_RING = 256,  /* orders on their way through one thread */
+	COMPOSE_HINTS = 256, /* campaigns whose usual slab class is remembered */
+	COMPOSE_THREADS_MAX = 256,
+};
+
+struct order {
+	uint64_t cookie;
+	const struct campaign *c;
+	uint8_t *slab; /* NULL: the thread stops */
+	int64_t first_attempt_s, now_s;
+	uint32_t row, class;
+};
+
+struct outcome {
+	struct order order;
+	bool no_slab; /* nothing was composed: order.class is not to be had now */
+	struct compose_done done;
+};
+
+struct thread {
+	struct spsc orders, done;
+	struct wake work;
+	struct composer *co;
+	pthread_t thread;
+	_Atomic bool stop;
+	bool started;
+	uint32_t on_the_way; /* control's: ordered and not taken */
+};
+
+struct composer {
+	struct wake news;
+	struct slabs *slabs;
+	uint32_t n_threads;
+	struct thread *threads;
+
+	/* Control's own. */
+	struct order *waiting; /* n_threads * COMPOSE_RING: as many as can be on their way */
+	uint32_t n_waiting;
+	uint32_t next_take;
+	uint8_t hints[COMPOSE_HINTS]; /* slab class that a campaign's last message needed */
+};
+
+/* ---- the threads ---- */
+
+static struct span copy_into(uint8_t **at, struct span s)
+{
+	struct span copy = span_of(*at, s.bytes);
+
+	memcpy(*at, s.at, s.bytes);
+	*at += s.bytes;
+	return copy;
+}
+
+/* Composes into one slab: the envelope first, then the message. */
+static int compose_into(const struct order *o, size_t slab_bytes, struct compose_done *done)
+{
+	char mail_from[DP_ADDRESS_MAX];
+	struct table_row row;
+	struct tpl_job job = { .tpl = o->c->tpl,
+		               .campaign = &o->c->tpl_data,
+		               .values = row.values,
+		               .number = o->row,
+		               .first_attempt_s = o->first_attempt_s,
+		               .now_s = o->now_s };
+	uint8_t *at = o->slab;
+
+	table_row(o->c->table, o->row, &row);
+	done->mail_from = copy_into(
+	    &at, span_of(mail_from, campaign_mail_from(o->c, o->row, mail_from)));
+	done->rcpt_to = copy_into(&at, row.address);
+	job.envelope.mail_from = done->mail_from;
+	job.envelope.rcpt_to = done->rcpt_to;
+	/* Whatever the template code lays there stays aligned. */
+	at = o->slab + ((size_t)(at - o->slab) + 63) / 64 * 64;
+	return tpl_compose(&job, at, slab_bytes - (size_t)(at - o->slab), &done->out, &done->err);
+}
+
+static void fill_too_large(struct slabs *slabs, struct tpl_err *err)
+{
+	memset(err, 0, sizeof(*err));
+	snprintf(err->text, sizeof(err->text),
+	         "the message needs more than compose.message_bytes_max (%zu bytes)",
+	         slab_class_bytes(slabs, slabs_n_classes(slabs) - 1));
+}
+
+static void compose(struct slabs *slabs, struct outcome *out)
+{
+	struct order *o = &out->order;
+	struct compose_done *done = &out->done;
+
+	done->cookie = o->cookie;
+	for (;;) {
+		done->result = compose_into(o, slab_class_bytes(slabs, o->class), done);
+		if (done->result != -ENOSPC || o->class + 1 == slabs_n_classes(slabs))
+			break;
+		slab_put(slabs, o->slab);
+		o->slab = slab_try_get(slabs, ++o->class);
+		if (o->slab == NULL) {
+			out->no_slab = true;
+			return;
+		}
+	}
+	if (done->result == -ENOSPC)
+		fill_too_large(slabs, &done->err);
+	if (done->result == 0) {
+		done->slab = o->slab;
+		return;
+	}
+	done->result = -EINVAL;
+	memset(&done->out, 0, sizeof(done->out));
+	done->mail_from = done->rcpt_to = span_of(NULL, 0);
+	slab_put(slabs, o->slab);
+}
+
+static void *compose_main(void *arg)
+{
+	struct thread *t = arg;
+
+	while (!atomic_load(&t->stop)) {
+		struct outcome out = { .no_slab = false };
+		bool put;
+
+		if (!spsc_try_take(&t->orders, &out.order)) {
+			wake_about_to_sleep(&t->work);
+			if (spsc_count(&t->orders) == 0 && !atomic_load(&t->stop))
+				wake_wait(&t->work, UINT64_MAX);
+			wake_awake(&t->work);
+			continue;
+		}
+		compose(t->co->slabs, &out);
+		put = spsc_try_put(&t->done, &out);
+		assert(put); /* no more are on their way than the ring holds */
+		(void)put;
+		wake_signal(&t->co->news);
+	}
+	return NULL;
+}
+
+/* ---- the control side ---- */
+
+static int start(struct composer *co, struct thread *t, uint32_t i)
+{
+	char name[16];
+	int result;
+
+	t->co = co;
+	t->work.fd = -1;
+	if ((result = spsc_init(&t->orders, COMPOSE_RING, sizeof(struct order))) != 0 ||
+	    (result = spsc_init(&t->done, COMPOSE_RING, sizeof(struct outcome))) != 0 ||
+	    (result = wake_init(&t->work)) != 0)
+		return result;
+	snprintf(name, sizeof(name), "ph-compose-%u", i % COMPOSE_THREADS_MAX);
+	result = thread_start_nice(&t->thread, name, compose_main, t);
+	t->started = result == 0;
+	return result;
+}
+
+int composer_open(const struct composer_conf *conf, struct composer **out, char why[256])
+{
+	struct composer *co;
+	int result;
+
+	if (conf->threads == 0 || conf->threads > COMPOSE_THREADS_MAX ||
+	    conf->message_bytes_max < SLAB_BYTES_MIN ||
+	    conf->slab_bytes < conf->message_bytes_max) {
+		snprintf(why, 256,
+		         "compose.threads must be 1..%d, compose.message_bytes_max at least %d and "
+		         "compose.slab_bytes no less",
+		         COMPOSE_THREADS_MAX, SLAB_BYTES_MIN);
+		return -EINVAL;
+	}
+	co = xcheck(aligned_alloc(64, (sizeof(*co) + 63) / 64 * 64));
+	memset(co, 0, sizeof(*co));
+	co->threads = xcheck(aligned_alloc(64, conf->threads * sizeof(*co->threads)));
+	memset(co->threads, 0, conf->threads * sizeof(*co->threads));
+	co->waiting = xcalloc((size_t)conf->threads * COMPOSE_RING, sizeof(*co->waiting));
+	co->slabs = slabs_new(conf->slab_bytes, conf->message_bytes_max);
+	result = wake_init(&co->news);
+	while (result == 0 && co->n_threads < conf->threads) {
+		result = start(co, &co->threads[co->n_threads], co->n_threads);
+		co->n_threads++;
+	}
+	if (result != 0) {
+		snprintf(why, 256, "cannot start the composing threads: %s", strerror(-result));
+		composer_close(co);
+		return result;
+	}
+	*out = co;
+	return 0;
+}
+
+static void stop(struct composer *co, struct thread *t)
+{
+	struct outcome out;
+	struct order order;
+
+	if (t->started) {
+		atomic_store(&t->stop, true);
+		wake_signal(&t->work);
+		pthread_join(t->thread, NULL);
+	}
+	while (t->orders.slots != NULL && spsc_try_take(&t->orders, &order))
+		slab_put(co->slabs, order.slab);
+	while (t->done.slots != NULL && spsc_try_take(&t->done, &out))
+		if (out.done.slab != NULL)
+			slab_put(co->slabs, out.done.slab);
+	spsc_fini(&t->orders);
+	spsc_fini(&t->done);
+	if (t->work.fd >= 0)
+		wake_fini(&t->work);
+}
+
+void composer_close(struct composer *co)
+{
+	for (uint32_t i = 0; i < co->n_threads; i++)
+		stop(co, &co->threads[i]);
+	if (co->news.fd >= 0)
+		wake_fini(&co->news);
+	slabs_free(co->slabs);
+	free(co->waiting);
+	free(co->threads);
+	free(co);
+}
+
+/* The thread with the shortest queue, or NULL when all are full. */
+static struct thread *pick(struct composer *co)
+{
+	struct thread *best = NULL;
+
+	for (uint32_t i = 0; i < co->n_threads; i++) {
+		struct thread *t = &co->threads[i];
+
+		if (t->on_the_way < COMPOSE_RING &&
+		    (best == NULL || t->on_the_way < best->on_the_way))
+			best = t;
+	}
+	return best;
+}
+
+static bool try_order(struct composer *co, struct order *o)
+{
+	struct thread *t = pick(co);
+	bool put;
+
+	if (t == NULL || (o->slab = slab_try_get(co->slabs, o->class)) == NULL)
+		return false;
+	put = spsc_try_put(&t->orders, o);
+	assert(put);
+	(void)put;
+	t->on_the_way++;
+	wake_signal(&t->work);
+	return true;
+}
+
+static void retry_waiting(struct composer *co)
+{
+	while (co->n_waiting > 0 && try_order(co, &co->waiting[co->n_waiting - 1]))
+		co->n_waiting--;
+}
+
+bool compose_try_order(struct composer *co, uint64_t cookie, const struct campaign *c, uint32_t row,
+                       int64_t first_attempt_s, int64_t now_s)
+{
+	struct order order = { .cookie = cookie,
+		               .c = c,
+		               .row = row,
+		               .first_attempt_s = first_attempt_s,
+		               .now_s = now_s,
+		               .class = co->hints[c->id % COMPOSE_HINTS] };
+
+	assert(c->tpl != NULL && row < table_n_rows(c->table));
+	retry_waiting(co);
+	if (co->n_waiting > 0)
+		return false;
+	return try_order(co, &order);
+}
+
+/* What a campaign's next message will likely need: what this one took, or less if it was small. */
+static void learn_class(struct composer *co, const struct outcome *out)
+{
+	uint32_t class = out->order.class;
+	size_t used = out->done.out.size_bytes;
+
+	for (uint32_t i = 0; i < out->done.out.n_text; i++)
+		used += out->done.out.text[i].bytes.bytes;
+	if (!out->no_slab && class > 0 && used < slab_class_bytes(co->slabs, class - 1) / 2)
+		class--;
+	co->hints[out->order.c->id % COMPOSE_HINTS] = (uint8_t)class;
+}
+
+bool compose_try_take(struct composer *co, struct compose_done *done)
+{
+	struct outcome out;
+
+	/* A thread may have given a slab back by itself, for a row that failed. */
+	retry_waiting(co);
+	for (uint32_t i = 0; i < co->n_threads; i++) {
+		struct thread *t = &co->threads[(co->next_take + i) % co->n_threads];
+
+		while (spsc_try_take(&t->done, &out)) {
+			assert(t->on_the_way > 0);
+			t->on_the_way--;
+			learn_class(co, &out);
+			if (out.no_slab) {
+				co->waiting[co->n_waiting++] = out.order;
+				retry_waiting(co);
+				continue;
+			}
+			co->next_take = (co->next_take + i + 1) % co->n_threads;
+			*done = out.done;
+			return true;
+		}
+	}
+	return false;
+}
+
+void compose_free(struct composer *co, void *slab)
+{
+	slab_put(co->slabs, slab);
+	retry_waiting(co);
+}
+
+int composer_wake_fd(const struct composer *co)
+{
+	return co->news.fd;
+}
+
+bool composer_about_to_sleep(struct composer *co)
+{
+	wake_about_to_sleep(&co->news);
+	for (uint32_t i = 0; i < co->n_threads; i++)
+		if (spsc_count(&co->threads[i].done) > 0)
+			return false;
+	return true;
+}
+
+void composer_awake(struct composer *co)
+{
+	wake_awake(&co->news);
+}

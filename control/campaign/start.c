@@ -1,0 +1,263 @@
+/* start.c - what a helper thread does for `campaign start`, and how control takes it over.
+ *
+ *	<id>.tmp: template copied, list imported, both opened, spec written
+ *	-> renamed to <id>, durable -> store: "campaign/<id>" -> the campaign runs
+ *
+ * Up to the store's word a crash leaves only what campaigns_open() removes.
+ */
+#include <errno.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/campaign/files.h"
+#include "control/campaign/registry.h"
+#include "control/xalloc.h"
+
+enum {
+	DRY_SLAB_BYTES_MIN = 1 << 16,
+	DRY_SLAB_BYTES_MAX = 1 << 26,
+	DRY_ERRORS_SHOWN = 3,
+};
+
+static const struct dir_copy_limits template_limits = { .files_max = 256,
+	                                                .depth = 4,
+	                                                .bytes_max = 32 << 20 };
+
+static int fail(struct job *job, int result, const char *what)
+{
+	snprintf(job->line, sizeof(job->line), "%s: %s", what, strerror(-result));
+	return result;
+}
+
+static void paths_of(const struct job *job, char made[REGISTRY_PATH_BYTES],
+                     char kept[REGISTRY_PATH_BYTES])
+{
+	snprintf(made, REGISTRY_PATH_BYTES, "%s/%u.tmp", job->cs->dir, job->draft->id);
+	snprintf(kept, REGISTRY_PATH_BYTES, "%s/%u", job->cs->dir, job->draft->id);
+}
+
+/* Where the rejected rows are listed: "list.csv" has "list.rejected.csv" beside it; a dry run
+ * leaves nothing behind that was not asked for.
+ */
+static void rejected_path(const struct job *job, const char *folder, char out[REGISTRY_PATH_BYTES])
+{
+	const struct campaign_spec *spec = &job->draft->spec;
+	size_t bytes = strlen(spec->recipients_path);
+
+	if (spec->rejected_path != NULL)
+		snprintf(out, REGISTRY_PATH_BYTES, "%s", spec->rejected_path);
+	else if (spec->dry_run)
+		snprintf(out, REGISTRY_PATH_BYTES, "%s/rejected.csv", folder);
+	else {
+		if (bytes > 4 && strcmp(spec->recipients_path + bytes - 4, ".csv") == 0)
+			bytes -= 4;
+		snprintf(out, REGISTRY_PATH_BYTES, "%.*s.rejected.csv", (int)bytes,
+		         spec->recipients_path);
+	}
+}
+
+static int make_parts(struct job *job, const char *folder)
+{
+	struct campaign *c = job->draft;
+	char path[REGISTRY_PATH_BYTES], rejected[REGISTRY_PATH_BYTES];
+	struct table_import_conf conf = {
+		.csv_path = c->spec.recipients_path,
+		.address_column =
+		    c->spec.address_column != NULL ? c->spec.address_column : "email",
+		.dir = folder,
+		.rejected_path = rejected,
+		.limit = c->spec.limit,
+		.to_test = c->spec.to_test,
+		.cancel = &job->cancel,
+	};
+	int result;
+
+	if ((result = dir_del(folder)) != 0 || mkdir(folder, 0700) != 0)
+		return fail(job, result != 0 ? result : -errno, folder);
+	snprintf(path, sizeof(path), "%s/template", folder);
+	result = dir_copy(c->spec.template_dir, path, &template_limits, job->line,
+	                  sizeof(job->line));
+	if (result != 0)
+		return result;
+	rejected_path(job, folder, rejected);
+	if ((result = table_import(&conf, &c->import, job->line)) != 0)
+		return result;
+	return campaign_open_parts(c, folder, job->line);
+}
+
+static int keep(struct job *job, const char *made, const char *kept)
+{
+	struct campaign *c = job->draft;
+	char key[32];
+	int result;
+
+	if ((result = spec_save(c, made, job->line)) != 0)
+		return result;
+	if ((result = dir_sync(made)) != 0)
+		return fail(job, result, made);
+	if (rename(made, kept) != 0)
+		return fail(job, -errno, kept);
+	if ((result = dir_sync(job->cs->dir)) != 0)
+		return fail(job, result, job->cs->dir);
+	snprintf(key, sizeof(key), "campaign/%u", c->id);
+	result = store_put(job->cs->conf.store, key, span_str(c->spec.name));
+	return result == 0 ? 0 : fail(job, result, "store: cannot keep the campaign");
+}
+
+/* ---- dry run ---- */
+
+struct dry {
+	uint64_t composed, failed;
+	char errors[256];
+	size_t errors_bytes;
+	uint8_t *slab;
+	size_t slab_bytes;
+};
+
+static void note_error(struct dry *dry, const struct table_row *row, const struct tpl_err *err)
+{
+	size_t room = sizeof(dry->errors) - dry->errors_bytes;
+	int n;
+
+	if (++dry->failed > DRY_ERRORS_SHOWN)
+		return;
+	n = snprintf(dry->errors + dry->errors_bytes, room, "; %.*s: %s:%u:%u: %s",
+	             (int)row->address.bytes, (const char *)row->address.at, err->file, err->line,
+	             err->column, err->text);
+	dry->errors_bytes += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static int compose_one(const struct campaign *c, uint32_t number, int64_t now_s, struct dry *dry)
+{
+	char mail_from[DP_ADDRESS_MAX];
+	struct table_row row;
+	struct tpl_out out;
+	struct tpl_err err;
+	struct tpl_job job = { .tpl = c->tpl,
+		               .campaign = &c->tpl_data,
+		               .values = row.values,
+		               .number = number,
+		               .first_attempt_s = now_s,
+		               .now_s = now_s };
+	int result;
+
+	table_row(c->table, number, &row);
+	job.envelope.mail_from = span_of(mail_from, campaign_mail_from(c, number, mail_from));
+	job.envelope.rcpt_to = row.address;
+	for (;;) {
+		memset(&err, 0, sizeof(err));
+		result = tpl_compose(&job, dry->slab, dry->slab_bytes, &out, &err);
+		if (result != -ENOSPC || dry->slab_bytes >= DRY_SLAB_BYTES_MAX)
+			break;
+		dry->slab_bytes *= 2;
+		dry->slab = xrealloc(dry->slab, dry->slab_bytes, 1);
+	}
+	if (result == -ENOSPC)
+		snprintf(err.text, sizeof(err.text), "the message is larger than %d bytes",
+		         DRY_SLAB_BYTES_MAX);
+	if (result != 0)
+		note_error(dry, &row, &err);
+	else
+		dry->composed++;
+	return result;
+}
+
+static int compose_all(struct job *job)
+{
+	const struct campaign *c = job->draft;
+	struct dry dry = { .slab_bytes = DRY_SLAB_BYTES_MIN };
+	int64_t now_s = time(NULL);
+	int result = 0;
+
+	dry.slab = xcalloc(dry.slab_bytes, 1);
+	for (uint32_t row = 0; row < table_n_rows(c->table) && result == 0; row++) {
+		(void)compose_one(c, row, now_s, &dry);
+		if (atomic_load_explicit(&job->cancel, memory_order_relaxed))
+			result = -ECANCELED;
+	}
+	free(dry.slab);
+	snprintf(job->line, sizeof(job->line),
+	         "dry run: rows=%llu recipients=%llu rejected=%llu duplicates=%llu composed=%llu "
+	         "failed=%llu%s",
+	         (unsigned long long)c->import.rows, (unsigned long long)c->import.recipients,
+	         (unsigned long long)c->import.rejected, (unsigned long long)c->import.duplicates,
+	         (unsigned long long)dry.composed, (unsigned long long)dry.failed, dry.errors);
+	return result;
+}
+
+/* ---- the job ---- */
+
+void import_run(struct job *job)
+{
+	char made[REGISTRY_PATH_BYTES], kept[REGISTRY_PATH_BYTES];
+	struct campaign *c = job->draft;
+
+	paths_of(job, made, kept);
+	c->started_s = time(NULL);
+	if (getrandom(c->tpl_data.key, TPL_KEY_BYTES, 0) != TPL_KEY_BYTES)
+		job->result = fail(job, -EIO, "getrandom");
+	else
+		job->result = make_parts(job, made);
+	campaign_bind(c);
+	if (job->result == 0 && c->spec.dry_run)
+		job->result = compose_all(job);
+	else if (job->result == 0)
+		job->result = keep(job, made, kept);
+	job->keep = job->result == 0 && !c->spec.dry_run;
+	if (job->keep) {
+		campaign_make_rows(c);
+		snprintf(job->line, sizeof(job->line),
+		         "rows=%llu recipients=%llu rejected=%llu duplicates=%llu",
+		         (unsigned long long)c->import.rows,
+		         (unsigned long long)c->import.recipients,
+		         (unsigned long long)c->import.rejected,
+		         (unsigned long long)c->import.duplicates);
+		return;
+	}
+	/* What cannot be removed now is removed at the next start. */
+	(void)dir_del(made);
+	(void)dir_del(kept);
+}
+
+static void list_del(struct campaigns *cs, const struct campaign *c)
+{
+	for (uint32_t i = 0; i < cs->n; i++) {
+		if (cs->list[i] != c)
+			continue;
+		memmove(&cs->list[i], &cs->list[i + 1], (cs->n - i - 1) * sizeof(cs->list[0]));
+		cs->n--;
+		return;
+	}
+}
+
+void import_drop(struct job *job)
+{
+	campaign_free(job->draft);
+	free(job);
+}
+
+void import_adopt(struct job *job)
+{
+	struct campaign *c = job->c;
+
+	if (job->keep) {
+		spec_fini(&c->spec);
+		free(c->bounce_domain);
+		*c = *job->draft;
+		free(job->draft), job->draft = NULL;
+		c->status = CAMPAIGN_RUNNING;
+		campaign_bind(c);
+	} else {
+		if (c != NULL) {
+			list_del(job->cs, c);
+			campaign_free(c);
+			c = NULL;
+		}
+		campaign_free(job->draft), job->draft = NULL;
+	}
+	if (job->done != NULL)
+		job->done(job->ctx, job->result, c, job->line);
+	free(job);
+}

@@ -1,0 +1,262 @@
+/* table.c - the recipients of one campaign, read from a mapped table. */
+#include "control/campaign/table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control/campaign/table_file.h"
+#include "control/xalloc.h"
+
+struct table {
+	struct span rows, file; /* the two mappings */
+	struct table_head head;
+	const uint64_t *row_at;
+	const struct table_file_domain *domains;
+	const struct table_file_column *columns;
+	const uint8_t *names;
+	struct span column_names[TPL_COLUMNS_MAX];
+	struct tpl_columns tpl_columns;
+};
+
+static int map(const char *dir, const char *name, struct span *out, char why[TABLE_WHY_BYTES])
+{
+	char path[4096];
+	struct stat st;
+	void *at = NULL;
+	int fd, result = 0;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st) != 0)
+		result = -errno;
+	else if (st.st_size > 0 &&
+	         (at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED)
+		result = -errno;
+	else
+		*out = span_of(at, (size_t)st.st_size);
+	if (fd >= 0)
+		close(fd);
+	if (result != 0)
+		snprintf(why, TABLE_WHY_BYTES, "%s: %s", path, strerror(-result));
+	return result;
+}
+
+static void unmap(struct span s)
+{
+	if (s.bytes > 0)
+		munmap((void *)(uintptr_t)s.at, s.bytes);
+}
+
+/* Finds the sections; false when the head's numbers do not make the file's size. */
+static bool lay_out(struct table *t)
+{
+	const struct table_head *h = &t->head;
+	uint64_t at = sizeof(*h);
+
+	if (h->n_rows == 0 || h->n_domains == 0 || h->n_domains > h->n_rows || h->n_columns == 0 ||
+	    h->n_columns > TPL_COLUMNS_MAX || h->rows_bytes != t->rows.bytes ||
+	    h->names_bytes > t->file.bytes)
+		return false;
+	t->row_at = (const uint64_t *)(t->file.at + at);
+	at += (uint64_t)h->n_rows * sizeof(*t->row_at);
+	t->domains = (const struct table_file_domain *)(t->file.at + at);
+	at += (uint64_t)h->n_domains * sizeof(*t->domains);
+	t->columns = (const struct table_file_column *)(t->file.at + at);
+	at += (uint64_t)h->n_columns * sizeof(*t->columns);
+	t->names = t->file.at + at;
+	return at + h->names_bytes == t->file.bytes;
+}
+
+static bool is_name(const struct table *t, uint32_t at, uint32_t bytes)
+{
+	return bytes > 0 && (uint64_t)at + bytes <= t->head.names_bytes;
+}
+
+/* Domains cover the rows one after the other, without a gap. */
+static bool domains_hold(const struct table *t)
+{
+	uint64_t next = 0;
+
+	for (uint32_t i = 0; i < t->head.n_domains; i++) {
+		const struct table_file_domain *d = &t->domains[i];
+
+		if (!is_name(t, d->name_at, d->name_bytes) || d->first_row != next ||
+		    d->n_rows == 0)
+			return false;
+		next += d->n_rows;
+	}
+	return next == t->head.n_rows;
+}
+
+static bool take_value(struct span *s, struct span *value)
+{
+	uint16_t bytes;
+
+	return span_take_u16(s, &bytes) && span_take(s, bytes, value);
+}
+
+static bool row_holds(const struct table *t, uint32_t row)
+{
+	struct span s = t->rows, value;
+
+	if (t->row_at[row] > s.bytes)
+		return false;
+	s = span_of(s.at + t->row_at[row], s.bytes - t->row_at[row]);
+	if (!take_value(&s, &value) || value.bytes == 0)
+		return false;
+	for (uint32_t i = 0; i < t->head.n_columns; i++)
+		if (!take_value(&s, &value))
+			return false;
+	return true;
+}
+
+/* Every offset is looked at once here, so that no reader below needs to doubt one. */
+static const char *find_damage(struct table *t)
+{
+	struct table_head bare = t->head;
+	uint32_t crc;
+
+	bare.crc = 0;
+	crc = table_crc(0, &bare, sizeof(bare));
+	crc = table_crc(crc, t->file.at + sizeof(bare), t->file.bytes - sizeof(bare));
+	if (crc != t->head.crc)
+		return "checksum of the table is wrong";
+	if (!lay_out(t))
+		return "its sections do not fit its size";
+	if (table_crc(0, t->rows.at, t->rows.bytes) != t->head.rows_crc)
+		return "checksum of the rows is wrong";
+	if (!domains_hold(t))
+		return "its domains do not cover its rows";
+	if (t->head.to_test_bytes > 0 && !is_name(t, t->head.to_test_at, t->head.to_test_bytes))
+		return "its test address is out of bounds";
+	for (uint32_t i = 0; i < t->head.n_columns; i++)
+		if (!is_name(t, t->columns[i].name_at, t->columns[i].name_bytes))
+			return "the name of a column is out of bounds";
+	for (uint32_t row = 0; row < t->head.n_rows; row++)
+		if (!row_holds(t, row))
+			return "a row is out of bounds";
+	return NULL;
+}
+
+int table_open(const char *dir, struct table **out, char why[TABLE_WHY_BYTES])
+{
+	struct table *t = xcalloc(1, sizeof(*t));
+	const char *damage = NULL;
+	int result;
+
+	if ((result = map(dir, TABLE_FILE_ROWS, &t->rows, why)) != 0 ||
+	    (result = map(dir, TABLE_FILE_TABLE, &t->file, why)) != 0)
+		goto fail;
+	if (t->file.bytes < sizeof(t->head)) {
+		damage = "it is too short";
+	} else {
+		memcpy(&t->head, t->file.at, sizeof(t->head));
+		if (memcmp(t->head.magic, table_magic, sizeof(table_magic)) != 0)
+			damage = "it is no table, or one of another version";
+		else
+			damage = find_damage(t);
+	}
+	if (damage != NULL) {
+		snprintf(why, TABLE_WHY_BYTES, "%s/%s: damaged: %s", dir, TABLE_FILE_TABLE, damage);
+		result = -EBADMSG;
+		goto fail;
+	}
+	for (uint32_t i = 0; i < t->head.n_columns; i++)
+		t->column_names[i] =
+		    span_of(t->names + t->columns[i].name_at, t->columns[i].name_bytes);
+	t->tpl_columns = (struct tpl_columns){ .names = t->column_names, .n = t->head.n_columns };
+	*out = t;
+	return 0;
+fail:
+	table_close(t);
+	return result;
+}
+
+void table_close(struct table *t)
+{
+	unmap(t->rows);
+	unmap(t->file);
+	free(t);
+}
+
+uint32_t table_n_rows(const struct table *t)
+{
+	return t->head.n_rows;
+}
+
+const struct tpl_columns *table_columns(const struct table *t)
+{
+	return &t->tpl_columns;
+}
+
+uint32_t table_n_domains(const struct table *t)
+{
+	return t->head.n_domains;
+}
+
+struct table_domain table_domain(const struct table *t, uint32_t domain)
+{
+	const struct table_file_domain *d = &t->domains[domain];
+
+	assert(domain < t->head.n_domains);
+	return (struct table_domain){ .name = span_of(t->names + d->name_at, d->name_bytes),
+		                      .first_row = d->first_row,
+		                      .n_rows = d->n_rows };
+}
+
+uint32_t table_domain_of(const struct table *t, uint32_t row)
+{
+	uint32_t low = 0, high = t->head.n_domains - 1;
+
+	assert(row < t->head.n_rows);
+	while (low < high) {
+		uint32_t middle = low + (high - low + 1) / 2;
+
+		if (t->domains[middle].first_row <= row)
+			low = middle;
+		else
+			high = middle - 1;
+	}
+	return low;
+}
+
+/* The row's record, its address taken off. */
+static struct span open_row(const struct table *t, uint32_t row, struct span *address)
+{
+	struct span s;
+	bool taken;
+
+	assert(row < t->head.n_rows);
+	s = span_of(t->rows.at + t->row_at[row], t->rows.bytes - t->row_at[row]);
+	taken = take_value(&s, address);
+	assert(taken); /* looked at in table_open() */
+	(void)taken;
+	if (t->head.to_test_bytes > 0)
+		*address = span_of(t->names + t->head.to_test_at, t->head.to_test_bytes);
+	return s;
+}
+
+struct span table_address(const struct table *t, uint32_t row)
+{
+	struct span address;
+
+	open_row(t, row, &address);
+	return address;
+}
+
+void table_row(const struct table *t, uint32_t row, struct table_row *out)
+{
+	struct span s = open_row(t, row, &out->address);
+
+	for (uint32_t i = 0; i < t->head.n_columns; i++) {
+		bool taken = take_value(&s, &out->values[i]);
+
+		assert(taken);
+		(void)taken;
+	}
+}

@@ -1,0 +1,40 @@
+/* cmd.h - the subcommands of the program; main.c holds their table.
+ *
+ * Each gets its own words (argv[0] is its name) and returns the exit status: 0 done, 1 refused or
+ * failed with one line on standard error, 2 wrong usage.
+ */
+#pragma once
+
+#include "control/campaign/campaign.h"
+
+enum { EXIT_USAGE = 2 };
+
+int cmd_run(int argc, char **argv);
+int cmd_send(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_ctl(int argc, char **argv);
+int cmd_campaign(int argc, char **argv);
+int cmd_reference(int argc, char **argv);
+
+/* Says what is wrong with the words of a command, and how to learn more; returns EXIT_USAGE. */
+int cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Says one line on standard error; returns 1. */
+int cmd_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* What `send` and `campaign start` ask for, read from their options. */
+struct cmd_campaign {
+	const char *conf_path;
+	const char *socket_path; /* NULL: from the configuration */
+	const char *export_path; /* NULL: none */
+	uint32_t attempts_max;   /* 0: no bound */
+	bool json;
+	struct campaign_spec spec;
+};
+
+/* Reads them. Returns 0, or EXIT_USAGE or 1 when it has said why not. Paths come out absolute. */
+int cmd_campaign_options(int argc, char **argv, struct cmd_campaign *out);
+void cmd_campaign_free(struct cmd_campaign *c);
+
+/* The socket of the engine: as given, else from the configuration. Returns 0 or 1 (said). */
+int cmd_socket(const char *conf_path, const char *socket_path, char out[4096]);

@@ -1,0 +1,247 @@
+/* cmd_options.c - the options that say what a campaign is, for `send` and `campaign start`. */
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/cmd.h"
+#include "control/conf/conf.h"
+#include "control/xalloc.h"
+
+enum {
+	O_NAME = 256,
+	O_TEMPLATE,
+	O_RECIPIENTS,
+	O_FROM,
+	O_RETURN_PATH,
+	O_POOL,
+	O_COLUMN,
+	O_DRY_RUN,
+	O_TO_TEST,
+	O_LIMIT,
+	O_REJECTED,
+	O_UNTIL,
+	O_EXPORT,
+	O_JSON,
+};
+
+static const struct option long_options[] = {
+	/* clang-format off */
+	{ "config",         required_argument, NULL, 'c' },
+	{ "socket",         required_argument, NULL, 's' },
+	{ "help",           no_argument,       NULL, 'h' },
+	{ "name",           required_argument, NULL, O_NAME },
+	{ "template",       required_argument, NULL, O_TEMPLATE },
+	{ "recipients",     required_argument, NULL, O_RECIPIENTS },
+	{ "from",           required_argument, NULL, O_FROM },
+	{ "return-path",    required_argument, NULL, O_RETURN_PATH },
+	{ "pool",           required_argument, NULL, O_POOL },
+	{ "address-column", required_argument, NULL, O_COLUMN },
+	{ "dry-run",        no_argument,       NULL, O_DRY_RUN },
+	{ "to-test",        required_argument, NULL, O_TO_TEST },
+	{ "limit",          required_argument, NULL, O_LIMIT },
+	{ "rejected",       required_argument, NULL, O_REJECTED },
+	{ "until-attempts", required_argument, NULL, O_UNTIL },
+	{ "export",         required_argument, NULL, O_EXPORT },
+	{ "json",           no_argument,       NULL, O_JSON },
+	{ NULL, 0, NULL, 0 },
+	/* clang-format on */
+};
+
+static const char common_help[] =
+    "  --name N             of the campaign: letters, digits, '.', '_', '-'; never used before\n"
+    "  --template DIR       message.liquid with body.html.liquid and/or body.text.liquid\n"
+    "  --recipients FILE    CSV with a header line; its columns become variables\n"
+    "  --from A             address of From: where the template has none\n"
+    "  --address-column C   the column with the address (email)\n"
+    "  --return-path A      one envelope sender for all (default: one each under bounce_domain)\n"
+    "  --pool P             of sources to send from (default: all)\n"
+    "  --to-test A          every message goes to this address instead\n"
+    "  --limit N            take the first N recipients only\n"
+    "  --rejected FILE      where bad rows are listed (default: beside the list)\n"
+    "  --dry-run            import and compose everything, send and keep nothing\n";
+
+static void print_help(const char *command)
+{
+	if (strcmp(command, "send") == 0)
+		printf(
+		    "posthaste send -c FILE --name N --template DIR --recipients FILE --from A\n\n"
+		    "Starts the engine, imports and sends one campaign, shows how it goes, stops.\n"
+		    "A campaign of that name that was not finished goes on.\n\n"
+		    "  -c, --config FILE    configuration\n%s"
+		    "  --until-attempts N   end when each recipient is final or was tried N times\n"
+		    "  --export FILE        write the state of every recipient as CSV at the end\n",
+		    common_help);
+	else
+		printf(
+		    "posthaste campaign start [-c FILE | -s SOCKET] --name N --template DIR\n"
+		    "                         --recipients FILE --from A\n\n"
+		    "  -c, --config FILE    configuration of the running engine, for its socket\n"
+		    "  -s, --socket FILE    its socket\n%s",
+		    common_help);
+}
+
+static int read_number(const char *command, const char *option, const char *text, uint64_t most,
+                       uint64_t *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || *out == 0 || *out > most)
+		return cmd_usage(command, "--%s %s: a number from 1 to %llu", option, text,
+		                 (unsigned long long)most);
+	return 0;
+}
+
+/* The same file, whatever directory the engine runs in. */
+static int absolute(const char *option, const char *path, char **out)
+{
+	char full[PATH_MAX];
+
+	if (realpath(path, full) == NULL)
+		return cmd_fail("--%s %s: %s", option, path, strerror(errno));
+	free(*out);
+	*out = xstrdup(full);
+	return 0;
+}
+
+/* As absolute(), for a file that is yet to be written. */
+static int absolute_new(const char *path, char **out)
+{
+	char dir[PATH_MAX];
+
+	free(*out);
+	*out = NULL;
+	if (path[0] == '/' || getcwd(dir, sizeof(dir)) == NULL)
+		*out = xstrdup(path);
+	else if (asprintf(out, "%s/%s", dir, path) < 0)
+		*out = xcheck(NULL);
+	return 0;
+}
+
+static int replace(char **out, const char *value)
+{
+	free(*out);
+	*out = xstrdup(value);
+	return 0;
+}
+
+static int take_option(const char *command, int o, struct cmd_campaign *c)
+{
+	struct campaign_spec *s = &c->spec;
+	uint64_t n;
+	int err;
+
+	switch (o) {
+	case 'c':
+		c->conf_path = optarg;
+		return 0;
+	case 's':
+		c->socket_path = optarg;
+		return 0;
+	case O_NAME:
+		if (strlen(optarg) > CAMPAIGN_NAME_MAX)
+			return cmd_usage(command, "--name: at most %d characters",
+			                 CAMPAIGN_NAME_MAX);
+		snprintf(s->name, sizeof(s->name), "%s", optarg);
+		return 0;
+	case O_TEMPLATE:
+		return absolute("template", optarg, &s->template_dir);
+	case O_RECIPIENTS:
+		return absolute("recipients", optarg, &s->recipients_path);
+	case O_FROM:
+		return replace(&s->from, optarg);
+	case O_RETURN_PATH:
+		return replace(&s->return_path, optarg);
+	case O_POOL:
+		return replace(&s->pool, optarg);
+	case O_COLUMN:
+		return replace(&s->address_column, optarg);
+	case O_TO_TEST:
+		return replace(&s->to_test, optarg);
+	case O_DRY_RUN:
+		s->dry_run = true;
+		return 0;
+	case O_LIMIT:
+		return read_number(command, "limit", optarg, UINT32_MAX, &s->limit);
+	case O_REJECTED:
+		return absolute_new(optarg, &s->rejected_path);
+	case O_UNTIL:
+		err = read_number(command, "until-attempts", optarg, 255, &n);
+		c->attempts_max = (uint32_t)n;
+		return err;
+	case O_EXPORT:
+		c->export_path = optarg;
+		return 0;
+	case O_JSON:
+		c->json = true;
+		return 0;
+	}
+	return cmd_usage(command, "option %d is not known here", o);
+}
+
+static int check_complete(const char *command, const struct cmd_campaign *c)
+{
+	const struct campaign_spec *s = &c->spec;
+	const char *missing = s->name[0] == '\0'           ? "--name"
+	                      : s->template_dir == NULL    ? "--template"
+	                      : s->recipients_path == NULL ? "--recipients"
+	                      : s->from == NULL            ? "--from"
+	                                                   : NULL;
+
+	if (missing != NULL)
+		return cmd_usage(command, "%s is missing", missing);
+	if (c->conf_path == NULL && c->socket_path == NULL)
+		return cmd_usage(command, "-c FILE is missing");
+	return 0;
+}
+
+int cmd_campaign_options(int argc, char **argv, struct cmd_campaign *out)
+{
+	const char *command = strcmp(argv[0], "send") == 0 ? "send" : "campaign start";
+	int o, err;
+
+	*out = (struct cmd_campaign){ 0 };
+	out->spec.address_column = xstrdup("email");
+	optind = 1;
+	opterr = 0;
+	while ((o = getopt_long(argc, argv, "+:c:s:h", long_options, NULL)) != -1) {
+		if (o == 'h') {
+			print_help(argv[0]);
+			cmd_campaign_free(out);
+			exit(0);
+		}
+		if (o == '?' || o == ':')
+			err = cmd_usage(command, "%s: %s", argv[optind - 1],
+			                o == ':' ? "its value is missing" : "unknown option");
+		else
+			err = take_option(command, o, out);
+		if (err != 0)
+			goto out;
+	}
+	err = optind < argc ? cmd_usage(command, "unexpected word \"%s\"", argv[optind])
+	                    : check_complete(command, out);
+out:
+	if (err != 0)
+		cmd_campaign_free(out);
+	return err;
+}
+
+void cmd_campaign_free(struct cmd_campaign *c)
+{
+	struct campaign_spec *s = &c->spec;
+
+	free(s->template_dir);
+	free(s->recipients_path);
+	free(s->address_column);
+	free(s->from);
+	free(s->return_path);
+	free(s->pool);
+	free(s->to_test);
+	free(s->rejected_path);
+	*c = (struct cmd_campaign){ 0 };
+}

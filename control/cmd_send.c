@@ -1,0 +1,181 @@
+/* cmd_send.c - run + start + wait + stop in one process, for scripts and newcomers. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "control/cli_campaign.h"
+#include "control/cmd.h"
+#include "control/engine.h"
+#include "control/log.h"
+
+enum {
+	TICK_MS = 200,
+	WIDTH = 100,
+};
+
+struct sending {
+	struct cmd_campaign opt;
+	struct engine *e;
+	struct campaign *c; /* NULL: not imported yet */
+	uv_timer_t tick;
+	struct cli_rate rate;
+	bool is_tty, is_finished;
+	int status;
+};
+
+static void show_progress(struct sending *s)
+{
+	struct cli_progress p = { .verb = "sending",
+		                  .done = cli_campaign_done(s->c),
+		                  .total = table_n_rows(s->c->table) };
+	char line[CLI_LINE_BYTES];
+
+	p.rate_per_s = cli_rate_add(&s->rate, uv_hrtime() / 1000, p.done);
+	cli_progress_line(&p, WIDTH, line);
+	if (s->is_tty)
+		printf("\r%s\033[K", line);
+	else if (s->is_finished)
+		puts(line);
+	fflush(stdout);
+}
+
+static void on_exported(void *ctx, int result, struct campaign *c, const char *line)
+{
+	struct sending *s = ctx;
+
+	(void)c;
+	if (result != 0)
+		s->status = cmd_fail("%s", line);
+	engine_stop(s->e);
+}
+
+/* Destinations that the egress guard refused, one line each. */
+static void tell_blocked(struct sending *s, uint64_t blocked)
+{
+	struct sched_site_view v;
+
+	for (uint32_t n = 0; sched_site_at(engine_sched(s->e), n, &v); n++)
+		if (v.blocked)
+			cmd_fail("%s: %s", v.domain, v.last_error);
+	s->status = cmd_fail("%" PRIu64 " recipients were not tried", blocked);
+}
+
+static void finish(struct sending *s, uint64_t blocked)
+{
+	char why[CAMPAIGN_WHY_BYTES];
+
+	s->is_finished = true;
+	uv_timer_stop(&s->tick);
+	show_progress(s);
+	if (s->is_tty)
+		putchar('\n');
+	if (blocked > 0)
+		tell_blocked(s, blocked);
+	if (s->opt.export_path == NULL) {
+		engine_stop(s->e);
+		return;
+	}
+	if (campaign_export(engine_campaigns(s->e), s->c, s->opt.export_path, on_exported, s,
+	                    why) != 0) {
+		s->status = cmd_fail("%s", why);
+		engine_stop(s->e);
+	}
+}
+
+static void on_tick(uv_timer_t *t)
+{
+	struct sending *s = t->data;
+	uint64_t blocked = 0;
+
+	if (s->c == NULL)
+		return;
+	if (s->c->status == CAMPAIGN_DONE ||
+	    (s->c->in_flight == 0 && sched_is_stuck(engine_sched(s->e), s->c, &blocked)))
+		finish(s, blocked);
+	else if (s->is_tty)
+		show_progress(s);
+}
+
+static void begin(struct sending *s, struct campaign *c, const char *line)
+{
+	printf("campaign \"%s\": %s\n", c->spec.name, line);
+	fflush(stdout);
+	s->c = c;
+}
+
+static void on_started(void *ctx, int result, struct campaign *c, const char *line)
+{
+	struct sending *s = ctx;
+
+	if (result == 0 && c != NULL) {
+		begin(s, c, line);
+		return;
+	}
+	if (result == 0)
+		puts(line); /* a dry run */
+	else
+		s->status = cmd_fail("%s", line);
+	engine_stop(s->e);
+}
+
+/* A campaign of that name that a crash or a stop has left goes on; else it is imported. */
+static int start(struct sending *s)
+{
+	struct campaign *c = campaign_find(engine_campaigns(s->e), s->opt.spec.name);
+	char why[CAMPAIGN_WHY_BYTES];
+
+	if (c != NULL && c->status == CAMPAIGN_RUNNING) {
+		begin(s, c, "goes on where it was");
+		return 0;
+	}
+	if (engine_campaign_start(s->e, &s->opt.spec, on_started, s, why) != 0)
+		return cmd_fail("%s", why);
+	return 0;
+}
+
+static void report(struct sending *s)
+{
+	if (s->c == NULL)
+		return;
+	cli_campaign_report(s->c, time(NULL), stdout);
+	fflush(stdout);
+	if (!s->is_finished)
+		s->status = cmd_fail("stopped before the end; the same command goes on with it");
+}
+
+int cmd_send(int argc, char **argv)
+{
+	char why[CONF_WHY_BYTES] = "";
+	struct sending s = { .is_tty = isatty(STDOUT_FILENO) };
+	struct engine_opts opts;
+	int status = cmd_campaign_options(argc, argv, &s.opt);
+
+	if (status != 0)
+		return status;
+	if (s.opt.conf_path == NULL) {
+		cmd_campaign_free(&s.opt);
+		return cmd_usage("send", "-c FILE is missing");
+	}
+	opts = (struct engine_opts){ .conf_path = s.opt.conf_path,
+		                     .attempts_max = s.opt.attempts_max };
+	if (engine_open(&opts, &s.e, why) != 0) {
+		cmd_campaign_free(&s.opt);
+		return cmd_fail("%s", why);
+	}
+	uv_timer_init(engine_loop(s.e), &s.tick);
+	s.tick.data = &s;
+	status = start(&s);
+	if (status == 0) {
+		uv_timer_start(&s.tick, on_tick, TICK_MS, TICK_MS);
+		engine_run(s.e);
+		report(&s);
+		status = s.status;
+	}
+	engine_close(s.e);
+	cmd_campaign_free(&s.opt);
+	return status;
+}

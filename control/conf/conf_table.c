@@ -1,0 +1,310 @@
+/* conf_table.c - every option there is, and the kinds of blocks they stand in. */
+#include <string.h>
+
+#include "control/conf/conf_opt.h"
+#include "dataplane/dp.h"
+
+const char *conf_check_hostname(const char *text, int64_t n)
+{
+	size_t bytes = strlen(text), label = 0, labels = 1;
+
+	(void)n;
+	if (bytes == 0 || bytes > 253)
+		return "is not a host name of 1 to 253 bytes; write it like mta1.example.com";
+	for (size_t i = 0; i <= bytes; i++) {
+		char c = text[i];
+
+		if (c == '.' || c == '\0') {
+			if (label == 0 || label > 63 || text[i - 1] == '-')
+				return "is not a host name; labels are 1 to 63 letters, digits and "
+				       "inner hyphens";
+			labels += c == '.';
+			label = 0;
+			continue;
+		}
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		      (c == '-' && label > 0)))
+			return "is not a host name; use letters, digits, hyphens and dots";
+		label++;
+	}
+	return labels < 2 ? "is not a full host name; write it with its domain" : NULL;
+}
+
+static const char *check_path(const char *text, int64_t n)
+{
+	(void)n;
+	if (text[0] != '/')
+		return "is not an absolute path; let it begin with /";
+	return strlen(text) > 1000 ? "is too long for a path; use at most 1,000 bytes" : NULL;
+}
+
+/* What sockaddr_un holds. */
+static const char *check_socket(const char *text, int64_t n)
+{
+	if (strlen(text) > 107)
+		return "is too long for a socket; use at most 107 bytes";
+	return check_path(text, n);
+}
+
+static const char *check_device(const char *text, int64_t n)
+{
+	(void)n;
+	return text[0] == '\0' ? "names no device; write it like net_tap0,iface=ph0" : NULL;
+}
+
+static const char *check_word(const char *text)
+{
+	size_t bytes = strlen(text);
+
+	if (bytes == 0 || bytes > 63)
+		return "is not a name of 1 to 63 bytes; choose another";
+	for (size_t i = 0; i < bytes; i++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-",
+		           text[i]) == NULL)
+			return "is not a name; use letters, digits, dot, hyphen and underscore";
+	return NULL;
+}
+
+static const char *check_pool(const char *text, int64_t n)
+{
+	(void)n;
+	return check_word(text);
+}
+
+static const char *check_match(const char *text)
+{
+	return conf_check_hostname(strncmp(text, "*.", 2) == 0 ? text + 2 : text, 0);
+}
+
+/* DESIGN, egress guard: no other port can be configured. */
+static const char *check_smtp_port(const char *text, int64_t n)
+{
+	(void)text;
+	return n == 25 || n == 24 || n == 465 || n == 587
+	           ? NULL
+	           : "is not a port that takes mail; use 25, 24, 465 or 587";
+}
+
+static const char *const egress_modes[] = { "sandbox", "live", NULL };
+static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
+static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
+static_assert(DP_LOG_ERROR == 0 && DP_LOG_DEBUG == 3, "as in log_levels");
+
+enum {
+	S = 1000,
+	MINUTE = 60,
+	HOUR = 3600,
+	DAY = 86400,
+	KIB = 1 << 10,
+	MIB = 1 << 20,
+};
+
+#define AT(f)   .at = offsetof(struct conf, f)
+#define PORT(f) .block = CONF_BLOCK_PORT, .at = offsetof(struct conf_port, f)
+#define SRC(f)  .block = CONF_BLOCK_SOURCE, .at = offsetof(struct conf_source, f)
+#define SITE(f) .block = CONF_BLOCK_SITE, .at = offsetof(struct conf_site, limits.f)
+#define INT(u, low, high, d)                                                                       \
+	.type = CONF_TYPE_INT, .unit = CONF_UNIT_##u, .min = (low), .max = (high), .def = (d)
+#define BIG(u, low, high, d)                                                                       \
+	.type = CONF_TYPE_BIG, .unit = CONF_UNIT_##u, .min = (low), .max = (high), .def = (d)
+#define STR(d)    .type = CONF_TYPE_STRING, .def_str = (d)
+#define ONE_OF(c) .type = CONF_TYPE_CHOICE, .choices = (c)
+#define NOW       .when = CONF_AT_START
+#define RELOAD    .when = CONF_ON_RELOAD
+
+/* clang-format off */
+const struct conf_opt conf_options[] = {
+	{ .name = "bounce_domain", AT(bounce_domain), STR(NULL), NOW, .required = true,
+	  .check = conf_check_hostname,
+	  .help = "envelope senders are made under it, so that a later bounce names its recipient" },
+	{ .name = "campaigns_max", AT(campaigns_max), INT(NONE, 1, 100000, 1000), NOW,
+	  .help = "campaigns kept in the state directory" },
+	{ .name = "compose.message_max", AT(compose.message_bytes_max),
+	  INT(BYTES, 4 * KIB, 64 * MIB, 4 * MIB), NOW,
+	  .help = "largest composed message; a row that needs more fails" },
+	{ .name = "compose.slab", AT(compose.slab_bytes), BIG(BYTES, MIB, 64LL << 30, 64 * MIB), NOW,
+	  .help = "memory for all composed messages in flight" },
+	{ .name = "compose.threads", AT(compose.threads), INT(NONE, 1, 64, 1), NOW,
+	  .help = "threads that compose and sign" },
+	{ .name = "egress.allow", AT(egress.allow), .type = CONF_TYPE_PREFIX, NOW,
+	  .at_count = offsetof(struct conf, egress.n_allow), .n_max = CONF_LIST_MAX,
+	  .help = "destinations allowed by name, beyond the ports' own networks" },
+	{ .name = "egress.mode", AT(egress.mode), ONE_OF(egress_modes), .def_str = "sandbox", NOW,
+	  .help = "sandbox: only the ports' own networks and egress.allow; live: the Internet" },
+	{ .name = "egress.smtp_port", AT(egress.smtp_port), INT(NONE, 24, 587, 25), NOW,
+	  .check = check_smtp_port,
+	  .help = "TCP port of mail hosts: 25, 24, 465 or 587" },
+	{ .name = "limits.connections", AT(limits.conns_max), INT(NONE, 1, 100000, 10), RELOAD,
+	  .help = "connections from one source to one site" },
+	{ .name = "limits.idle", AT(limits.idle_ms), INT(MS, 0, 300 * S, 5 * S), RELOAD,
+	  .help = "an unused connection is kept this long" },
+	{ .name = "limits.messages_per_connection", AT(limits.msgs_per_conn_max),
+	  INT(NONE, 1, 1000000, 100), RELOAD,
+	  .help = "messages before QUIT" },
+	{ .name = "limits.rate", AT(limits.rate_per_s), INT(NONE, 1, 1000000, 100), RELOAD,
+	  .help = "messages a second to one site" },
+	{ .name = "log.level", AT(log.level), ONE_OF(log_levels), .def_str = "info", RELOAD,
+	  .help = "least important lines that are logged" },
+	{ .name = "log.lines_per_second", AT(log.lines_per_s), INT(NONE, 0, 100000, 100), RELOAD,
+	  .help = "lines a second below level error; 0: no limit" },
+	{ .name = "port.address", PORT(addrs), .type = CONF_TYPE_PREFIX, NOW, .required = true,
+	  .at_count = offsetof(struct conf_port, n_addrs), .n_max = CONF_PORT_ADDRS_MAX,
+	  .help = "its own addresses with their networks" },
+	{ .name = "port.device", PORT(device), STR(NULL), NOW, .required = true,
+	  .check = check_device,
+	  .help = "DPDK device: net_tap0,iface=ph0 or 0000:3b:00.0" },
+	{ .name = "port.gateway", PORT(gateway4), .type = CONF_TYPE_ADDR4, NOW,
+	  .help = "IPv4 router; none: only its own networks are reached" },
+	{ .name = "port.gateway6", PORT(gateway6), .type = CONF_TYPE_ADDR6, NOW,
+	  .help = "IPv6 router" },
+	{ .name = "port.mtu", PORT(mtu_bytes), INT(NONE, 576, 9000, 1500), NOW,
+	  .help = "largest IP packet in bytes; IPv6 needs 1280" },
+	{ .name = "port.vlan", PORT(vlan), INT(NONE, 0, 4094, 0), NOW,
+	  .help = "VLAN tag; 0: untagged" },
+	{ .name = "resolver.entries_max", AT(dns.entries_max), INT(NONE, 16, 10000000, 100000), NOW,
+	  .help = "domains in the cache" },
+	{ .name = "resolver.queries_max", AT(dns.queries_max), INT(NONE, 1, 10000, 200), NOW,
+	  .help = "domains looked up at once; further ones wait" },
+	{ .name = "resolver.servers", AT(dns.servers), .type = CONF_TYPE_SERVER, NOW,
+	  .at_count = offsetof(struct conf, dns.n_servers),
+	  .at_beside = offsetof(struct conf, dns.ports), .n_max = CONF_LIST_MAX,
+	  .def_note = "those of /etc/resolv.conf",
+	  .help = "name servers, with a port where it is not 53" },
+	{ .name = "resolver.timeout", AT(dns.timeout_ms), INT(MS, 50, 60 * S, 2 * S), NOW,
+	  .help = "patience for one answer" },
+	{ .name = "resolver.tries", AT(dns.tries), INT(NONE, 1, 10, 2), NOW,
+	  .help = "questions to each server before a look-up fails for now" },
+	{ .name = "resolver.ttl_max", AT(dns.ttl_max_s), INT(S, 1, 7 * DAY, DAY), NOW,
+	  .help = "an answer is kept no longer" },
+	{ .name = "resolver.ttl_min", AT(dns.ttl_min_s), INT(S, 0, DAY, 30), NOW,
+	  .help = "an answer is kept no shorter" },
+	{ .name = "retry.after", AT(retry.after_s), .type = CONF_TYPE_SECONDS, RELOAD,
+	  .unit = CONF_UNIT_S, .min = 1, .max = 7 * DAY,
+	  .at_count = offsetof(struct conf, retry.n_after), .n_max = CONF_RETRY_STEPS_MAX,
+	  .def_str = "10m 20m 40m 1h20m 2h40m 4h",
+	  .help = "wait after the first, second, ... attempt; the last repeats" },
+	{ .name = "retry.give_up", AT(retry.give_up_s), INT(S, 1, 30 * DAY, 5 * DAY), RELOAD,
+	  .help = "since the first attempt; then the recipient expires (RFC 5321 4.5.4.1)" },
+	{ .name = "retry.host", AT(retry.host_s), INT(S, 1, DAY, MINUTE), RELOAD,
+	  .help = "a host that failed is avoided this long" },
+	{ .name = "shutdown.drain_max", AT(shutdown.drain_max_ms), INT(MS, 0, 600 * S, 60 * S), NOW,
+	  .help = "patience for unanswered transactions at the end" },
+	{ .name = "site.connections", SITE(conns_max), INT(NONE, 1, 100000, 10), RELOAD,
+	  .def_note = "limits.connections",
+	  .help = "connections from one source to this site" },
+	{ .name = "site.idle", SITE(idle_ms), INT(MS, 0, 300 * S, 5 * S), RELOAD,
+	  .def_note = "limits.idle",
+	  .help = "an unused connection is kept this long" },
+	{ .name = "site.messages_per_connection", SITE(msgs_per_conn_max),
+	  INT(NONE, 1, 1000000, 100), RELOAD,
+	  .def_note = "limits.messages_per_connection",
+	  .help = "messages before QUIT" },
+	{ .name = "site.rate", SITE(rate_per_s), INT(NONE, 1, 1000000, 100), RELOAD,
+	  .def_note = "limits.rate",
+	  .help = "messages a second" },
+	{ .name = "smtp.banner_timeout", AT(smtp.banner_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
+	  .help = "patience for the greeting (this and the next: RFC 5321 4.5.3.2)" },
+	{ .name = "smtp.body_timeout", AT(smtp.body_ms), INT(MS, 100, 3600 * S, 180 * S), NOW,
+	  .help = "patience for the peer to take data" },
+	{ .name = "smtp.connect_timeout", AT(smtp.connect_ms), INT(MS, 100, 300 * S, 30 * S), NOW,
+	  .help = "patience for a connection" },
+	{ .name = "smtp.data_timeout", AT(smtp.data_ms), INT(MS, 100, 3600 * S, 120 * S), NOW,
+	  .help = "patience for the answer to DATA" },
+	{ .name = "smtp.dot_timeout", AT(smtp.dot_ms), INT(MS, 100, 3600 * S, 600 * S), NOW,
+	  .help = "patience for the answer to a whole message; a shorter one makes duplicates" },
+	{ .name = "smtp.ehlo_timeout", AT(smtp.ehlo_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
+	  .help = "patience for the answer to EHLO and HELO" },
+	{ .name = "smtp.mail_timeout", AT(smtp.mail_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
+	  .help = "patience for the answer to MAIL" },
+	{ .name = "smtp.pipelining", AT(smtp.pipelining), .type = CONF_TYPE_BOOL, .def = true, NOW,
+	  .help = "use PIPELINING where it is offered (RFC 2920)" },
+	{ .name = "smtp.quit_timeout", AT(smtp.quit_ms), INT(MS, 0, 300 * S, 5 * S), NOW,
+	  .help = "patience for the answer to QUIT" },
+	{ .name = "smtp.rcpt_timeout", AT(smtp.rcpt_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
+	  .help = "patience for the answer to RCPT" },
+	{ .name = "smtp.reply_bytes_max", AT(smtp.reply_bytes_max),
+	  INT(BYTES, 512, MIB, 64 * KIB), NOW,
+	  .help = "largest reply, all its lines; a larger one ends the session" },
+	{ .name = "smtp.reply_lines_max", AT(smtp.reply_lines_max), INT(NONE, 1, 10000, 128), NOW,
+	  .help = "lines in one reply; one with more ends the session" },
+	{ .name = "smtp.rset_timeout", AT(smtp.rset_ms), INT(MS, 100, 3600 * S, 60 * S), NOW,
+	  .help = "patience for the answer to RSET" },
+	{ .name = "socket_path", AT(socket_path), STR(NULL), NOW, .check = check_socket,
+	  .def_note = "posthaste.sock in state_dir",
+	  .help = "the stats socket" },
+	{ .name = "source.address", SRC(addr4), .type = CONF_TYPE_ADDR4, NOW,
+	  .help = "IPv4 address it sends from" },
+	{ .name = "source.address6", SRC(addr6), .type = CONF_TYPE_ADDR6, NOW,
+	  .help = "IPv6 address it sends from" },
+	{ .name = "source.helo", SRC(helo), STR(NULL), NOW, .required = true,
+	  .check = conf_check_hostname,
+	  .help = "what EHLO says; must resolve to its address, and back" },
+	{ .name = "source.pool", SRC(pool), STR("default"), NOW, .check = check_pool,
+	  .help = "sources of one pool share a campaign's messages" },
+	{ .name = "source.port", SRC(port), .type = CONF_TYPE_PORT, NOW, .def = CONF_UNSET_PORT,
+	  .def_note = "the only port",
+	  .help = "the port it sends through" },
+	{ .name = "state_dir", AT(state_dir), STR("/var/lib/posthaste"), NOW, .check = check_path,
+	  .help = "everything that must survive" },
+	{ .name = "store.batch_max", AT(store.batch_max), INT(NONE, 1, 1000000, 4096), NOW,
+	  .help = "records made durable at once" },
+	{ .name = "store.queue_max", AT(store.queue_max), INT(NONE, 16, 10000000, 65536), NOW,
+	  .help = "records that wait to become durable" },
+	{ .name = "worker.buffers", AT(worker.buffers), INT(NONE, 0, 1 << 24, 0), NOW,
+	  .help = "packet buffers a worker; 0: computed from connections_max" },
+	{ .name = "worker.connections_max", AT(worker.conns_max), INT(NONE, 1, 1 << 20, 10000), NOW,
+	  .help = "connections a worker" },
+	{ .name = "worker.window", AT(worker.window), INT(NONE, 1, 65536, 1024), NOW,
+	  .help = "recipients a worker holds until they are durable: the most that a crash repeats" },
+};
+
+const struct conf_block_kind conf_blocks[] = {
+	[CONF_BLOCK_NONE]   = { .section = "" },
+	[CONF_BLOCK_PORT]   = { "port", offsetof(struct conf, ports), offsetof(struct conf, n_ports),
+	                        sizeof(struct conf_port), CONF_PORTS_MAX,
+	                        offsetof(struct conf_port, name), CONF_AT_START, check_word, "p0" },
+	[CONF_BLOCK_SOURCE] = { "source", offsetof(struct conf, sources),
+	                        offsetof(struct conf, n_sources), sizeof(struct conf_source),
+	                        CONF_SOURCES_MAX, offsetof(struct conf_source, name), CONF_AT_START,
+	                        check_word, "s1" },
+	[CONF_BLOCK_SITE]   = { "site", offsetof(struct conf, sites), offsetof(struct conf, n_sites),
+	                        sizeof(struct conf_site), CONF_SITES_MAX,
+	                        offsetof(struct conf_site, match), CONF_ON_RELOAD, check_match,
+	                        "example.com" },
+};
+/* clang-format on */
+
+const uint32_t conf_n_options = sizeof(conf_options) / sizeof(conf_options[0]);
+
+int conf_option_find(enum conf_block block, const char *name)
+{
+	for (uint32_t i = 0; i < conf_n_options; i++)
+		if (conf_options[i].block == block && strcmp(conf_options[i].name, name) == 0)
+			return (int)i;
+	return -1;
+}
+
+uint32_t conf_block_count(const struct conf *conf, enum conf_block block)
+{
+	if (block == CONF_BLOCK_NONE)
+		return 1;
+	return *(const uint32_t *)((const char *)conf + conf_blocks[block].at_count);
+}
+
+void *conf_block_at(const struct conf *conf, enum conf_block block, uint32_t n)
+{
+	const struct conf_block_kind *kind = &conf_blocks[block];
+	char *array;
+
+	if (block == CONF_BLOCK_NONE)
+		return (void *)(uintptr_t)conf;
+	memcpy(&array, (const char *)conf + kind->at, sizeof(array));
+	return array + n * kind->bytes;
+}
+
+const char *conf_block_name(const struct conf *conf, enum conf_block block, uint32_t n)
+{
+	if (block == CONF_BLOCK_NONE)
+		return "";
+	return *(char *const *)((char *)conf_block_at(conf, block, n) + conf_blocks[block].at_name);
+}

@@ -1,0 +1,84 @@
+/* engine_conf.c - what the data plane is told, made from the configuration. */
+#include "control/engine_conf.h"
+
+#include <assert.h>
+
+#include "control/log.h"
+#include "control/xalloc.h"
+
+static_assert((int)CONF_PORTS_MAX <= (int)DP_PORTS_MAX, "every port of a configuration fits");
+static_assert((int)CONF_PORT_ADDRS_MAX <= (int)DP_PORT_ADDRS_MAX, "every address of a port fits");
+
+struct engine_dp_conf {
+	struct dp_conf dp;
+	struct dp_port_conf ports[DP_PORTS_MAX];
+	struct dp_source_conf *sources;
+};
+
+static void copy_port(struct dp_port_conf *to, const struct conf_port *from)
+{
+	*to = (struct dp_port_conf){ .name = from->name,
+		                     .device = from->device,
+		                     .n_addrs = from->n_addrs,
+		                     .gateway4 = from->gateway4,
+		                     .gateway6 = from->gateway6,
+		                     .vlan = (uint16_t)from->vlan,
+		                     .mtu_bytes = (uint16_t)from->mtu_bytes };
+	memcpy(to->addrs, from->addrs, from->n_addrs * sizeof(to->addrs[0]));
+}
+
+struct engine_dp_conf *engine_dp_conf_new(const struct conf *conf, const uint8_t secret[32])
+{
+	struct engine_dp_conf *d = xcalloc(1, sizeof(*d));
+
+	d->sources = xcalloc(conf->n_sources, sizeof(*d->sources));
+	for (uint32_t i = 0; i < conf->n_ports; i++)
+		copy_port(&d->ports[i], &conf->ports[i]);
+	for (uint32_t i = 0; i < conf->n_sources; i++)
+		d->sources[i] = (struct dp_source_conf){ .name = conf->sources[i].name,
+			                                 .port = conf->sources[i].port,
+			                                 .addr4 = conf->sources[i].addr4,
+			                                 .addr6 = conf->sources[i].addr6,
+			                                 .helo = conf->sources[i].helo };
+	d->dp = (struct dp_conf){
+		.ports = d->ports,
+		.n_ports = conf->n_ports,
+		.sources = d->sources,
+		.n_sources = conf->n_sources,
+		.live = conf->egress.mode == CONF_EGRESS_LIVE,
+		.egress_allow = conf->egress.allow,
+		.n_egress_allow = conf->egress.n_allow,
+		.conns_max = conf->worker.conns_max,
+		.window = conf->worker.window,
+		.buffers = conf->worker.buffers,
+		.drain_max_ms = conf->shutdown.drain_max_ms,
+		.smtp = { .connect_ms = conf->smtp.connect_ms,
+		          .banner_ms = conf->smtp.banner_ms,
+		          .ehlo_ms = conf->smtp.ehlo_ms,
+		          .mail_ms = conf->smtp.mail_ms,
+		          .rcpt_ms = conf->smtp.rcpt_ms,
+		          .data_ms = conf->smtp.data_ms,
+		          .body_ms = conf->smtp.body_ms,
+		          .dot_ms = conf->smtp.dot_ms,
+		          .rset_ms = conf->smtp.rset_ms,
+		          .quit_ms = conf->smtp.quit_ms,
+		          .reply_lines_max = conf->smtp.reply_lines_max,
+		          .reply_bytes_max = conf->smtp.reply_bytes_max,
+		          .pipelining = conf->smtp.pipelining },
+		.state_dir = conf->state_dir,
+		.secret = secret,
+		.log = log_line,
+	};
+	return d;
+}
+
+const struct dp_conf *engine_dp_conf_of(const struct engine_dp_conf *d)
+{
+	return &d->dp;
+}
+
+void engine_dp_conf_free(struct engine_dp_conf *d)
+{
+	free(d->sources);
+	free(d);
+}

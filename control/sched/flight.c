@@ -1,0 +1,285 @@
+/* flight.c - one recipient on its way, from claim to durable outcome. */
+#include <assert.h>
+#include <utlist.h>
+
+#include "control/sched/sched_int.h"
+
+enum {
+	COOKIE_CLAIM_BIT = 1, /* of a store cookie: the record is a claim, not an outcome */
+};
+
+static uint64_t cookie_of(const struct sched *s, const struct flight *f)
+{
+	return (uint64_t)(f - s->flights) << 1 | (f->claims ? COOKIE_CLAIM_BIT : 0);
+}
+
+struct flight *flight_get(struct sched *s, struct slice *sl, uint32_t row)
+{
+	struct flight *f = s->free_flights;
+	uint32_t gen;
+
+	if (f == NULL)
+		return NULL;
+	LL_DELETE(s->free_flights, f);
+	gen = f->gen + 1;
+	*f = (struct flight){ .gen = gen, .row = row, .slice = sl, .state = FLIGHT_CLAIM };
+	s->n_flights++;
+	sl->in_flight++;
+	sl->dom->site->n_flights++;
+	campaign_set_in_flight(sl->load->c, row, true);
+	return f;
+}
+
+static void drop_slab(struct sched *s, struct flight *f)
+{
+	if (f->slab != NULL)
+		compose_free(s->cf.composer, f->slab);
+	f->slab = NULL;
+}
+
+static void leave_lane(struct flight *f)
+{
+	if (f->lane != NULL && f->state < FLIGHT_SENT)
+		f->lane->n_ahead--;
+	if (f->lane != NULL && f->state == FLIGHT_READY) {
+		DL_DELETE(f->lane->ready, f);
+		f->lane->n_ready--;
+	}
+	f->lane = NULL;
+}
+
+static void credit_back(struct sched *s, struct flight *f)
+{
+	if (f->credit)
+		s->credits[f->worker]++;
+	f->credit = 0;
+}
+
+void flight_put(struct sched *s, struct flight *f)
+{
+	struct slice *sl = f->slice;
+	struct site *site = sl->dom->site;
+
+	leave_lane(f);
+	drop_slab(s, f);
+	credit_back(s, f);
+	campaign_set_in_flight(sl->load->c, f->row, false);
+	sl->in_flight--;
+	f->state = FLIGHT_FREE;
+	s->n_flights--;
+	LL_PREPEND(s->free_flights, f);
+	site->n_flights--;
+	if (site->slices != NULL || site->n_flights == 0)
+		site_todo(s, site);
+}
+
+void flight_return(struct sched *s, struct flight *f)
+{
+	struct slice *sl = f->slice;
+	uint32_t row = f->row;
+
+	flight_put(s, f);
+	slice_again(s, sl, row);
+}
+
+/* Hands f->rec to the store, or keeps it until the store has room. */
+static void append(struct sched *s, struct flight *f)
+{
+	if (s->append_wait != NULL || store_append(s->cf.store, &f->rec, cookie_of(s, f)) != 0)
+		DL_APPEND(s->append_wait, f);
+}
+
+void flight_claim(struct sched *s, struct flight *first, uint32_t n)
+{
+	first->claims = 1;
+	first->rec = (struct store_rec){
+		.campaign = first->slice->load->c->id,
+		.row = first->row,
+		.rows = n,
+		.kind = REC_FIRST_ATTEMPT,
+		.at_s = s->now_s,
+	};
+	append(s, first);
+}
+
+void flight_compose(struct sched *s, struct flight *f)
+{
+	const struct campaign *c = f->slice->load->c;
+
+	f->state = FLIGHT_COMPOSE;
+	if (compose_try_order(s->cf.composer, (uint64_t)f->gen << 32 | (uint32_t)(f - s->flights),
+	                      c, f->row, c->rcpts[f->row].first_attempt_s, s->now_s))
+		return;
+	f->state = FLIGHT_COMPOSE_WAIT;
+	DL_APPEND(s->compose_wait, f);
+}
+
+void sched_on_composed(struct sched *s, const struct compose_done *done)
+{
+	struct flight *f = &s->flights[(uint32_t)done->cookie];
+
+	assert(f->state == FLIGHT_COMPOSE && f->gen == done->cookie >> 32);
+	f->slab = done->slab;
+	if (done->result != 0) {
+		static const struct verdict failed = { .state = RCPT_FAILED };
+		char why[sizeof(done->err) + 32];
+
+		snprintf(why, sizeof(why), "%s:%u:%u: %s", done->err.file, done->err.line,
+		         done->err.column, done->err.text);
+		flight_settle(s, f, &failed, NULL, why);
+		return;
+	}
+	if (s->stopping) {
+		flight_return(s, f);
+		return;
+	}
+	f->out = done->out;
+	f->mail_from = done->mail_from;
+	f->rcpt_to = done->rcpt_to;
+	f->state = FLIGHT_READY;
+	lane_push(s, f->lane, f);
+}
+
+/* The record of an outcome: what the reply said, what it means, and when the next attempt is. */
+static struct store_rec outcome(struct sched *s, const struct flight *f, const struct verdict *v,
+                                const struct dp_evt *evt, const char *reason)
+{
+	const struct conf *conf = s->conf;
+	const struct rcpt *r = &f->slice->load->c->rcpts[f->row];
+	uint32_t first_s = r->first_attempt_s != 0 ? r->first_attempt_s : (uint32_t)s->now_s;
+	struct store_rec rec = {
+		.campaign = f->slice->load->c->id,
+		.row = f->row,
+		.rows = 1,
+		.kind = REC_OUTCOME,
+		.state = (uint8_t)v->state,
+		.attempts = (uint8_t)(r->attempts + (v->counts_attempt && r->attempts < 255)),
+		.at_s = s->now_s,
+	};
+	size_t n;
+
+	if (evt != NULL) {
+		rec.code = evt->code;
+		rec.reach = evt->reach;
+		rec.step = evt->step;
+		memcpy(rec.enhanced, evt->enhanced, sizeof(rec.enhanced));
+		n = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
+		reason = n > 0 ? evt->text : reason;
+	}
+	if (evt == NULL || n == 0)
+		n = reason != NULL ? strlen(reason) : 0;
+	rec.text_bytes = (uint16_t)(n < STORE_TEXT_MAX ? n : STORE_TEXT_MAX);
+	if (rec.text_bytes > 0)
+		memcpy(rec.text, reason, rec.text_bytes);
+	if (v->state == RCPT_DEFERRED) {
+		uint32_t wait_s = bounce_retry_after_s(conf->retry.after_s, conf->retry.n_after,
+		                                       rec.attempts > 0 ? rec.attempts : 1);
+
+		rec.due_s = s->now_s + (v->now ? 0 : wait_s);
+		if (rec.due_s > (int64_t)first_s + conf->retry.give_up_s)
+			rec.state = RCPT_EXPIRED;
+	}
+	return rec;
+}
+
+void flight_settle(struct sched *s, struct flight *f, const struct verdict *v,
+                   const struct dp_evt *evt, const char *reason)
+{
+	leave_lane(f);
+	drop_slab(s, f);
+	f->rec = outcome(s, f, v, evt, reason);
+	f->now = v->now;
+	f->claims = 0;
+	f->state = FLIGHT_STORE;
+	append(s, f);
+}
+
+static void on_claimed(struct sched *s, struct flight *first)
+{
+	struct flight *next;
+
+	campaign_apply(first->slice->load->c, &first->rec);
+	first->claims = 0;
+	for (struct flight *f = first; f != NULL; f = next) {
+		next = f->claim_next;
+		f->claim_next = NULL;
+		assert(f->state == FLIGHT_CLAIM);
+		if (s->stopping)
+			flight_return(s, f);
+		else
+			flight_compose(s, f);
+	}
+}
+
+static void on_settled(struct sched *s, struct flight *f)
+{
+	struct slice *sl = f->slice;
+	struct load *load = sl->load;
+	struct site *site = sl->dom->site;
+	const struct store_rec rec = f->rec;
+	bool now = f->now, ok;
+
+	ok = campaign_apply(load->c, &rec);
+	assert(ok);
+	flight_put(s, f);
+	if (rec.state == RCPT_DELIVERED)
+		site->delivered++;
+	else
+		site->refused++;
+	if (rcpt_state_is_final(rec.state)) {
+		sl->left--;
+		load->left--;
+	} else if (s->cf.attempts_max != 0 && rec.attempts >= s->cf.attempts_max) {
+		sl->parked++;
+	} else if (now) {
+		slice_again(s, sl, rec.row);
+	} else {
+		slice_wait(s, sl, rec.row, rec.due_s);
+	}
+	slice_try_free(s, sl);
+	if (load->left == 0) {
+		struct campaign *c = load->c;
+
+		DL_DELETE(s->loads, load);
+		free(load);
+		s->cf.campaign_over(s->cf.ctx, c);
+	}
+}
+
+void sched_on_durable(struct sched *s, uint64_t cookie)
+{
+	struct flight *f = &s->flights[cookie >> 1];
+
+	assert(cookie >> 1 < s->flights_max);
+	if (cookie & COOKIE_CLAIM_BIT)
+		on_claimed(s, f);
+	else
+		on_settled(s, f);
+}
+
+void flight_retry_waiting(struct sched *s)
+{
+	while (s->append_wait != NULL) {
+		struct flight *f = s->append_wait;
+
+		if (store_append(s->cf.store, &f->rec, cookie_of(s, f)) != 0)
+			break;
+		DL_DELETE(s->append_wait, f);
+	}
+	while (s->compose_wait != NULL) {
+		struct flight *f = s->compose_wait;
+
+		DL_DELETE(s->compose_wait, f);
+		if (s->stopping) {
+			flight_return(s, f);
+			continue;
+		}
+		flight_compose(s, f);
+		if (f->state == FLIGHT_COMPOSE_WAIT) {
+			/* Still no room: it went to the end; bring it back to the front. */
+			DL_DELETE(s->compose_wait, f);
+			DL_PREPEND(s->compose_wait, f);
+			break;
+		}
+	}
+}

@@ -1,0 +1,237 @@
+/* sched.c - which message next, on which connection: the driver. */
+#include <assert.h>
+#include <utlist.h>
+
+#include "control/sched/sched_int.h"
+#include "control/xalloc.h"
+
+enum {
+	RETRY_US = 2000,          /* when a ring or pool was full: look again after this */
+	RUN_AT_MOST_US = 1000000, /* due recipients are looked for at least this often */
+};
+
+static struct pool *pool_new(const struct conf *conf, const char *name)
+{
+	struct pool *p = xcalloc(1, sizeof(*p));
+
+	p->name = name;
+	p->any = xcalloc(conf->n_sources, sizeof(*p->any));
+	p->v4 = xcalloc(conf->n_sources, sizeof(*p->v4));
+	p->v6 = xcalloc(conf->n_sources, sizeof(*p->v6));
+	for (uint32_t i = 0; i < conf->n_sources; i++) {
+		const struct conf_source *src = &conf->sources[i];
+
+		if (name != NULL && strcmp(src->pool, name) != 0)
+			continue;
+		p->any[p->n_any++] = i;
+		if (!ip_is_unset(&src->addr4))
+			p->v4[p->n_v4++] = i;
+		if (!ip_is_unset(&src->addr6))
+			p->v6[p->n_v6++] = i;
+	}
+	return p;
+}
+
+static void make_pools(struct sched *s)
+{
+	const struct conf *conf = s->conf;
+	struct pool *p;
+
+	s->pools = pool_new(conf, NULL);
+	for (uint32_t i = 0; i < conf->n_sources; i++) {
+		for (p = s->pools; p != NULL; p = p->next)
+			if (p->name != NULL && strcmp(p->name, conf->sources[i].pool) == 0)
+				break;
+		if (p == NULL) {
+			p = pool_new(conf, conf->sources[i].pool);
+			LL_APPEND(s->pools, p);
+		}
+	}
+}
+
+struct sched *sched_open(const struct sched_conf *conf)
+{
+	struct sched *s = xcalloc(1, sizeof(*s));
+
+	s->cf = *conf;
+	s->conf = conf->conf;
+	s->random = 0x853c49e6748fea9bull;
+	s->n_workers = dp_n_workers(conf->dp);
+	s->credits = xcalloc(s->n_workers, sizeof(*s->credits));
+	s->n_conns_of = xcalloc(s->n_workers, sizeof(*s->n_conns_of));
+	for (uint32_t w = 0; w < s->n_workers; w++)
+		s->credits[w] = s->conf->worker.window;
+	/* A credit's worth with the workers, as much again being claimed, composed and stored. */
+	s->flights_max = 2 * s->conf->worker.window * s->n_workers;
+	s->flights = xcalloc(s->flights_max, sizeof(*s->flights));
+	for (uint32_t i = s->flights_max; i-- > 0;)
+		LL_PREPEND(s->free_flights, &s->flights[i]);
+	s->conns_max = s->conf->worker.conns_max * s->n_workers;
+	s->conns = xcalloc(s->conns_max, sizeof(*s->conns));
+	for (uint32_t i = s->conns_max; i-- > 0;)
+		LL_PREPEND(s->free_conns, &s->conns[i]);
+	make_pools(s);
+	return s;
+}
+
+void sched_close(struct sched *s)
+{
+	struct site *site, *next_site;
+	struct load *load, *next_load;
+	struct sdomain *dom, *next_dom;
+	struct pool *p, *next_pool;
+
+	LL_FOREACH_SAFE(s->pools, p, next_pool)
+	{
+		free(p->any);
+		free(p->v4);
+		free(p->v6);
+		free(p);
+	}
+	DL_FOREACH_SAFE(s->loads, load, next_load)
+	{
+		struct slice *sl, *next;
+
+		DL_FOREACH_SAFE2(load->slices, sl, next, load_next)
+		{
+			free(sl->again);
+			free(sl);
+		}
+		free(load);
+	}
+	HASH_ITER(hh, s->domains, dom, next_dom)
+	{
+		HASH_DEL(s->domains, dom);
+		if (dom->answer != NULL)
+			mx_release(dom->answer);
+		free(dom);
+	}
+	HASH_ITER(hh, s->sites_by_key, site, next_site)
+	{
+		struct lane *lane, *next;
+
+		HASH_DEL(s->sites_by_key, site);
+		DL_FOREACH_SAFE(site->lanes, lane, next)
+		free(lane);
+		mx_release(site->answer);
+		free(site->addrs);
+		free(site);
+	}
+	heap_fini(&s->due);
+	heap_fini(&s->wakes);
+	free(s->sites);
+	free(s->flights);
+	free(s->conns);
+	free(s->credits);
+	free(s->n_conns_of);
+	free(s);
+}
+
+void sched_set_conf(struct sched *s, const struct conf *conf)
+{
+	struct pool *p, *next_pool;
+
+	s->conf = s->cf.conf = conf;
+	LL_FOREACH_SAFE(s->pools, p, next_pool)
+	{
+		free(p->any);
+		free(p->v4);
+		free(p->v6);
+		free(p);
+	}
+	s->pools = NULL;
+	make_pools(s);
+	for (uint32_t i = 0; i < s->sites_room; i++) {
+		struct site *site = s->sites[i];
+
+		if (site == NULL)
+			continue;
+		site->limits =
+		    conf_limits_for(conf, site->domain,
+		                    site->answer->n_hosts > 0 ? site->answer->hosts[0].name : "");
+		site->blocked = 0;
+		site_todo(s, site);
+	}
+}
+
+void sched_add(struct sched *s, struct campaign *c)
+{
+	struct load *load = xcalloc(1, sizeof(*load));
+
+	load->c = c;
+	DL_APPEND(s->loads, load);
+	for (uint32_t d = 0; d < table_n_domains(c->table); d++)
+		slice_new(s, load, d);
+	if (load->left == 0) {
+		DL_DELETE(s->loads, load);
+		free(load);
+		s->cf.campaign_over(s->cf.ctx, c);
+	}
+}
+
+/* Rows whose time has come go back to their slices. */
+static void take_due(struct sched *s)
+{
+	struct heap_item item;
+
+	while (heap_peek(&s->due, &item) && (int64_t)item.key <= s->now_s) {
+		struct slice *sl = (struct slice *)(uintptr_t)item.a;
+
+		heap_pop(&s->due);
+		sl->waiting--;
+		if (sl->dom->site != NULL)
+			sl->dom->site->deferred--;
+		slice_again(s, sl, (uint32_t)item.b);
+	}
+}
+
+static void take_wakes(struct sched *s)
+{
+	struct heap_item item;
+
+	while (heap_peek(&s->wakes, &item) && item.key <= s->now_us) {
+		struct site *site = s->sites[item.a];
+
+		heap_pop(&s->wakes);
+		if (site == NULL || site->gen != (uint32_t)item.b)
+			continue; /* freed meanwhile */
+		if (site->wake_us == item.key)
+			site->wake_us = UINT64_MAX;
+		site_todo(s, site);
+	}
+}
+
+static void run_sites(struct sched *s)
+{
+	for (int i = 0; i < SITES_PER_RUN && s->todo != NULL; i++) {
+		struct site *site = s->todo;
+
+		DL_DELETE(s->todo, site);
+		site->queued = SITE_NOWHERE;
+		site_run(s, site);
+		site_try_free(s, site);
+	}
+}
+
+uint64_t sched_run(struct sched *s, uint64_t now_us, int64_t now_s)
+{
+	struct heap_item item;
+	uint64_t wait_us = RUN_AT_MOST_US;
+
+	s->now_us = now_us;
+	s->now_s = now_s;
+	flight_retry_waiting(s);
+	if (s->stopping)
+		return s->append_wait != NULL ? RETRY_US : RUN_AT_MOST_US;
+	sites_fed(s);
+	take_due(s);
+	take_wakes(s);
+	run_sites(s);
+	if (s->todo != NULL)
+		return 0;
+	if (heap_peek(&s->wakes, &item) && item.key - now_us < wait_us)
+		wait_us = item.key > now_us ? item.key - now_us : 0;
+	if (s->hungry != NULL || s->append_wait != NULL || s->compose_wait != NULL)
+		wait_us = wait_us < RETRY_US ? wait_us : RETRY_US;
+	return wait_us;
+}

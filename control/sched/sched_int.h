@@ -1,0 +1,232 @@
+/* sched_int.h - the scheduler's own shapes; nobody outside control/sched includes it.
+ *
+ *	campaign ── load ──┬── slice ── sdomain ── site ──┬── lane ──┬── conn
+ *	                   └── slice ──── ...             └── lane   └── flight (one recipient
+ *	                                                                 on its way)
+ *
+ * A flight's life:  claim -> compose -> ready -> sent -> store, each step begun by a call and
+ * ended by news from a ring. A step may be skipped, never repeated; every flight ends in one
+ * place, flight_put().
+ */
+#pragma once
+
+#include <uthash.h>
+
+#include "control/bounce/bounce.h"
+#include "control/rate/rate.h"
+#include "control/sched/heap.h"
+#include "control/sched/sched.h"
+
+enum {
+	SLICE_TURN_ROWS =
+	    16,              /* rows a slice gives before the next slice of its site has its turn */
+	SITE_ROUNDS_MAX = 3, /* times all addresses may fail in a row before recipients wait */
+	SITES_PER_RUN = 256, /* sites looked at before the loop turns */
+	LANE_LOOKAHEAD_MIN = 4, /* messages composed ahead of a lane's connections, at least */
+	SITE_FULL_LANES_MAX =
+	    8, /* slices that may find their lane full before a site's turn ends */
+	HOST_BACKOFF_US = 1000000, /* after a host's first failure; doubles up to retry.host */
+};
+
+enum flight_state {
+	FLIGHT_FREE,
+	FLIGHT_CLAIM,        /* the first-attempt time is on its way to the disk */
+	FLIGHT_COMPOSE_WAIT, /* the composing threads are busy */
+	FLIGHT_COMPOSE,
+	FLIGHT_READY, /* composed, waits in its lane for a connection */
+	FLIGHT_SENT,  /* with a worker */
+	FLIGHT_STORE, /* its outcome is on its way to the disk */
+};
+
+/* One recipient on its way. */
+struct flight {
+	uint8_t state;  /* enum flight_state */
+	uint8_t credit; /* 0 or 1: holds a credit of `worker` */
+	uint8_t claims; /* 0 or 1: heads a claim; `rec` is the claim's record */
+	uint8_t now;    /* 0 or 1: try again at once when the outcome is durable */
+	uint32_t gen;
+	uint32_t row;
+	uint32_t worker;
+	struct slice *slice;
+	struct lane *lane; /* NULL: judged without being sent */
+	struct conn *conn; /* of FLIGHT_SENT */
+	void *slab;        /* NULL: nothing held */
+	struct tpl_out out;
+	struct span mail_from, rcpt_to;
+	struct flight *claim_next;  /* of one claim */
+	struct flight *prev, *next; /* in its lane's ready list, or a waiting list of sched */
+	struct store_rec rec;
+};
+
+/* One domain of one campaign: its rows that are not final. */
+struct slice {
+	struct load *load;
+	struct sdomain *dom;
+	uint32_t domain;            /* index in the table */
+	uint32_t next_row, end_row; /* rows not yet looked at */
+	uint32_t *again;            /* rows that are due again: a ring */
+	uint32_t again_head, again_n, again_room;
+	uint32_t left;    /* recipients not final */
+	uint32_t parked;  /* of those, out of attempts */
+	uint32_t waiting; /* of those, in sched.due */
+	uint32_t in_flight;
+	uint8_t listed;                    /* 0 or 1: in site->slices */
+	struct slice *prev, *next;         /* in site->slices */
+	struct slice *dom_prev, *dom_next; /* in dom->slices */
+	struct slice *load_prev, *load_next;
+};
+
+/* One campaign that has recipients left. */
+struct load {
+	struct campaign *c;
+	uint64_t left;
+	struct slice *slices;
+	struct load *prev, *next;
+};
+
+/* A mail domain and where its mail goes. */
+struct sdomain {
+	UT_hash_handle hh;
+	struct sched *s;
+	struct mx_answer *answer; /* held; NULL: not known yet */
+	struct site *site;
+	struct slice *slices;
+	uint8_t looking; /* 0 or 1: a look-up is under way */
+	char name[];
+};
+
+/* An address of a site's hosts, and whether it is of use now. */
+struct host_addr {
+	struct ip_addr addr;
+	uint32_t fails;    /* in a row */
+	uint64_t until_us; /* leave it alone until then */
+};
+
+/* Which list of sched a site is in. */
+enum site_queue {
+	SITE_NOWHERE,
+	SITE_TODO,   /* to be looked at now */
+	SITE_HUNGRY, /* to be looked at when a credit, a flight or a ring has room again */
+};
+
+/* An MX set: the key of limits and of failures. */
+struct site {
+	UT_hash_handle hh;
+	uint32_t slot, gen; /* its place in sched.sites; a wake-up names both */
+	struct mx_answer *answer;
+	const struct conf_limits *limits;
+	struct rate rate;
+	struct slice *slices; /* those with rows that may go now */
+	struct lane *lanes;
+	struct host_addr *addrs;
+	uint32_t n_addrs;
+	uint32_t n_domains;     /* sdomains that point here */
+	uint32_t n_flights;     /* flights of its slices */
+	uint32_t fails_in_row;  /* connections that failed since the last one that opened */
+	uint8_t has_v4, has_v6; /* 0 or 1 */
+	uint8_t blocked;        /* 0 or 1: refused by the egress guard */
+	uint8_t running;        /* 0 or 1: inside site_run() */
+	uint8_t queued;         /* enum site_queue */
+	uint64_t wake_us;       /* of its entry in sched.wakes; UINT64_MAX: none */
+	uint64_t deferred, delivered, refused;
+	char last_error[224];
+	struct site *prev, *next; /* in sched.todo or sched.hungry */
+	char domain[MX_NAME_BYTES];
+	char key[];
+};
+
+/* One site from one source address. */
+struct lane {
+	struct site *site;
+	uint32_t source, worker;
+	uint32_t n_conns, n_connecting;
+	uint32_t n_ahead; /* flights claimed .. ready */
+	uint32_t n_ready;
+	struct flight *ready;
+	struct conn *conns;
+	struct lane *prev, *next; /* in site->lanes */
+};
+
+struct conn {
+	uint32_t gen;
+	uint8_t open, quitting; /* 0 or 1 */
+	uint8_t jobs;           /* unsettled */
+	uint32_t msgs;          /* submitted */
+	uint32_t delivered;
+	struct lane *lane; /* NULL: slot is free */
+	struct ip_addr addr;
+	struct dp_handle handle;
+	uint64_t idle_us;         /* since when without a job */
+	struct conn *prev, *next; /* in lane->conns, or the free list */
+};
+
+/* Sources of one pool, by what they can reach. */
+struct pool {
+	const char *name; /* NULL: all sources */
+	uint32_t *any, *v4, *v6;
+	uint32_t n_any, n_v4, n_v6;
+	struct pool *next;
+};
+
+struct sched {
+	struct sched_conf cf;
+	const struct conf *conf;
+	uint64_t now_us;
+	int64_t now_s;
+	uint32_t n_workers;
+	uint32_t *credits;    /* per worker */
+	uint32_t *n_conns_of; /* per worker */
+	struct flight *flights, *free_flights;
+	uint32_t n_flights, flights_max;
+	struct conn *conns, *free_conns;
+	uint32_t n_conns, conns_max;
+	struct site **sites; /* by slot; NULL: free */
+	uint32_t sites_room;
+	uint32_t slot_hint; /* where to look first for a free one */
+	struct site *sites_by_key, *todo, *hungry;
+	struct sdomain *domains;
+	struct load *loads;
+	struct pool *pools;
+	struct heap due;   /* key Unix s, a slice, b row */
+	struct heap wakes; /* key us, a site slot, b gen */
+	struct flight *compose_wait, *append_wait;
+	uint8_t stopping; /* 0 or 1 */
+	uint64_t random;
+};
+
+/* flight.c */
+struct flight *flight_get(struct sched *s, struct slice *sl, uint32_t row);
+void flight_put(struct sched *s, struct flight *f); /* and tells slice, site and campaign */
+void flight_claim(struct sched *s, struct flight *first, uint32_t n); /* a run of fresh rows */
+void flight_compose(struct sched *s, struct flight *f);
+void flight_return(struct sched *s, struct flight *f); /* not tried: its row is ready again */
+void flight_settle(struct sched *s, struct flight *f, const struct verdict *v,
+                   const struct dp_evt *evt, const char *reason);
+void flight_retry_waiting(struct sched *s); /* what the store or the composers did not take */
+
+/* site.c */
+void site_todo(struct sched *s, struct site *site);
+void site_hungry(struct sched *s, struct site *site);
+void sites_fed(struct sched *s); /* all hungry ones are to be looked at */
+void site_wake_at(struct sched *s, struct site *site, uint64_t at_us);
+void site_run(struct sched *s, struct site *site);
+void site_try_free(struct sched *s, struct site *site);
+void site_set_error(struct site *site, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sdomain_look_up(struct sdomain *dom);
+struct sdomain *sdomain_of(struct sched *s, struct span name);
+
+/* slice.c */
+void slice_new(struct sched *s, struct load *load, uint32_t domain);
+void slice_try_free(struct sched *s, struct slice *sl);
+bool slice_peek(struct slice *sl, uint32_t *row); /* the next row that may go now */
+void slice_take(struct slice *sl, uint32_t row);  /* the one just peeked */
+void slice_again(struct sched *s, struct slice *sl, uint32_t row);
+void slice_wait(struct sched *s, struct slice *sl, uint32_t row, int64_t due_s);
+void slice_list(struct sched *s, struct slice *sl); /* into its site's list, if it has rows */
+
+/* lane.c */
+struct lane *lane_for(struct sched *s, struct site *site, const struct campaign *c, uint32_t row);
+void lane_run(struct sched *s, struct lane *lane);
+void lane_push(struct sched *s, struct lane *lane, struct flight *f);
+uint32_t lane_room(const struct lane *lane);
+void lane_free(struct lane *lane);

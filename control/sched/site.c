@@ -1,0 +1,366 @@
+/* site.c - MX sets: which domains share one, what may go there now, and what to do when nowhere. */
+#include <assert.h>
+#include <stdarg.h>
+#include <utlist.h>
+
+#include "control/sched/sched_int.h"
+#include "control/xalloc.h"
+
+void site_set_error(struct site *site, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(site->last_error, sizeof(site->last_error), fmt, ap);
+	va_end(ap);
+}
+
+static void unqueue(struct sched *s, struct site *site)
+{
+	if (site->queued == SITE_TODO)
+		DL_DELETE(s->todo, site);
+	else if (site->queued == SITE_HUNGRY)
+		DL_DELETE(s->hungry, site);
+	site->queued = SITE_NOWHERE;
+}
+
+void site_todo(struct sched *s, struct site *site)
+{
+	if (site->queued == SITE_TODO)
+		return;
+	unqueue(s, site);
+	DL_APPEND(s->todo, site);
+	site->queued = SITE_TODO;
+}
+
+void site_hungry(struct sched *s, struct site *site)
+{
+	if (site->queued != SITE_NOWHERE)
+		return;
+	DL_APPEND(s->hungry, site);
+	site->queued = SITE_HUNGRY;
+}
+
+void sites_fed(struct sched *s)
+{
+	while (s->hungry != NULL)
+		site_todo(s, s->hungry);
+}
+
+void site_wake_at(struct sched *s, struct site *site, uint64_t at_us)
+{
+	if (site->wake_us <= at_us)
+		return;
+	site->wake_us = at_us;
+	heap_push(&s->wakes, (struct heap_item){ at_us, site->slot, site->gen });
+}
+
+static uint32_t slot_get(struct sched *s)
+{
+	uint32_t room;
+
+	for (uint32_t i = 0; i < s->sites_room; i++) {
+		uint32_t slot = (s->slot_hint + i) % s->sites_room;
+
+		if (s->sites[slot] == NULL) {
+			s->slot_hint = slot + 1;
+			return slot;
+		}
+	}
+	room = s->sites_room == 0 ? 64 : s->sites_room * 2;
+	s->sites = xrealloc(s->sites, room, sizeof(*s->sites));
+	memset(s->sites + s->sites_room, 0, (room - s->sites_room) * sizeof(*s->sites));
+	s->slot_hint = s->sites_room + 1;
+	s->sites_room = room;
+	return s->slot_hint - 1;
+}
+
+/* Takes on a newer answer: addresses that stay keep their history. */
+static void site_set_answer(struct site *site, struct mx_answer *answer)
+{
+	struct host_addr *old = site->addrs;
+	uint32_t n_old = site->n_addrs, n = 0;
+
+	if (site->answer != NULL)
+		mx_release(site->answer);
+	site->answer = mx_hold(answer);
+	site->has_v4 = site->has_v6 = 0;
+	for (uint32_t i = 0; i < answer->n_hosts; i++)
+		n += answer->hosts[i].n_addrs;
+	site->addrs = xcalloc(n > 0 ? n : 1, sizeof(*site->addrs));
+	site->n_addrs = 0;
+	for (uint32_t i = 0; i < answer->n_hosts; i++) {
+		for (uint32_t j = 0; j < answer->hosts[i].n_addrs; j++) {
+			struct host_addr *h = &site->addrs[site->n_addrs++];
+
+			h->addr = answer->hosts[i].addrs[j];
+			for (uint32_t k = 0; k < n_old; k++)
+				if (ip_eq(&old[k].addr, &h->addr))
+					*h = old[k];
+			if (ip_is_v4(&h->addr))
+				site->has_v4 = 1;
+			else
+				site->has_v6 = 1;
+		}
+	}
+	free(old);
+}
+
+/* The site of an answer. A domain that has nowhere to send to is a site of its own, so that its
+ * recipients are judged by the same machinery.
+ */
+static struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answer *answer)
+{
+	char key[MX_NAME_BYTES + 8];
+	struct site *site;
+
+	if (answer->fate == MX_OK)
+		snprintf(key, sizeof(key), "%s", answer->site);
+	else
+		snprintf(key, sizeof(key), "!%s", dom->name);
+	HASH_FIND_STR(s->sites_by_key, key, site);
+	if (site == NULL) {
+		site = xcalloc(1, sizeof(*site) + strlen(key) + 1);
+		strcpy(site->key, key);
+		snprintf(site->domain, sizeof(site->domain), "%s", dom->name);
+		site->slot = slot_get(s);
+		site->gen = (uint32_t)(s->random += 0x9e3779b9);
+		site->wake_us = UINT64_MAX;
+		site->limits = conf_limits_for(s->conf, dom->name,
+		                               answer->n_hosts > 0 ? answer->hosts[0].name : "");
+		s->sites[site->slot] = site;
+		HASH_ADD_STR(s->sites_by_key, key, site);
+	}
+	if (site->answer != answer)
+		site_set_answer(site, answer);
+	return site;
+}
+
+void site_try_free(struct sched *s, struct site *site)
+{
+	struct lane *lane, *next;
+
+	if (site->n_domains > 0 || site->running)
+		return;
+	DL_FOREACH(site->lanes, lane)
+	if (lane->n_conns > 0 || lane->n_ahead > 0)
+		return;
+	assert(site->slices == NULL);
+	DL_FOREACH_SAFE(site->lanes, lane, next)
+	lane_free(lane);
+	unqueue(s, site);
+	HASH_DEL(s->sites_by_key, site);
+	s->sites[site->slot] = NULL;
+	mx_release(site->answer);
+	free(site->addrs);
+	free(site);
+}
+
+static void move_to(struct sched *s, struct sdomain *dom, struct site *site)
+{
+	struct site *old = dom->site;
+	struct slice *sl;
+
+	if (old == site)
+		return;
+	DL_FOREACH2(dom->slices, sl, dom_next)
+	{
+		if (sl->listed)
+			DL_DELETE(old->slices, sl);
+		sl->listed = 0;
+		site->n_flights += sl->in_flight;
+		site->deferred += sl->waiting;
+		if (old != NULL) {
+			old->n_flights -= sl->in_flight;
+			old->deferred -= sl->waiting;
+		}
+	}
+	dom->site = site;
+	site->n_domains++;
+	if (old != NULL) {
+		old->n_domains--;
+		site_try_free(s, old);
+	}
+}
+
+static void on_answer(void *ctx, struct mx_answer *answer)
+{
+	struct sdomain *dom = ctx;
+	struct sched *s = dom->s;
+	struct slice *sl, *next;
+
+	dom->looking = 0;
+	if (dom->answer != NULL)
+		mx_release(dom->answer);
+	dom->answer = mx_hold(answer);
+	move_to(s, dom, site_of(s, dom, answer));
+	if (answer->fate != MX_OK)
+		site_set_error(dom->site, "%s", answer->why);
+	DL_FOREACH_SAFE2(dom->slices, sl, next, dom_next)
+	slice_list(s, sl);
+}
+
+void sdomain_look_up(struct sdomain *dom)
+{
+	if (dom->looking)
+		return;
+	dom->looking = 1;
+	mx_lookup(dom->s->cf.mx, dom->name, on_answer, dom);
+}
+
+struct sdomain *sdomain_of(struct sched *s, struct span name)
+{
+	struct sdomain *dom;
+
+	HASH_FIND(hh, s->domains, name.at, name.bytes, dom);
+	if (dom != NULL)
+		return dom;
+	dom = xcalloc(1, sizeof(*dom) + name.bytes + 1);
+	memcpy(dom->name, name.at, name.bytes);
+	dom->s = s;
+	HASH_ADD(hh, s->domains, name, name.bytes, dom);
+	return dom;
+}
+
+/* A recipient whose time is up before it could be tried again. */
+static bool is_too_old(const struct sched *s, const struct campaign *c, uint32_t row)
+{
+	int64_t since = c->rcpts[row].first_attempt_s;
+
+	if (since == 0)
+		since = c->started_s;
+	return s->now_s > since + (int64_t)s->conf->retry.give_up_s;
+}
+
+/* Settles one row without sending it: its domain takes no mail, or it has waited too long. */
+static bool judge_row(struct sched *s, struct slice *sl, uint32_t row, const struct verdict *v,
+                      const char *reason)
+{
+	struct flight *f = flight_get(s, sl, row);
+
+	if (f == NULL)
+		return false;
+	slice_take(sl, row);
+	flight_settle(s, f, v, NULL, reason);
+	return true;
+}
+
+/* A run of fresh rows that is being claimed: their first-attempt time becomes durable in one
+ * record.
+ */
+struct claim {
+	struct flight *first, *last;
+	uint32_t n;
+};
+
+static void claim_end(struct sched *s, struct claim *claim)
+{
+	if (claim->n > 0)
+		flight_claim(s, claim->first, claim->n);
+	*claim = (struct claim){ 0 };
+}
+
+static void claim_add(struct sched *s, struct claim *claim, struct flight *f)
+{
+	if (claim->n > 0 && f->row != claim->first->row + claim->n)
+		claim_end(s, claim);
+	if (claim->n == 0)
+		claim->first = f;
+	else
+		claim->last->claim_next = f;
+	claim->last = f;
+	claim->n++;
+}
+
+enum gave { GAVE, GAVE_FULL, GAVE_STARVED };
+
+/* Puts one row on its way. */
+static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struct claim *claim)
+{
+	static const struct verdict expired = { .state = RCPT_EXPIRED };
+	static const struct verdict no_source = { .state = RCPT_DEFERRED, .counts_attempt = 1 };
+	struct campaign *c = sl->load->c;
+	struct site *site = sl->dom->site;
+	struct lane *lane;
+	struct flight *f;
+
+	if (is_too_old(s, c, row))
+		return judge_row(s, sl, row, &expired,
+		                 site->last_error[0] != '\0' ? site->last_error
+		                                             : "not sent within retry.give_up")
+		           ? GAVE
+		           : GAVE_STARVED;
+	if (site->answer->fate != MX_OK) {
+		struct verdict v = bounce_judge_mx(site->answer);
+
+		return judge_row(s, sl, row, &v, site->answer->why) ? GAVE : GAVE_STARVED;
+	}
+	lane = lane_for(s, site, c, row);
+	if (lane == NULL)
+		return judge_row(s, sl, row, &no_source,
+		                 "no source of this pool has an address of the hosts' family")
+		           ? GAVE
+		           : GAVE_STARVED;
+	if (lane_room(lane) == 0)
+		return GAVE_FULL;
+	f = flight_get(s, sl, row);
+	if (f == NULL)
+		return GAVE_STARVED;
+	slice_take(sl, row);
+	f->lane = lane;
+	lane->n_ahead++;
+	if (c->rcpts[row].first_attempt_s == 0)
+		claim_add(s, claim, f);
+	else
+		flight_compose(s, f);
+	return GAVE;
+}
+
+/* One slice's turn: up to SLICE_TURN_ROWS rows. */
+static enum gave give_rows(struct sched *s, struct slice *sl)
+{
+	struct claim claim = { 0 };
+	enum gave gave = GAVE;
+	uint32_t row;
+
+	for (int i = 0; i < SLICE_TURN_ROWS && gave == GAVE && slice_peek(sl, &row); i++)
+		gave = give_row(s, sl, row, &claim);
+	claim_end(s, &claim);
+	return gave;
+}
+
+/* An answer that has expired is asked for again; a good one serves meanwhile, a bad one waits. */
+static bool is_fresh(struct sched *s, struct sdomain *dom)
+{
+	if (dom->answer->expires_ms > (int64_t)(s->now_us / 1000))
+		return true;
+	sdomain_look_up(dom);
+	return dom->answer->fate == MX_OK || !dom->looking;
+}
+
+void site_run(struct sched *s, struct site *site)
+{
+	struct lane *lane, *next;
+	struct slice *sl;
+	uint32_t full = 0;
+	enum gave gave = GAVE;
+
+	site->running = 1;
+	while ((sl = site->slices) != NULL && !site->blocked && gave != GAVE_STARVED) {
+		DL_DELETE(site->slices, sl);
+		sl->listed = 0;
+		/* A look-up may answer at once and list the slice again, here or elsewhere. */
+		if (!is_fresh(s, sl->dom) || sl->listed || sl->dom->site != site)
+			continue;
+		gave = give_rows(s, sl);
+		slice_list(s, sl);
+		if (gave == GAVE_FULL && ++full >= SITE_FULL_LANES_MAX)
+			break;
+	}
+	unqueue(s, site); /* listing a slice of ours asked for this very run */
+	if (gave == GAVE_STARVED)
+		site_hungry(s, site);
+	DL_FOREACH_SAFE(site->lanes, lane, next)
+	lane_run(s, lane);
+	site->running = 0;
+}

@@ -1,0 +1,87 @@
+/* view.c - what others may see of the scheduler, and its orderly end. */
+#include <utlist.h>
+
+#include "control/sched/sched_int.h"
+
+void sched_stop(struct sched *s)
+{
+	struct site *site, *next;
+	struct lane *lane;
+
+	if (s->stopping)
+		return;
+	s->stopping = 1;
+	HASH_ITER(hh, s->sites_by_key, site, next)
+	DL_FOREACH(site->lanes, lane)
+	while (lane->ready != NULL)
+		flight_return(s, lane->ready);
+	flight_retry_waiting(s);
+}
+
+uint32_t sched_n_conns(const struct sched *s)
+{
+	return s->n_conns;
+}
+
+uint32_t sched_n_flights(const struct sched *s)
+{
+	return s->n_flights;
+}
+
+bool sched_is_stuck(const struct sched *s, const struct campaign *c, uint64_t *blocked)
+{
+	const struct load *load;
+	const struct slice *sl;
+	bool moving = false;
+
+	*blocked = 0;
+	DL_FOREACH(s->loads, load)
+	{
+		if (load->c != c)
+			continue;
+		DL_FOREACH2(load->slices, sl, load_next)
+		{
+			if (sl->left == sl->parked)
+				continue;
+			if (sl->in_flight == 0 && sl->dom->site != NULL && sl->dom->site->blocked)
+				*blocked += sl->left - sl->parked;
+			else
+				moving = true;
+		}
+	}
+	return !moving;
+}
+
+bool sched_site_at(const struct sched *s, uint32_t n, struct sched_site_view *view)
+{
+	const struct site *site = s->sites_by_key;
+	const struct lane *lane;
+	const struct slice *sl;
+	const struct conn *c;
+
+	for (; site != NULL && n > 0; n--)
+		site = site->hh.next;
+	if (site == NULL)
+		return false;
+	*view = (struct sched_site_view){
+		.name = site->key,
+		.domain = site->domain,
+		.conns_max = site->limits->conns_max,
+		.deferred = site->deferred,
+		.in_flight = site->n_flights,
+		.delivered = site->delivered,
+		.refused = site->refused,
+		.rate_per_s = site->limits->rate_per_s,
+		.blocked = site->blocked,
+		.last_error = site->last_error[0] != '\0' ? site->last_error : NULL,
+	};
+	DL_FOREACH(site->slices, sl)
+	view->ready += sl->again_n + (sl->end_row - sl->next_row);
+	DL_FOREACH(site->lanes, lane)
+	{
+		view->conns += lane->n_conns;
+		DL_FOREACH(lane->conns, c)
+		view->conns_idle += c->open && c->jobs == 0;
+	}
+	return true;
+}

@@ -1,0 +1,105 @@
+/* ip4.c - IPv4 headers, in and out (RFC 791, RFC 1122 3.2.1). */
+#include <assert.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "dataplane/net/cksum.h"
+#include "dataplane/net/net_int.h"
+
+enum header { HEADER_OK, HEADER_MALFORMED, HEADER_BAD_SUM };
+
+static bool sum_is_good(const struct net *net, const struct rte_mbuf *m, struct span header)
+{
+	if (net->rx_checksum) {
+		switch (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) {
+		case RTE_MBUF_F_RX_IP_CKSUM_BAD:
+			return false;
+		case RTE_MBUF_F_RX_IP_CKSUM_GOOD:
+		case RTE_MBUF_F_RX_IP_CKSUM_NONE:
+			return true;
+		}
+	}
+	return cksum_fold(cksum_add(0, header.at, header.bytes)) == 0xffff;
+}
+
+/* A sender must be one station: RFC 1122 3.2.1.3 lists what may not stand there. */
+static bool is_sender(const struct net *net, const uint8_t v4[4])
+{
+	struct ip_addr a = ip_from_v4(v4);
+
+	return v4[0] != 0 && v4[0] != 127 && v4[0] < 224 && !route_is_broadcast(net, &a);
+}
+
+/* Lengths, version and checksum; `header` and `body` are filled when they are right. */
+static enum header read_header(const struct net *net, const struct frame *f, struct span *header,
+                               struct span *body)
+{
+	const uint8_t *h = f->body.at;
+	size_t header_bytes, total_bytes;
+
+	if (f->body.bytes < IP4_HEADER_BYTES || h[0] >> 4 != 4)
+		return HEADER_MALFORMED;
+	header_bytes = (h[0] & 15) * 4u;
+	total_bytes = get16(h + 2);
+	if (header_bytes < IP4_HEADER_BYTES || total_bytes < header_bytes ||
+	    f->body.bytes < total_bytes)
+		return HEADER_MALFORMED;
+	*header = span_of(h, header_bytes);
+	*body = span_of(h + header_bytes, total_bytes - header_bytes);
+	return sum_is_good(net, f->m, *header) ? HEADER_OK : HEADER_BAD_SUM;
+}
+
+bool ip4_parse(struct net *net, const struct frame *f, struct packet *p)
+{
+	const uint8_t *h = f->body.at;
+	struct span header;
+	enum header got = read_header(net, f, &header, &p->body);
+
+	if (got != HEADER_OK || !is_sender(net, h + 12)) {
+		count(got == HEADER_BAD_SUM ? &net->counters->rx_bad_checksum
+		                            : &net->counters->rx_malformed);
+		return false;
+	}
+	p->frame = f;
+	p->src = ip_from_v4(h + 12);
+	p->dst = ip_from_v4(h + 16);
+	p->addrs = span_of(h + 12, 8);
+	p->proto = h[9];
+	p->hops = h[8];
+	p->ecn = h[1] & IP_ECN_MASK;
+	p->is_group = false;
+	p->had_fragment_header = false;
+	/* RFC 1122 3.3.6: a packet for one station does not come in a frame for many. */
+	if (f->is_group || own_find(&net->own, &p->dst) == NULL ||
+	    own_find(&net->own, &p->src) != NULL) {
+		count(&net->counters->rx_not_ours);
+		return false;
+	}
+	if (get16(h + 6) & IP4_FRAGMENT_MASK) {
+		count(&net->counters->rx_fragments);
+		return false;
+	}
+	return true;
+}
+
+void ip4_prepend(struct net *net, struct rte_mbuf *m, const struct ip_addr *src,
+                 const struct ip_addr *dst, uint8_t proto)
+{
+	uint8_t *h = (uint8_t *)rte_pktmbuf_prepend(m, IP4_HEADER_BYTES);
+
+	assert(h != NULL && m->pkt_len <= UINT16_MAX);
+	memset(h, 0, IP4_HEADER_BYTES);
+	h[0] = 0x45;
+	put16(h + 2, (uint16_t)m->pkt_len);
+	put16(h + 6, IP4_DF);
+	h[8] = IP_HOPS;
+	h[9] = proto;
+	memcpy(h + 12, src->b + 12, 4);
+	memcpy(h + 16, dst->b + 12, 4);
+	m->l3_len = IP4_HEADER_BYTES;
+	if (net->tx_checksum_ip4)
+		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+	else
+		cksum_put(h + 10, cksum_add(0, h, IP4_HEADER_BYTES));
+}

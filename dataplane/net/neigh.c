@@ -1,0 +1,356 @@
+/* neigh.c - neighbours: who has which MAC address, for ARP and ND alike. */
+#include "dataplane/net/neigh.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "dataplane/net/net_int.h"
+
+#define S_US 1000000ull
+
+enum ask { ASK_NOBODY, ASK_ALL, ASK_IT };
+
+/* One row a state: what is done in it and what follows when its time is over. */
+struct neigh_row {
+	const char *name;
+	uint64_t wait_us;    /* until the next try, or the end of the state */
+	uint8_t tries_max;   /* requests; then the state ends */
+	uint8_t ask;         /* whom */
+	uint8_t next;        /* when it ends */
+	uint8_t next_pinned; /* when it ends for a gateway, which is never given up */
+	bool has_mac;        /* segments may leave */
+	bool heard_confirms; /* a TCP segment heard lately is as good as an answer */
+	bool may_be_evicted;
+};
+
+/* Times: RFC 4861 10 (RetransTimer, ReachableTime, DELAY_FIRST_PROBE_TIME, MAX_*_SOLICIT); one
+ * request a second is also what RFC 1122 2.3.2.1 allows for ARP. FAILED and the 600 s are ours.
+ */
+/* clang-format off */
+static const struct neigh_row rows[] = {
+	/*                     name          wait        tries ask         next              next_pinned       mac    heard  evict */
+	[NEIGH_FREE]       = { "free",       0,          0,    ASK_NOBODY, NEIGH_FREE,       NEIGH_FREE,       false, false, false },
+	[NEIGH_INCOMPLETE] = { "incomplete", 1 * S_US,   3,    ASK_ALL,    NEIGH_FAILED,     NEIGH_FAILED,     false, false, false },
+	[NEIGH_REACHABLE]  = { "reachable",  30 * S_US,  0,    ASK_NOBODY, NEIGH_STALE,      NEIGH_STALE,      true,  true,  true  },
+	[NEIGH_STALE]      = { "stale",      600 * S_US, 0,    ASK_NOBODY, NEIGH_FREE,       NEIGH_STALE,      true,  false, true  },
+	[NEIGH_DELAY]      = { "delay",      5 * S_US,   0,    ASK_NOBODY, NEIGH_PROBE,      NEIGH_PROBE,      true,  true,  true  },
+	[NEIGH_PROBE]      = { "probe",      1 * S_US,   3,    ASK_IT,     NEIGH_INCOMPLETE, NEIGH_INCOMPLETE, true,  false, true  },
+	[NEIGH_FAILED]     = { "failed",     3 * S_US,   0,    ASK_NOBODY, NEIGH_FREE,       NEIGH_INCOMPLETE, false, false, true  },
+};
+/* clang-format on */
+static_assert(sizeof(rows) / sizeof(rows[0]) == NEIGH_N_STATES, "one row per state");
+
+/* Hearing a station is a hint, not a proof: it may still send to us when it no longer takes what
+ * we send. So it is asked at least this often.
+ */
+#define HEARD_MAX_US (300 * S_US)
+
+const char *neigh_state_name(enum neigh_state state)
+{
+	return rows[state].name;
+}
+
+uint32_t neigh_n_buckets(uint32_t entries)
+{
+	uint32_t n = 16;
+
+	while (n < entries && n < 1u << 31)
+		n *= 2;
+	return n;
+}
+
+void neigh_init(struct neigh_table *t)
+{
+	for (uint32_t i = 0; i <= t->bucket_mask; i++)
+		t->buckets[i] = NEIGH_NONE;
+	for (uint32_t i = 0; i < t->entries_max; i++)
+		t->entries[i].next = i + 1 < t->entries_max ? i + 1 : NEIGH_NONE;
+	t->free = 0;
+}
+
+uint32_t neigh_find(const struct neigh_table *t, const struct ip_addr *a)
+{
+	uint32_t i = t->buckets[ip_hash(a) & t->bucket_mask];
+
+	while (i != NEIGH_NONE && !ip_eq(&t->entries[i].addr, a))
+		i = t->entries[i].next;
+	return i;
+}
+
+static bool is_pinned(const struct net *net, const struct neigh *n)
+{
+	return ip_eq(&n->addr, &net->gateway4) || ip_eq(&n->addr, &net->gateway6);
+}
+
+/* The queue is linked through mbuf->next, which must be NULL again in whatever leaves it. */
+static struct rte_mbuf *queue_take(struct neigh *n)
+{
+	struct rte_mbuf *m = n->queue;
+
+	if (m == NULL)
+		return NULL;
+	n->queue = m->next;
+	n->n_queued--;
+	m->next = NULL;
+	return m;
+}
+
+static void queue_drop(struct net *net, struct neigh *n)
+{
+	struct rte_mbuf *m;
+
+	while ((m = queue_take(n)) != NULL) {
+		count(&net->counters->neighbour_dropped);
+		rte_pktmbuf_free(m);
+	}
+}
+
+void neigh_fini(struct net *net)
+{
+	struct neigh_table *t = &net->neigh;
+
+	for (uint32_t i = 0; i < t->entries_max; i++) {
+		queue_drop(net, &t->entries[i]);
+		t->entries[i].state = NEIGH_FREE;
+	}
+	neigh_init(t);
+}
+
+static void neigh_free(struct neigh_table *t, struct neigh *n)
+{
+	uint32_t self = (uint32_t)(n - t->entries);
+	uint32_t *at = &t->buckets[ip_hash(&n->addr) & t->bucket_mask];
+
+	assert(n->queue == NULL); /* only states without a queue lead to FREE */
+	while (*at != self)
+		at = &t->entries[*at].next;
+	*at = n->next;
+	n->state = NEIGH_FREE;
+	n->next = t->free;
+	t->free = self;
+}
+
+static void ask(struct net *net, struct neigh *n)
+{
+	const uint8_t *to = rows[n->state].ask == ASK_IT ? n->mac : NULL;
+
+	n->tries++;
+	if (ip_is_v4(&n->addr))
+		arp_ask(net, &n->addr, to);
+	else
+		nd_ask(net, &n->addr, to);
+}
+
+/* The one place where an entry changes its state. */
+static void enter(struct net *net, uint64_t now_us, struct neigh *n, enum neigh_state state)
+{
+	if (state == NEIGH_FREE) {
+		neigh_free(&net->neigh, n);
+		return;
+	}
+	n->state = (uint8_t)state;
+	n->tries = 0;
+	n->deadline_us = now_us + rows[state].wait_us;
+	if (state == NEIGH_FAILED) {
+		count(&net->counters->neighbour_failed);
+		queue_drop(net, n);
+	}
+	if (rows[state].ask != ASK_NOBODY)
+		ask(net, n);
+}
+
+static bool evict_one(struct net *net)
+{
+	struct neigh_table *t = &net->neigh;
+	struct neigh *oldest = NULL;
+
+	for (uint32_t i = 0; i < t->entries_max; i++) {
+		struct neigh *n = &t->entries[i];
+
+		if (rows[n->state].may_be_evicted && !is_pinned(net, n) &&
+		    (oldest == NULL || n->used_us < oldest->used_us))
+			oldest = n;
+	}
+	if (oldest != NULL)
+		neigh_free(t, oldest);
+	return oldest != NULL;
+}
+
+uint32_t neigh_get(struct net *net, uint64_t now_us, const struct ip_addr *a)
+{
+	struct neigh_table *t = &net->neigh;
+	uint32_t i = neigh_find(t, a), *bucket = &t->buckets[ip_hash(a) & t->bucket_mask];
+
+	if (i != NEIGH_NONE)
+		return i;
+	if (t->free == NEIGH_NONE && !evict_one(net))
+		return NEIGH_NONE;
+	i = t->free;
+	t->free = t->entries[i].next;
+	t->entries[i] = (struct neigh){ .addr = *a, .next = *bucket, .used_us = now_us };
+	*bucket = i;
+	enter(net, now_us, &t->entries[i], NEIGH_INCOMPLETE);
+	return i;
+}
+
+/* The same bytes at the same place in a buffer of the same pool, so they fit. */
+static struct rte_mbuf *private_copy(struct net *net, const struct rte_mbuf *m)
+{
+	struct rte_mbuf *copy = rte_pktmbuf_alloc(m->pool);
+
+	if (copy == NULL) {
+		count(&net->counters->no_buffer);
+		return NULL;
+	}
+	copy->data_off = m->data_off;
+	copy->data_len = m->data_len;
+	copy->pkt_len = m->pkt_len;
+	copy->ol_flags = m->ol_flags;
+	copy->tx_offload = m->tx_offload;
+	memcpy(rte_pktmbuf_mtod(copy, void *), rte_pktmbuf_mtod(m, const void *), m->data_len);
+	return copy;
+}
+
+/* RFC 4861 7.2.2: when the queue is full, the newcomer replaces the oldest. A segment that its
+ * connection still refers to is copied: the holder may rewrite it while it waits here.
+ */
+static void queue_put(struct net *net, struct neigh *n, struct rte_mbuf *m)
+{
+	if (rte_mbuf_refcnt_read(m) > 1) {
+		struct rte_mbuf *copy = private_copy(net, m);
+
+		rte_pktmbuf_free(m);
+		if (copy == NULL)
+			return;
+		m = copy;
+	}
+	if (n->n_queued == net->neigh.queue_max) {
+		count(&net->counters->neighbour_full);
+		rte_pktmbuf_free(queue_take(n));
+	}
+	if (n->queue == NULL)
+		n->queue = m;
+	else
+		n->queue_tail->next = m;
+	n->queue_tail = m;
+	n->n_queued++;
+}
+
+bool neigh_send(struct net *net, uint64_t now_us, struct neigh *n, struct rte_mbuf *m)
+{
+	n->used_us = now_us;
+	if (rows[n->state].has_mac) {
+		if (n->state == NEIGH_STALE)
+			enter(net, now_us, n, NEIGH_DELAY); /* RFC 4861 7.3.3 */
+		frame_send(net, m, n->mac, ip_is_v4(&n->addr) ? ETH_TYPE_IP4 : ETH_TYPE_IP6);
+		return true;
+	}
+	if (n->state == NEIGH_FAILED) {
+		count(&net->counters->neighbour_dropped);
+		rte_pktmbuf_free(m);
+		return false;
+	}
+	queue_put(net, n, m);
+	return false;
+}
+
+static void resolved(struct net *net, uint64_t now_us, struct neigh *n)
+{
+	struct rte_mbuf *m;
+
+	while ((m = queue_take(n)) != NULL)
+		neigh_send(net, now_us, n, m);
+}
+
+static void confirmed(struct net *net, uint64_t now_us, struct neigh *n)
+{
+	n->confirmed_us = now_us;
+	enter(net, now_us, n, NEIGH_REACHABLE);
+}
+
+void neigh_learn(struct net *net, uint64_t now_us, const struct ip_addr *a, const uint8_t mac[6],
+                 unsigned bits)
+{
+	uint32_t i = neigh_find(&net->neigh, a);
+	struct neigh *n = i != NEIGH_NONE ? &net->neigh.entries[i] : NULL;
+	bool differs;
+
+	if (n == NULL || (!rows[n->state].has_mac && mac == NULL))
+		return;
+	differs = mac != NULL && (!rows[n->state].has_mac || memcmp(mac, n->mac, 6) != 0);
+	if (differs && rows[n->state].has_mac && (bits & NEIGH_OVERRIDE) == 0) {
+		if (n->state == NEIGH_REACHABLE) /* RFC 4861 7.2.5, case I.a */
+			enter(net, now_us, n, NEIGH_STALE);
+		return;
+	}
+	if (differs)
+		memcpy(n->mac, mac, 6);
+	if (bits & NEIGH_SOLICITED)
+		confirmed(net, now_us, n);
+	else if (differs)
+		enter(net, now_us, n, NEIGH_STALE);
+	resolved(net, now_us, n);
+}
+
+static uint64_t mac_key(const uint8_t mac[6])
+{
+	uint64_t key = 0;
+
+	memcpy(&key, mac, 6);
+	return key;
+}
+
+static struct neigh_heard *heard_slot(struct neigh_table *t, uint64_t key)
+{
+	return &t->heard[(key * 0x9e3779b97f4a7c15u) >> 56];
+}
+
+void neigh_heard(struct neigh_table *t, uint64_t now_us, const uint8_t mac[6])
+{
+	uint64_t key = mac_key(mac);
+
+	*heard_slot(t, key) = (struct neigh_heard){ .mac = key, .at_us = now_us };
+}
+
+/* RFC 4861 7.3.1 takes hints from the layers above; ours is a TCP segment that came from the
+ * neighbour since the state began.
+ */
+static bool was_heard(struct net *net, uint64_t now_us, const struct neigh *n)
+{
+	const struct neigh_heard *h = heard_slot(&net->neigh, mac_key(n->mac));
+	uint64_t since_us = n->deadline_us - rows[n->state].wait_us;
+
+	return h->mac == mac_key(n->mac) && h->at_us > since_us &&
+	       now_us - n->confirmed_us < HEARD_MAX_US;
+}
+
+static void expire(struct net *net, uint64_t now_us, struct neigh *n)
+{
+	const struct neigh_row *row = &rows[n->state];
+
+	if (row->heard_confirms && was_heard(net, now_us, n)) {
+		enter(net, now_us, n, NEIGH_REACHABLE);
+	} else if (n->tries < row->tries_max) {
+		n->deadline_us = now_us + row->wait_us;
+		ask(net, n);
+	} else {
+		enter(net, now_us, n, is_pinned(net, n) ? row->next_pinned : row->next);
+	}
+}
+
+void neigh_tick(struct net *net, uint64_t now_us)
+{
+	struct neigh_table *t = &net->neigh;
+	uint32_t n = t->entries_max < NEIGH_TICK_ENTRIES ? t->entries_max : NEIGH_TICK_ENTRIES;
+
+	for (; n > 0; n--) {
+		struct neigh *e = &t->entries[t->cursor];
+
+		if (++t->cursor == t->entries_max)
+			t->cursor = 0;
+		if (e->state != NEIGH_FREE && now_us >= e->deadline_us)
+			expire(net, now_us, e);
+	}
+}

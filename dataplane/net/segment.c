@@ -1,0 +1,121 @@
+/* segment.c - TCP segments on their way between the IP layer and the TCP engine. */
+#include <assert.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "dataplane/net/cksum.h"
+#include "dataplane/net/net_int.h"
+
+/* The four things a device may say: BAD, GOOD, NONE (there is no full sum, but the data never left
+ * this machine) and UNKNOWN, which is what no device says too.
+ */
+static bool sum_is_good(const struct net *net, const struct packet *p)
+{
+	uint64_t sum;
+
+	if (net->rx_checksum) {
+		switch (p->frame->m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) {
+		case RTE_MBUF_F_RX_L4_CKSUM_BAD:
+			return false;
+		case RTE_MBUF_F_RX_L4_CKSUM_GOOD:
+		case RTE_MBUF_F_RX_L4_CKSUM_NONE:
+			return true;
+		}
+	}
+	sum = cksum_pseudo(p->addrs.at, p->addrs.bytes, IP_PROTO_TCP, (uint16_t)p->body.bytes);
+	return cksum_fold(cksum_add(sum, p->body.at, p->body.bytes)) == 0xffff;
+}
+
+bool segment_parse(struct net *net, const struct packet *p, struct net_seg *seg)
+{
+	size_t header_bytes;
+
+	if (p->body.bytes < TCP_HEADER_BYTES) {
+		count(&net->counters->rx_malformed);
+		return false;
+	}
+	if (!sum_is_good(net, p)) {
+		count(&net->counters->rx_bad_checksum);
+		return false;
+	}
+	header_bytes = (p->body.at[12] >> 4) * 4u;
+	if (header_bytes < TCP_HEADER_BYTES || header_bytes > p->body.bytes) {
+		count(&net->counters->rx_malformed);
+		return false;
+	}
+	*seg = (struct net_seg){ .local = p->dst, .remote = p->src, .tcp = p->body, .ecn = p->ecn };
+	return true;
+}
+
+/* The cached entry if it is still that of the next hop, else the entry found or made anew. */
+static struct neigh *neighbour_of(struct net *net, uint64_t now_us, struct net_path *path)
+{
+	struct neigh_table *t = &net->neigh;
+	uint32_t i = path->neighbour;
+
+	if (i < t->entries_max && t->entries[i].state != NEIGH_FREE &&
+	    ip_eq(&t->entries[i].addr, &path->next_hop))
+		return &t->entries[i];
+	path->neighbour = neigh_get(net, now_us, &path->next_hop);
+	return path->neighbour != NEIGH_NONE ? &t->entries[path->neighbour] : NULL;
+}
+
+/* Puts IP in front. Offload marks of an earlier journey of the buffer are removed first. */
+static uint8_t *prepend_ip(struct net *net, struct rte_mbuf *m, const struct net_path *path,
+                           struct span *addrs)
+{
+	const uint8_t *h;
+
+	m->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
+	if (ip_is_v4(&path->local)) {
+		ip4_prepend(net, m, &path->local, &path->remote, IP_PROTO_TCP);
+		h = rte_pktmbuf_mtod(m, const uint8_t *);
+		*addrs = span_of(h + 12, 8);
+	} else {
+		ip6_prepend(m, &path->local, &path->remote, IP_PROTO_TCP, IP_HOPS);
+		h = rte_pktmbuf_mtod(m, const uint8_t *);
+		*addrs = span_of(h + 8, 32);
+	}
+	return rte_pktmbuf_mtod_offset(m, uint8_t *, m->l3_len);
+}
+
+/* With the device's help the field holds the sum of the pseudo-header, folded, not complemented
+ * (what rte_ipv4_phdr_cksum() returns); without, the whole sum is done here.
+ */
+static void put_checksum(struct net *net, struct rte_mbuf *m, uint8_t *tcp, uint16_t tcp_bytes,
+                         struct span addrs)
+{
+	uint64_t sum = cksum_pseudo(addrs.at, addrs.bytes, IP_PROTO_TCP, tcp_bytes);
+	uint16_t partial;
+
+	memset(tcp + TCP_CHECKSUM_AT, 0, 2);
+	if (!net->tx_checksum_tcp) {
+		cksum_put(tcp + TCP_CHECKSUM_AT, cksum_add(sum, tcp, tcp_bytes));
+		return;
+	}
+	partial = cksum_fold(sum);
+	memcpy(tcp + TCP_CHECKSUM_AT, &partial, sizeof(partial));
+	m->l4_len = (tcp[12] >> 4) * 4u;
+	m->ol_flags |=
+	    RTE_MBUF_F_TX_TCP_CKSUM | (addrs.bytes == 8 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
+}
+
+bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m)
+{
+	struct neigh *n = neighbour_of(net, now_us, path);
+	uint16_t tcp_bytes = m->data_len;
+	struct span addrs;
+	uint8_t *tcp;
+
+	assert(m->nb_segs == 1 && rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
+	assert(tcp_bytes >= TCP_HEADER_BYTES && tcp_bytes <= net->mtu_bytes - IP4_HEADER_BYTES);
+	if (n == NULL) {
+		count(&net->counters->neighbour_full);
+		rte_pktmbuf_free(m);
+		return false;
+	}
+	tcp = prepend_ip(net, m, path, &addrs);
+	put_checksum(net, m, tcp, tcp_bytes, addrs);
+	return neigh_send(net, now_us, n, m);
+}

@@ -1,0 +1,207 @@
+/* port.c - one DPDK port with one receive and one transmit queue. */
+#include "dataplane/port.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include "dataplane/eal_log.h"
+#include "dataplane/net/net.h"
+#include "dataplane/tcp/tcp.h"
+
+enum {
+	RX_BUFFERS = 2047, /* 512 in the ring, a burst, lcore cache, and ARP, ND, ICMP of our own */
+	TX_BUFFERS_MIN = 4095,
+	TX_BUFFERS_MAX = (1 << 22) - 1,
+	TCP_HEADER_MAX = 60,
+	OBJ_HEADER_BYTES = 64, /* mempool's own header, a cache line */
+};
+
+bool port_device_name(const char *device, char name[64])
+{
+	size_t n = strcspn(device, ",");
+
+	if (n == 0 || n >= 64)
+		return false;
+	memcpy(name, device, n);
+	name[n] = '\0';
+	return true;
+}
+
+bool port_is_pci(const char *device)
+{
+	static const char *const shapes[] = { "xxxx:xx:xx.x", "xx:xx.x" };
+	char name[64];
+
+	if (!port_device_name(device, name))
+		return false;
+	for (size_t i = 0; i < 2; i++) {
+		const char *shape = shapes[i], *c = name;
+
+		for (; *shape != '\0' && *c != '\0'; shape++, c++)
+			if (*shape == 'x' ? !isxdigit((unsigned char)*c) : *c != *shape)
+				break;
+		if (*shape == '\0' && *c == '\0')
+			return true;
+	}
+	return false;
+}
+
+/* A session in a transaction has its commands or a body of two segments on the way, an idle one
+ * nothing; a fixed part covers the device's ring and what is pending for it. So 2 a session and
+ * 2,048 in the computed case.
+ */
+static uint32_t tx_buffers(const struct dp_conf *conf)
+{
+	uint64_t n = conf->buffers != 0 ? conf->buffers : 2048 + 2 * (uint64_t)conf->conns_max;
+
+	if (n < TX_BUFFERS_MIN)
+		n = TX_BUFFERS_MIN;
+	return n > TX_BUFFERS_MAX ? TX_BUFFERS_MAX : (uint32_t)n;
+}
+
+void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *size)
+{
+	const struct dp_port_conf *p = &conf->ports[port];
+	uint32_t room = port_data_room_bytes(p->device, p->mtu_bytes);
+	uint32_t tcp_room = NET_HEADROOM_BYTES + TCP_HEADER_MAX + p->mtu_bytes;
+	uint64_t obj;
+
+	size->room_bytes = (uint16_t)(room > tcp_room ? room : tcp_room);
+	size->rx_buffers = RX_BUFFERS;
+	size->tx_buffers = tx_buffers(conf);
+	obj = OBJ_HEADER_BYTES + sizeof(struct rte_mbuf) + PORT_MBUF_PRIV_BYTES + size->room_bytes;
+	obj = (obj + 63) / 64 * 64;
+	size->bytes = obj * ((uint64_t)size->rx_buffers + size->tx_buffers);
+}
+
+/* Ours beside a device whose own address belongs to the kernel's side: made from the interface's
+ * name, so that it is the same after a restart and stays in the neighbours' tables; locally
+ * administered, unicast (IEEE 802 8.2), and never the kernel's.
+ */
+static void make_mac(const char *device, uint8_t mac[6])
+{
+	const char *iface = strstr(device, "iface=");
+	uint8_t theirs[6];
+	uint64_t h = 0xcbf29ce484222325; /* FNV-1a, 64 bits */
+
+	memcpy(theirs, mac, 6);
+	for (const char *c = iface != NULL ? iface : device; *c != '\0' && *c != ','; c++)
+		h = (h ^ (uint8_t)*c) * 0x100000001b3;
+	for (unsigned i = 0; i < 6; i++)
+		mac[i] = (uint8_t)(h >> 8 * i);
+	mac[0] = (uint8_t)((mac[0] & ~1) | 2);
+	if (memcmp(mac, theirs, 6) == 0)
+		mac[5] ^= 1;
+}
+
+static int configure(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *pool,
+                     char reason[DP_WHY_BYTES])
+{
+	struct rte_eth_dev_info info;
+	struct rte_ether_addr mac;
+	struct port_plan *plan = &p->plan;
+	uint16_t mtu_now = 0;
+	int rc = rte_eth_dev_info_get(p->id, &info);
+
+	if (rc == 0)
+		rc = rte_eth_dev_get_mtu(p->id, &mtu_now);
+	if (rc != 0) {
+		snprintf(reason, DP_WHY_BYTES, "device does not answer: %s", strerror(-rc));
+		return rc;
+	}
+	if (port_plan_make(&info, mtu_now, conf->mtu_bytes, plan, reason) != 0)
+		return -EINVAL;
+	rc = rte_eth_dev_configure(p->id, 1, 1, &plan->eth);
+	if (rc != 0 && plan->eth.intr_conf.rxq) {
+		/* No interrupts here (no vfio, say): polling with naps serves as well. */
+		plan->eth.intr_conf.rxq = 0;
+		plan->rx_interrupt = false;
+		rc = rte_eth_dev_configure(p->id, 1, 1, &plan->eth);
+	}
+	if (rc == 0 && plan->set_mtu)
+		rc = rte_eth_dev_set_mtu(p->id, plan->mtu_bytes);
+	if (rc == -ENOTSUP && plan->mtu_bytes < mtu_now)
+		rc = 0; /* less than the device could: nobody else needs to know */
+	if (rc == 0)
+		rc = rte_eth_rx_queue_setup(p->id, 0, plan->rx_descs, SOCKET_ID_ANY, NULL, pool);
+	if (rc == 0)
+		rc = rte_eth_tx_queue_setup(p->id, 0, plan->tx_descs, SOCKET_ID_ANY, NULL);
+	if (rc == 0)
+		rc = rte_eth_macaddr_get(p->id, &mac);
+	if (rc != 0) {
+		snprintf(reason, DP_WHY_BYTES, "set-up failed: %s", strerror(-rc));
+		return rc;
+	}
+	memcpy(p->mac, mac.addr_bytes, 6);
+	if (plan->own_mac)
+		make_mac(conf->device, p->mac);
+	return 0;
+}
+
+int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *pool,
+              char why[DP_WHY_BYTES])
+{
+	char name[64], reason[DP_WHY_BYTES] = "";
+	int rc;
+
+	memset(p, 0, sizeof(*p));
+	p->rx_fd = -1;
+	if (!port_device_name(conf->device, name) ||
+	    rte_eth_dev_get_port_by_name(name, &p->id) != 0) {
+		/* DPDK goes on without a device that it could not make. */
+		snprintf(why, DP_WHY_BYTES, "port \"%.32s\": cannot open %.56s: %.80s; %.42s",
+		         conf->name, conf->device, eal_log_first_error(),
+		         strncmp(conf->device, "net_tap", 7) == 0
+		             ? "is /dev/net/tun there and are you allowed?"
+		         : port_is_pci(conf->device) ? "is it bound to vfio-pci?"
+		                                     : "does what it names exist?");
+		return -ENODEV;
+	}
+	rc = configure(p, conf, pool, reason);
+	if (rc != 0)
+		snprintf(why, DP_WHY_BYTES, "port \"%s\": %.60s: %.150s", conf->name, name, reason);
+	return rc;
+}
+
+/* net_tap raises a signal for each packet, at the process, and reads nothing until the handler
+ * ran. At a busy control thread it costs milliseconds: the queue's signal goes to this thread.
+ */
+static void direct_signals_here(int fd)
+{
+	struct f_owner_ex me = { .type = F_OWNER_TID, .pid = gettid() };
+
+	(void)fcntl(fd, F_SETOWN_EX, &me);
+}
+
+int port_start(struct port *p)
+{
+	int rc = rte_eth_dev_start(p->id);
+
+	if (rc != 0)
+		return rc;
+	p->started = true;
+	if (p->plan.rx_interrupt)
+		p->rx_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(p->id, 0);
+	if (p->rx_fd < 0)
+		p->rx_fd = -1;
+	else if (p->plan.rx_fd_is_data)
+		direct_signals_here(p->rx_fd);
+	return 0;
+}
+
+void port_stop(struct port *p)
+{
+	if (p->started)
+		(void)rte_eth_dev_stop(p->id);
+	p->started = false;
+	(void)rte_eth_dev_close(p->id);
+}

@@ -1,0 +1,57 @@
+/* port.h - one DPDK port with one receive and one transmit queue.
+ *
+ * Owner   the worker of the port from port_start() on.
+ * Life    port_open() after EAL, port_start(), port_stop(), in this order.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/dp.h"
+#include "dataplane/port_plan.h"
+
+struct rte_mempool;
+
+enum {
+	PORT_MBUF_PRIV_BYTES = 64, /* private area of every mbuf; the TCP engine's notes */
+};
+
+struct port {
+	uint16_t id; /* DPDK's */
+	bool started;
+	uint8_t mac[6];
+	int rx_fd; /* readable when frames wait; -1: none, poll */
+	struct port_plan plan;
+};
+
+/* Mempools and the port's part of EAL's arguments, sized before EAL starts. */
+struct port_size {
+	uint32_t rx_buffers, tx_buffers;
+	uint16_t room_bytes; /* data room of each */
+	uint64_t bytes;      /* all of it */
+};
+
+/* The name under which DPDK knows `device`: its text up to the first comma. Returns false when it
+ * is too long or empty.
+ */
+bool port_device_name(const char *device, char name[64]);
+
+/* True for a PCI address ("0000:3b:00.0", "3b:00.0"), false for a virtual device. */
+bool port_is_pci(const char *device);
+
+/* How many buffers `conf` asks for on the port of one worker, and what they take. Pure. */
+void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *size);
+
+/* Finds and sets up the device; frames are received into `pool`. Returns 0, or -errno with a reason
+ * in `why` that names the port.
+ */
+int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *pool,
+              char why[DP_WHY_BYTES]);
+
+/* Lets frames pass. Call from the worker: what the device tells by signal is directed to the
+ * calling thread. Returns 0 or -errno.
+ */
+int port_start(struct port *p);
+
+void port_stop(struct port *p);

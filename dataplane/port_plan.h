@@ -1,0 +1,39 @@
+/* port_plan.h - what to ask of a device, decided from what it says of itself and what is known of
+ * its driver. Pure: no device is touched.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_ethdev.h>
+
+#include "dataplane/dp.h"
+
+struct port_plan {
+	struct rte_eth_conf eth;
+	uint16_t rx_descs, tx_descs;
+	uint16_t mtu_bytes;
+	bool set_mtu;         /* the device must be told mtu_bytes */
+	bool tx_checksum_ip4; /* true: the device does it; false: we do */
+	bool tx_checksum_tcp;
+	bool rx_checksum;
+	bool rx_interrupt;  /* ask for a file descriptor to sleep on */
+	bool rx_fd_is_data; /* that descriptor is the packet queue itself: never read it */
+	bool own_mac;       /* the device's address is another station's; make ours */
+	bool copy_tx;       /* the device passes mbufs on to a reader: send copies */
+};
+
+/* Bytes of one frame slot of net_af_packet: as `device` says or as the MTU needs; 0 for any other
+ * driver. It copies whole slots into mbufs unasked (22.11), so no mbuf may be smaller.
+ */
+uint16_t port_af_packet_frame_bytes(const char *device, uint16_t mtu_bytes);
+
+/* The least data room of an mbuf that receives frames of `mtu_bytes`, headroom included. */
+uint16_t port_data_room_bytes(const char *device, uint16_t mtu_bytes);
+
+/* Decides. Returns 0; -EINVAL with a reason in `why` when the device cannot serve the MTU or has no
+ * queue for us. `info->driver_name` must be set.
+ */
+int port_plan_make(const struct rte_eth_dev_info *info, uint16_t mtu_now_bytes, uint16_t mtu_bytes,
+                   struct port_plan *plan, char why[DP_WHY_BYTES]);

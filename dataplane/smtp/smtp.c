@@ -1,0 +1,260 @@
+/* smtp.c - the sessions of one worker: pool, timers and the calls from above and below. */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "dataplane/smtp/session.h"
+
+uint64_t smtp_memory_bytes(const struct smtp_conf *conf)
+{
+	return sizeof(struct smtp) + pool_memory_bytes(conf->sessions_max, sizeof(struct session)) +
+	       wheel_memory_bytes(conf->sessions_max);
+}
+
+int smtp_open(const struct smtp_conf *conf, struct tcp *tcp, uint64_t now_us, struct smtp **out)
+{
+	struct smtp *smtp;
+	int err;
+
+	if (conf->sessions_max == 0 || conf->emit == NULL || conf->counters == NULL ||
+	    conf->helos == NULL || conf->reply_lines_max == 0 || conf->reply_bytes_max < 4)
+		return -EINVAL;
+	smtp = calloc(1, sizeof(*smtp));
+	if (smtp == NULL)
+		return -ENOMEM;
+	smtp->conf = *conf;
+	smtp->tcp = tcp;
+	err = pool_init(&smtp->sessions, conf->sessions_max, sizeof(struct session), NULL);
+	if (err == 0) {
+		err = wheel_init(&smtp->wheel, conf->sessions_max, now_us);
+		if (err != 0)
+			pool_fini(&smtp->sessions);
+	}
+	if (err != 0) {
+		free(smtp);
+		return err;
+	}
+	*out = smtp;
+	return 0;
+}
+
+void smtp_close(struct smtp *smtp)
+{
+	wheel_fini(&smtp->wheel);
+	pool_fini(&smtp->sessions);
+	free(smtp);
+}
+
+static void emit_stillborn(struct smtp *smtp, uint64_t now_us, uint64_t conn, enum dp_why why)
+{
+	struct dp_evt evt = { .kind = DP_EVT_CLOSED,
+		              .step = DP_STEP_CONNECT,
+		              .why = (uint8_t)why,
+		              .conn = conn,
+		              .at_us = now_us };
+
+	if (why == DP_WHY_UNREACHABLE)
+		evt.reach = DP_REACH_HOST;
+	smtp->conf.emit(smtp->conf.emit_ctx, &evt);
+}
+
+static enum dp_why why_of_error(int err)
+{
+	switch (err) {
+	case -ENOBUFS:
+		return DP_WHY_NO_ROOM;
+	case -EADDRNOTAVAIL:
+		return DP_WHY_NO_PORTS;
+	case -ECONNREFUSED:
+		return DP_WHY_REFUSED;
+	case -ETIMEDOUT:
+		return DP_WHY_TIMEOUT;
+	case -ECONNRESET:
+		return DP_WHY_RESET;
+	case -EHOSTUNREACH:
+	case -ENETUNREACH:
+		return DP_WHY_UNREACHABLE;
+	case -ECONNABORTED:
+		return DP_WHY_SHUTDOWN; /* somebody below us aborts what we did not */
+	default:
+		return DP_WHY_PEER_CLOSED;
+	}
+}
+
+static void put_session(struct smtp *smtp, struct session *s)
+{
+	wheel_cancel(&smtp->wheel, s->handle.slot);
+	pool_put(&smtp->sessions, s->handle.slot);
+	gauge(&smtp->conf.counters->smtp_open_now, smtp->sessions.n_used);
+}
+
+void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial *dial,
+                       const struct ip_addr *local)
+{
+	struct session *s;
+	uint32_t slot;
+	int err;
+
+	slot = smtp->is_draining ? POOL_NONE : pool_try_get(&smtp->sessions);
+	if (slot == POOL_NONE) {
+		emit_stillborn(smtp, now_us, dial->conn,
+		               smtp->is_draining ? DP_WHY_SHUTDOWN : DP_WHY_NO_ROOM);
+		return;
+	}
+	s = pool_at(&smtp->sessions, slot);
+	memset(s, 0, sizeof(*s));
+	s->smtp = smtp;
+	s->handle.slot = slot;
+	s->handle.gen = pool_gen(&smtp->sessions, slot);
+	s->conn = dial->conn;
+	s->source = dial->source;
+	err = tcp_connect(smtp->tcp, now_us, local, &dial->remote, dial->remote_port, s, &s->tcp);
+	if (err != 0) {
+		put_session(smtp, s);
+		emit_stillborn(smtp, now_us, dial->conn, why_of_error(err));
+		return;
+	}
+	count(&smtp->conf.counters->smtp_sessions);
+	gauge(&smtp->conf.counters->smtp_open_now, smtp->sessions.n_used);
+	session_begin(s, now_us);
+}
+
+static struct session *find_session(struct smtp *smtp, struct dp_handle h)
+{
+	if (!pool_is_live(&smtp->sessions, h.slot, h.gen))
+		return NULL;
+	return pool_at(&smtp->sessions, h.slot);
+}
+
+void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job)
+{
+	struct session *s = find_session(smtp, job->conn);
+	enum dp_why why;
+
+	assert(job->n_rcpts >= 1 && job->n_rcpts <= DP_RCPTS_MAX && job->n_wire <= DP_SPANS_MAX);
+	if (s == NULL)
+		why = DP_WHY_PEER_CLOSED; /* whatever it was, its CLOSED event has told */
+	else if (s->end != SESSION_LIVES)
+		why = s->why;
+	else if (smtp->is_draining)
+		why = DP_WHY_SHUTDOWN;
+	else if (s->wants_quit)
+		why = DP_WHY_QUIT;
+	else if (s->n_jobs == DP_JOBS_PER_CONN)
+		why = DP_WHY_NO_ROOM;
+	else {
+		s->jobs[(s->job_first + s->n_jobs++) % DP_JOBS_PER_CONN] = *job;
+		session_pump(s, now_us);
+		return;
+	}
+	smtp_emit_not_tried(smtp, s, now_us, job, why);
+}
+
+void smtp_quit(struct smtp *smtp, uint64_t now_us, struct dp_handle conn)
+{
+	struct session *s = find_session(smtp, conn);
+
+	if (s == NULL || s->end != SESSION_LIVES)
+		return;
+	s->wants_quit = true;
+	session_pump(s, now_us);
+}
+
+/* The bound is now: what is unanswered stays unconfirmed, every connection is reset. */
+static void cut_session(struct session *s, uint64_t now_us)
+{
+	session_end(s, now_us, SESSION_END_ABORT, DP_WHY_SHUTDOWN);
+	s->end = SESSION_END_ABORT;
+	session_pump(s, now_us);
+}
+
+static void drain_session(struct session *s, uint64_t now_us)
+{
+	uint64_t until_us = s->smtp->drain_until_us;
+
+	if (s->end != SESSION_LIVES) {
+		until_us = now_us + (uint64_t)s->smtp->conf.linger_ms * 1000;
+	} else {
+		session_return_jobs(s, now_us, DP_WHY_SHUTDOWN);
+		if (s->recv.step == DP_STEP_CONNECT)
+			session_end(s, now_us, SESSION_END_ABORT, DP_WHY_SHUTDOWN);
+		else if (!s->is_ready || (s->has_job && !s->is_dotted))
+			/* FIN before the dot: the server drops what it has (RFC 5321 4.1.1.4). */
+			session_end(s, now_us, SESSION_END_FIN, DP_WHY_SHUTDOWN);
+	}
+	if (s->deadline_us > until_us)
+		s->deadline_us = until_us;
+	session_pump(s, now_us);
+}
+
+void smtp_drain(struct smtp *smtp, uint64_t now_us, uint32_t drain_ms)
+{
+	bool is_bound = smtp->is_draining;
+
+	smtp->is_draining = true;
+	smtp->drain_until_us = now_us + (is_bound ? 0 : (uint64_t)drain_ms * 1000);
+	for (uint32_t slot = 0; slot < smtp->sessions.n; slot++) {
+		if (!pool_is_used(&smtp->sessions, slot))
+			continue;
+		if (is_bound)
+			cut_session(pool_at(&smtp->sessions, slot), now_us);
+		else
+			drain_session(pool_at(&smtp->sessions, slot), now_us);
+	}
+}
+
+static void fire(void *ctx, uint64_t now_us, uint32_t slot)
+{
+	struct smtp *smtp = ctx;
+
+	session_timer(pool_at(&smtp->sessions, slot), now_us);
+}
+
+uint64_t smtp_tick(struct smtp *smtp, uint64_t now_us, uint32_t budget)
+{
+	wheel_advance(&smtp->wheel, now_us, budget, fire, smtp);
+	return wheel_next_due_us(&smtp->wheel);
+}
+
+uint32_t smtp_n_sessions(const struct smtp *smtp)
+{
+	return smtp->sessions.n_used;
+}
+
+static void on_opened(void *user, uint64_t now_us)
+{
+	session_opened(user, now_us);
+}
+
+static void on_received(void *user, uint64_t now_us, struct span bytes)
+{
+	session_received(user, now_us, bytes);
+}
+
+static void on_writable(void *user, uint64_t now_us)
+{
+	session_pump(user, now_us);
+}
+
+static void on_peer_closed(void *user, uint64_t now_us)
+{
+	session_peer_closed(user, now_us);
+}
+
+static void on_closed(void *user, uint64_t now_us, int why)
+{
+	struct session *s = user;
+	struct smtp *smtp = s->smtp;
+
+	session_end(s, now_us, SESSION_END_ABORT, why_of_error(why));
+	session_emit_closed(s, now_us);
+	put_session(smtp, s);
+}
+
+const struct tcp_ops smtp_tcp_ops = {
+	.opened = on_opened,
+	.received = on_received,
+	.writable = on_writable,
+	.peer_closed = on_peer_closed,
+	.closed = on_closed,
+};

@@ -1,0 +1,112 @@
+/* tcb.h - one TCP connection, as its worker sees it.
+ *
+ * Owner   the engine whose pool it came from; no other thread reads it.
+ * Life    tcp_connect() .. tcp_drop(); the pool's generation tells one use from the next.
+ * Layout  line 0 is all that an in-order segment changes; line 1 says who it is; line 2 is for
+ *         sending and timing; line 3 for loss and the neighbours.
+ * Not     policy: retransmission is tcp_loss.c, congestion tcp_cc.h, timers tcp_timer.c.
+ */
+#pragma once
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dataplane/net/net.h"
+#include "dataplane/tcp/tcp_rto.h"
+
+struct rte_mbuf;
+
+enum tcp_state {
+#define TCP_STATE(sym, name, may_write, sends) TCP_STATE_##sym,
+#include "dataplane/tcp/tcp_state.def"
+#undef TCP_STATE
+	TCP_N_STATES
+};
+
+enum tcb_flag {
+	TCB_F_TS = 1 << 0,          /* timestamps were agreed on */
+	TCB_F_SACK = 1 << 1,        /* selective acknowledgements were agreed on */
+	TCB_F_FIN_QUEUED = 1 << 2,  /* we said that nothing more will be written */
+	TCB_F_FIN_SENT = 1 << 3,    /* our FIN left: snd_nxt is snd_end + 1 */
+	TCB_F_PEER_FIN = 1 << 4,    /* the peer's FIN is known and stands at peer_fin */
+	TCB_F_ACK_NOW = 1 << 5,     /* an ACK is owed when the turn ends */
+	TCB_F_DELACK = 1 << 6,      /* an ACK is owed by ack_due_ms */
+	TCB_F_RECOVERY = 1 << 7,    /* fast recovery until snd_una reaches `recover` */
+	TCB_F_LOSS = 1 << 8,        /* after a time-out, until snd_una reaches `recover` */
+	TCB_F_RTX_ONCE = 1 << 9,    /* the next retransmission does not ask the window */
+	TCB_F_WANT_WRITE = 1 << 10, /* the layer above was told of too little room */
+	TCB_F_RETRY = 1 << 11,      /* something could not leave for want of a buffer */
+	TCB_F_SYN_AGAIN = 1 << 12,  /* the SYN timed out or was sent early again */
+	TCB_F_LIFE = 1 << 13,       /* life_due_ms counts: FIN-WAIT-2 or a close before the open */
+	TCB_F_ON_LIST = 1 << 14,    /* on the engine's list of those who may owe an ACK */
+};
+
+enum tcb_xmit { /* what the xmit timer is for: never two at once */
+	        TCB_XMIT_NONE,
+	        TCB_XMIT_RTO,     /* something sent is not acknowledged */
+	        TCB_XMIT_PERSIST, /* something may not leave: the peer's window is too small */
+};
+
+struct tcb {
+	/* Line 0: sequence space. Names follow RFC 9293 3.3.1. */
+	_Alignas(64) uint32_t snd_una; /* oldest byte not yet acknowledged */
+	uint32_t snd_nxt;              /* next byte we will send; it never goes back */
+	uint32_t snd_end;              /* end of what was written */
+	uint32_t snd_wnd;              /* peer's window in bytes, scaled (RFC 7323 2.3) */
+	uint32_t snd_wl1, snd_wl2;     /* seq and ack of the last window update */
+	uint32_t rcv_nxt;              /* next byte we expect */
+	uint32_t rcv_adv;              /* right edge of the window we advertised */
+	uint32_t cwnd;                 /* RFC 5681 3.1, in bytes */
+	uint32_t flight;               /* bytes thought to be in the network (RFC 6675 pipe) */
+	uint32_t ts_recent;            /* RFC 7323 4.3 */
+	uint32_t ts_recent_ms;         /* when it was taken */
+	uint32_t flags;                /* TCB_F_* */
+	uint16_t snd_mss;              /* payload bytes a segment may carry, options deducted */
+	uint8_t state;                 /* enum tcp_state */
+	uint8_t dupacks;               /* consecutive duplicate ACKs, stops at 255 */
+	uint8_t snd_wscale, rcv_wscale;
+	uint8_t cc;        /* enum tcp_cc */
+	uint8_t n_hurries; /* times a stale peer made us send the SYN early */
+	uint32_t ack_next; /* next on the list of those who owe an ACK */
+
+	/* Line 1: who it is. */
+	struct net_path path;
+	uint16_t lport, rport; /* host order */
+	uint32_t hash_low;     /* with hash_high the flow table's hash */
+
+	/* Line 2: what is to be sent, and when. */
+	struct rte_mbuf *tx_head; /* oldest segment not wholly acknowledged */
+	struct rte_mbuf *tx_tail;
+	struct rte_mbuf *tx_next; /* first segment that was never sent */
+	struct tcp_rto rto;
+	uint32_t xmit_due_ms, ack_due_ms, life_due_ms;
+	uint32_t push_end;    /* what was flushed ends here */
+	uint32_t snd_wnd_max; /* the largest window the peer ever offered */
+	uint32_t ack_sent;    /* rcv_nxt in the last segment we sent */
+	uint16_t tx_segs;     /* segments from tx_head to tx_tail */
+	uint8_t backoff;      /* expiries in a row */
+	uint8_t xmit;         /* enum tcb_xmit */
+
+	/* Line 3: loss, what came out of order, the neighbours. */
+	struct rte_mbuf *ooo; /* out-of-order segments by sequence */
+	void *user;           /* the session above; borrowed */
+	uint32_t ssthresh, recover;
+	uint32_t sacked;     /* bytes from snd_una on that the peer holds out of order */
+	uint32_t ca_bytes;   /* congestion control's own */
+	uint32_t peer_fin;   /* sequence of the peer's FIN */
+	uint32_t ooo_recent; /* start of the newest out-of-order segment */
+	uint32_t ts_offset;  /* RFC 7323 5.4 */
+	uint32_t open_us;    /* when the SYN left, low half */
+	uint32_t alive_ms;   /* when the peer last showed progress */
+	uint32_t hash_high;
+	uint16_t rcv_mss;   /* largest payload seen */
+	uint16_t peer_mss;  /* as offered */
+	uint16_t to_resend; /* segments marked lost and not yet sent again */
+	uint16_t ooo_segs;
+};
+
+static_assert(offsetof(struct tcb, path) == 64, "hot fields fit line 0");
+static_assert(offsetof(struct tcb, tx_head) == 128, "identity fits line 1");
+static_assert(offsetof(struct tcb, ooo) == 192, "sending and timing fit line 2");
+static_assert(sizeof(struct tcb) == 256, "a million connections cost 256 MB");

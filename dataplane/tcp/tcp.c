@@ -1,0 +1,576 @@
+/* tcp.c - the engine's life, and the calls of the layer above. */
+#include "dataplane/tcp/tcp.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_mempool.h>
+
+#include "dataplane/tcp/tcp_cc.h"
+#include "dataplane/tcp/tcp_engine.h"
+#include "dataplane/tcp/tcp_seg.h"
+#include "dataplane/tcp/tcp_seq.h"
+
+enum {
+	CONNS_MAX = 1 << 26,
+	WINDOW_MAX = 1 << 30, /* RFC 7323 2.3 */
+	SEG_LEAST = 512,      /* segments a connection may hold: its bytes by this, and a few */
+};
+
+static const struct {
+	const char *name;
+	bool may_write, sends;
+} states[TCP_N_STATES] = {
+#define TCP_STATE(sym, name, may_write, sends) [TCP_STATE_##sym] = { name, may_write, sends },
+#include "dataplane/tcp/tcp_state.def"
+#undef TCP_STATE
+};
+
+static bool conf_is_sane(const struct tcp_conf *c)
+{
+	return c->conns_max != 0 && c->conns_max <= CONNS_MAX && c->time_wait_max != 0 &&
+	       c->time_wait_max <= CONNS_MAX && c->tx_bytes_max != 0 &&
+	       c->tx_bytes_max <= WINDOW_MAX && c->rx_window_bytes != 0 &&
+	       c->rx_window_bytes <= WINDOW_MAX && c->port_first != 0 &&
+	       c->port_first <= c->port_last && c->secret != NULL && c->pool != NULL &&
+	       c->net != NULL && c->counters != NULL && c->ops != NULL;
+}
+
+uint64_t tcp_memory_bytes(const struct tcp_conf *c)
+{
+	return sizeof(struct tcp) + pool_memory_bytes(c->conns_max, sizeof(struct tcb)) +
+	       wheel_memory_bytes(2 * c->conns_max) +
+	       tcp_flow_memory_bytes(c->conns_max + c->time_wait_max) +
+	       (uint64_t)c->time_wait_max * sizeof(struct tcp_tw);
+}
+
+/* Payload that an mbuf of the pool holds; 0: the pool is not fit for us. */
+static uint16_t room_of(struct rte_mempool *pool)
+{
+	uint16_t data = rte_pktmbuf_data_room_size(pool);
+
+	if (rte_pktmbuf_priv_size(pool) < TCP_MBUF_PRIV_BYTES ||
+	    data < TCP_PAYLOAD_OFF + TCP_MSS_MIN_V4)
+		return 0;
+	return (uint16_t)(data - TCP_PAYLOAD_OFF);
+}
+
+int tcp_open(const struct tcp_conf *conf, uint64_t now_us, struct tcp **out)
+{
+	struct tcp *t;
+	int rc;
+
+	if (!conf_is_sane(conf) || room_of(conf->pool) == 0)
+		return -EINVAL;
+	t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return -ENOMEM;
+	t->conf = *conf;
+	memcpy(t->secret, conf->secret, sizeof(t->secret));
+	t->conf.secret = t->secret;
+	tcp_key_init(&t->key, t->secret);
+	t->room_bytes = room_of(conf->pool);
+	t->tx_segs_max = conf->tx_bytes_max / SEG_LEAST + 8;
+	if (t->tx_segs_max > UINT16_MAX)
+		t->tx_segs_max = UINT16_MAX;
+	t->ooo_segs_max = rte_mempool_avail_count(conf->pool) / 4;
+	t->ack_head = TCB_NONE;
+	t->rsts.per_s = conf->rst_per_second_max;
+	t->challenges.per_s = TCP_CHALLENGES_PER_S;
+	while (conf->rx_window_bytes >> t->rcv_wscale > UINT16_MAX)
+		t->rcv_wscale++;
+	for (unsigned i = 0; i < TCP_PORT_COUNTERS; i++) /* another order after each start */
+		t->ports[i] = (uint32_t)(now_us * 0x9e3779b9u) + i * 7919;
+	tcp_set_now(t, now_us);
+	rc = pool_init(&t->conns, conf->conns_max, sizeof(struct tcb), NULL);
+	if (rc == 0)
+		rc = wheel_init(&t->wheel, 2 * conf->conns_max, now_us);
+	if (rc == 0)
+		rc = tcp_flow_init(&t->flow, conf->conns_max + conf->time_wait_max);
+	if (rc == 0)
+		rc = tcp_tw_init(&t->tw, conf->time_wait_max);
+	if (rc != 0) {
+		tcp_close_engine(t);
+		return rc;
+	}
+	*out = t;
+	return 0;
+}
+
+static void free_segments(struct tcp *t, struct tcb *c)
+{
+	while (c->tx_head != NULL)
+		tcp_free_sent(t, c, c->tx_head);
+	tcp_ooo_free(t, c);
+}
+
+void tcp_close_engine(struct tcp *t)
+{
+	for (uint32_t i = 0; i < t->conns.n; i++)
+		if (pool_is_used(&t->conns, i))
+			free_segments(t, tcb_at(t, i));
+	tcp_tw_fini(&t->tw);
+	tcp_flow_fini(&t->flow);
+	wheel_fini(&t->wheel);
+	pool_fini(&t->conns);
+	free(t);
+}
+
+void tcp_force_iss(struct tcp *t, uint32_t iss)
+{
+	t->iss_forced = true;
+	t->iss = iss;
+}
+
+/* A clock that ran back is taken as one that stood still. */
+void tcp_set_now(struct tcp *t, uint64_t now_us)
+{
+	if (now_us > t->now_us) {
+		t->now_us = now_us;
+		t->now_ms = (uint32_t)(now_us / 1000);
+	}
+}
+
+bool tcp_limit_try(struct tcp_limit *l, uint64_t now_us)
+{
+	uint64_t passed = now_us - l->at_us;
+	uint64_t grown = passed >= 1000000 ? l->per_s : passed * l->per_s / 1000000;
+
+	if (grown != 0 || l->at_us == 0) {
+		l->at_us = now_us;
+		if (passed >= 1000000 || l->tokens + grown > l->per_s)
+			l->tokens = l->per_s;
+		else
+			l->tokens += (uint32_t)grown;
+	}
+	if (l->tokens == 0)
+		return false;
+	l->tokens--;
+	return true;
+}
+
+static bool tuple_is(const struct tcp *t, uint32_t value, const struct tcp_tuple *tuple)
+{
+	if (value & TCP_TW_BIT) {
+		const struct tcp_tuple *o = &t->tw.ring[value & ~TCP_TW_BIT].tuple;
+
+		return o->lport == tuple->lport && o->rport == tuple->rport &&
+		       ip_eq(&o->remote, &tuple->remote) && ip_eq(&o->local, &tuple->local);
+	} else {
+		const struct tcb *c = pool_at(&t->conns, value);
+
+		return c->lport == tuple->lport && c->rport == tuple->rport &&
+		       ip_eq(&c->path.remote, &tuple->remote) &&
+		       ip_eq(&c->path.local, &tuple->local);
+	}
+}
+
+uint32_t tcp_look_up(const struct tcp *t, const struct tcp_tuple *tuple)
+{
+	struct tcp_flow_probe probe = { .hash = tcp_key_flow(&t->key, tuple) };
+	uint32_t value;
+
+	do
+		value = tcp_flow_next(&t->flow, &probe);
+	while (value != TCP_FLOW_NONE && !tuple_is(t, value, tuple));
+	return value;
+}
+
+struct tcb *tcp_find(struct tcp *t, const struct tcp_tuple *tuple)
+{
+	uint32_t value = tcp_look_up(t, tuple);
+
+	return value == TCP_FLOW_NONE || (value & TCP_TW_BIT) ? NULL : tcb_at(t, value);
+}
+
+void tcp_set_state(struct tcp *t, struct tcb *c, enum tcp_state state)
+{
+	assert(state != c->state && state < TCP_N_STATES);
+	if (state == TCP_STATE_ESTABLISHED)
+		count(&t->conf.counters->tcp_established);
+	c->state = (uint8_t)state;
+}
+
+void tcp_set_mss(struct tcp *t, struct tcb *c)
+{
+	bool v4 = ip_is_v4(&c->path.remote);
+	int mss = c->path.mtu_bytes - (v4 ? 40 : 60);
+
+	if (mss > c->peer_mss)
+		mss = c->peer_mss;
+	if (mss > t->room_bytes)
+		mss = t->room_bytes;
+	if (c->flags & TCB_F_TS)
+		mss -= TCP_TS_BYTES; /* RFC 6691 2: the options are ours to deduct */
+	c->snd_mss = (uint16_t)(mss < TCP_MSS_FLOOR ? TCP_MSS_FLOOR : mss);
+}
+
+static void trace_set(struct tcp *t, struct tcb *c)
+{
+	struct tcp_trace_entry *e;
+
+	if (t->conf.trace == NULL)
+		return;
+	e = &t->conf.trace[tcb_id(t, c)];
+	e->local = c->path.local;
+	e->remote = c->path.remote;
+	e->local_port = c->lport;
+	e->remote_port = c->rport;
+	__atomic_store_n(&e->in_use, 1, __ATOMIC_RELEASE);
+}
+
+static void trace_clear(struct tcp *t, struct tcb *c)
+{
+	if (t->conf.trace != NULL)
+		__atomic_store_n(&t->conf.trace[tcb_id(t, c)].in_use, 0, __ATOMIC_RELEASE);
+}
+
+/* Takes the connection off the list of those who owe an ACK; it is short, and this is rare. */
+static void forget_ack(struct tcp *t, struct tcb *c)
+{
+	tcp_id id = tcb_id(t, c);
+	uint32_t *at = &t->ack_head;
+
+	if (!(c->flags & TCB_F_ON_LIST))
+		return;
+	while (*at != id) {
+		assert(*at != TCB_NONE);
+		at = &tcb_at(t, *at)->ack_next;
+	}
+	*at = c->ack_next;
+	c->flags &= ~(uint32_t)TCB_F_ON_LIST;
+}
+
+/* Takes the connection apart; its slot is free afterwards. */
+static void release(struct tcp *t, struct tcb *c)
+{
+	forget_ack(t, c);
+	tcp_timers_stop(t, c);
+	free_segments(t, c);
+	trace_clear(t, c);
+	tcp_flow_del(&t->flow, tcb_hash(c), tcb_id(t, c));
+	c->state = TCP_STATE_CLOSED;
+	pool_put(&t->conns, tcb_id(t, c));
+	gauge(&t->conf.counters->tcp_open_now, t->conns.n_used);
+}
+
+void tcp_drop(struct tcp *t, struct tcb *c, int why)
+{
+	void *user = c->user;
+
+	release(t, c);
+	t->conf.ops->closed(user, t->now_us, why);
+}
+
+void tcp_enter_time_wait(struct tcp *t, struct tcb *c)
+{
+	struct tcp_tw e = {
+		.tuple = { .local = c->path.local,
+		           .remote = c->path.remote,
+		           .lport = c->lport,
+		           .rport = c->rport },
+		.snd_nxt = c->snd_nxt,
+		.rcv_nxt = c->rcv_nxt,
+		.ts_recent = c->ts_recent,
+		.flags = c->flags & TCB_F_TS ? TCP_TW_FLAG_TS : 0,
+	};
+	void *user = c->user;
+
+	/* The peer's FIN is answered now: nobody will know of this connection at the turn's end. */
+	tcp_send_bare(t, c, TCP_ACK, c->snd_nxt);
+	release(t, c);
+	tcp_tw_add(t, &e);
+	t->conf.ops->closed(user, t->now_us, 0);
+}
+
+static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple,
+                     const struct net_path *path, void *user)
+{
+	uint32_t iss = t->iss_forced ? t->iss : tcp_key_isn(&t->key, tuple, t->now_us);
+	uint64_t hash = tcp_key_flow(&t->key, tuple);
+
+	*c = (struct tcb){
+		.path = *path,
+		.lport = tuple->lport,
+		.rport = tuple->rport,
+		.hash_low = (uint32_t)hash,
+		.hash_high = (uint32_t)(hash >> 32),
+		.snd_una = iss,
+		.snd_nxt = iss,
+		.snd_end = iss + 1,
+		.push_end = iss + 1,
+		.state = TCP_STATE_CLOSED,
+		.rcv_wscale = t->rcv_wscale,
+		.cc = TCP_CC_NEWRENO,
+		.ack_next = TCB_NONE,
+		.user = user,
+		.ts_offset = tcp_key_ts_offset(&t->key, tuple),
+		.open_us = (uint32_t)t->now_us,
+		.alive_ms = t->now_ms,
+		.rcv_mss = TCP_MSS_MIN_V4,
+		.peer_mss = ip_is_v4(&path->remote) ? TCP_MSS_MIN_V4 : TCP_MSS_MIN_V6,
+	};
+	tcp_rto_init(&c->rto);
+	tcp_set_mss(t, c);
+	tcp_ccs[c->cc]->open(c);
+}
+
+int tcp_connect(struct tcp *t, uint64_t now_us, const struct ip_addr *local,
+                const struct ip_addr *remote, uint16_t remote_port, void *user, tcp_id *out)
+{
+	struct tcp_tuple tuple = { .local = *local, .remote = *remote, .rport = remote_port };
+	struct net_path path;
+	struct tcb *c;
+	uint32_t id;
+	int rc;
+
+	tcp_set_now(t, now_us);
+	rc = net_route(t->conf.net, local, remote, &path);
+	if (rc == 0)
+		rc = tcp_port_choose(t, &tuple);
+	if (rc != 0)
+		return rc;
+	id = pool_try_get(&t->conns);
+	if (id == POOL_NONE) {
+		count(&t->conf.counters->tcp_conns_full);
+		return -ENOBUFS;
+	}
+	c = tcb_at(t, id);
+	tcb_init(t, c, &tuple, &path, user);
+	if (!tcp_flow_try_add(&t->flow, tcb_hash(c), id)) {
+		pool_put(&t->conns, id);
+		count(&t->conf.counters->tcp_conns_full);
+		return -ENOBUFS;
+	}
+	trace_set(t, c);
+	count(&t->conf.counters->tcp_connects);
+	gauge(&t->conf.counters->tcp_open_now, t->conns.n_used);
+	tcp_set_state(t, c, TCP_STATE_SYN_SENT);
+	c->snd_nxt = c->snd_una + 1;
+	tcp_send_bare(t, c, TCP_SYN,
+	              c->snd_una); /* a SYN that finds no buffer is sent by the RTO */
+	tcp_xmit_settle(t, c);
+	*out = id;
+	return 0;
+}
+
+/* Is `m` a segment that more may be written into? */
+static bool has_room(const struct tcb *c, struct rte_mbuf *m)
+{
+	const struct tcp_seg *s = m != NULL ? seg_of(m) : NULL;
+
+	return s != NULL && seq_geq(s->seq, c->snd_nxt) && s->bytes < c->snd_mss &&
+	       s->payload_off + s->bytes < m->buf_len && rte_mbuf_refcnt_read(m) == 1;
+}
+
+static size_t room_in_tail(const struct tcb *c)
+{
+	struct rte_mbuf *m = c->tx_tail;
+
+	if (!has_room(c, m))
+		return 0;
+	return RTE_MIN((size_t)(c->snd_mss - seg_of(m)->bytes),
+	               (size_t)(m->buf_len - seg_of(m)->payload_off - seg_of(m)->bytes));
+}
+
+size_t tcp_room(const struct tcp *t, const struct tcb *c)
+{
+	uint32_t held = c->snd_end - c->snd_una;
+	size_t bytes, segs;
+
+	if (!tcb_is_synchronized(c))
+		held--; /* the SYN is no byte of theirs */
+	if (!states[c->state].may_write || (c->flags & TCB_F_FIN_QUEUED) ||
+	    held >= t->conf.tx_bytes_max)
+		return 0;
+	bytes = t->conf.tx_bytes_max - held;
+	segs = c->tx_segs < t->tx_segs_max ? t->tx_segs_max - c->tx_segs : 0;
+	return RTE_MIN(bytes, segs * c->snd_mss + room_in_tail(c));
+}
+
+size_t tcp_write_room(struct tcp *t, tcp_id id)
+{
+	struct tcb *c = tcb_at(t, id);
+	size_t room;
+
+	assert(pool_is_used(&t->conns, id));
+	room = tcp_room(t, c);
+	if (room < t->conf.tx_bytes_max)
+		c->flags |= TCB_F_WANT_WRITE;
+	return room;
+}
+
+/* A new empty segment at the end of the queue, or NULL. */
+static struct rte_mbuf *add_segment(struct tcp *t, struct tcb *c)
+{
+	struct rte_mbuf *m;
+
+	if (c->tx_segs >= t->tx_segs_max || (m = tcp_mbuf_get(t)) == NULL)
+		return NULL;
+	*seg_of(m) = (struct tcp_seg){ .seq = c->snd_end, .payload_off = TCP_PAYLOAD_OFF };
+	if (c->tx_tail != NULL)
+		seg_of(c->tx_tail)->next = m;
+	else
+		c->tx_head = m;
+	c->tx_tail = m;
+	if (c->tx_next == NULL)
+		c->tx_next = m;
+	c->tx_segs++;
+	return m;
+}
+
+size_t tcp_write_start(struct tcp *t, tcp_id id, uint8_t **at)
+{
+	struct tcb *c = tcb_at(t, id);
+	size_t room;
+
+	assert(pool_is_used(&t->conns, id));
+	room = tcp_room(t, c);
+	if (room != 0 && room_in_tail(c) == 0 && add_segment(t, c) == NULL) {
+		tcp_retry_later(t, c);
+		room = 0;
+	}
+	if (room == 0) {
+		c->flags |= TCB_F_WANT_WRITE;
+		return 0;
+	}
+	*at = seg_payload(c->tx_tail) + seg_of(c->tx_tail)->bytes;
+	return RTE_MIN(room, room_in_tail(c));
+}
+
+void tcp_write_done(struct tcp *t, uint64_t now_us, tcp_id id, size_t bytes)
+{
+	struct tcb *c = tcb_at(t, id);
+
+	assert(pool_is_used(&t->conns, id));
+	tcp_set_now(t, now_us);
+	if (bytes == 0)
+		return;
+	assert(bytes <= room_in_tail(c));
+	seg_of(c->tx_tail)->bytes += (uint16_t)bytes;
+	c->snd_end += (uint32_t)bytes;
+	if (room_in_tail(c) == 0)
+		tcp_send(t, c);
+}
+
+size_t tcp_write(struct tcp *t, uint64_t now_us, tcp_id id, struct span bytes)
+{
+	size_t done = 0;
+
+	while (done < bytes.bytes) {
+		uint8_t *at;
+		size_t n = tcp_write_start(t, id, &at);
+
+		if (n == 0)
+			break;
+		n = RTE_MIN(n, bytes.bytes - done);
+		memcpy(at, bytes.at + done, n);
+		tcp_write_done(t, now_us, id, n);
+		done += n;
+	}
+	return done;
+}
+
+void tcp_flush(struct tcp *t, uint64_t now_us, tcp_id id)
+{
+	struct tcb *c = tcb_at(t, id);
+
+	assert(pool_is_used(&t->conns, id));
+	tcp_set_now(t, now_us);
+	if (seq_leq(c->snd_end, c->push_end))
+		return;
+	c->push_end = c->snd_end;
+	seg_of(c->tx_tail)->flags |= TCP_SEG_PUSH;
+	tcp_send(t, c);
+}
+
+bool tcp_all_acked(struct tcp *t, tcp_id id)
+{
+	const struct tcb *c = tcb_at(t, id);
+
+	assert(pool_is_used(&t->conns, id));
+	return seq_geq(c->snd_una + !tcb_is_synchronized(c), c->snd_end); /* a SYN is no byte */
+}
+
+/* What was written may still be less than a segment: it leaves now, with FIN behind it. */
+static void queue_fin(struct tcp *t, struct tcb *c)
+{
+	c->flags = (c->flags | TCB_F_FIN_QUEUED) & ~(uint32_t)TCB_F_WANT_WRITE;
+	c->push_end = c->snd_end;
+	if (c->tx_tail != NULL && seg_of(c->tx_tail)->bytes != 0)
+		seg_of(c->tx_tail)->flags |= TCP_SEG_PUSH;
+	if (states[c->state].sends)
+		tcp_send(t, c);
+}
+
+void tcp_close(struct tcp *t, uint64_t now_us, tcp_id id)
+{
+	struct tcb *c = tcb_at(t, id);
+
+	assert(pool_is_used(&t->conns, id));
+	tcp_set_now(t, now_us);
+	if (c->flags & TCB_F_FIN_QUEUED)
+		return;
+	if (c->state == TCP_STATE_SYN_SENT) {
+		/* RFC 9293 3.10.4: nothing to close. closed() comes from the next tick, never
+		 * from here.
+		 */
+		c->flags |= TCB_F_FIN_QUEUED | TCB_F_LIFE;
+		c->life_due_ms = t->now_ms;
+		tcp_slow_start(t, c, t->now_ms);
+		return;
+	}
+	if (c->state == TCP_STATE_ESTABLISHED)
+		tcp_set_state(t, c, TCP_STATE_FIN_WAIT_1);
+	else if (c->state == TCP_STATE_CLOSE_WAIT)
+		tcp_set_state(t, c, TCP_STATE_LAST_ACK);
+	queue_fin(t, c); /* SYN-RECEIVED: FIN-WAIT-1 begins when the handshake is done */
+}
+
+void tcp_abort(struct tcp *t, uint64_t now_us, tcp_id id)
+{
+	struct tcb *c = tcb_at(t, id);
+
+	assert(pool_is_used(&t->conns, id));
+	tcp_set_now(t, now_us);
+	/* RFC 9293 3.10.5; a SYN that was not answered needs no RST. */
+	if (c->state != TCP_STATE_SYN_SENT && tcp_send_bare(t, c, TCP_RST | TCP_ACK, c->snd_nxt))
+		count(&t->conf.counters->tcp_rst_out);
+	tcp_drop(t, c, -ECONNABORTED);
+}
+
+bool tcp_tell_writable(struct tcp *t, struct tcb *c)
+{
+	tcp_id id = tcb_id(t, c);
+	uint32_t gen = pool_gen(&t->conns, id);
+	size_t room;
+
+	if (!(c->flags & TCB_F_WANT_WRITE) || !states[c->state].may_write)
+		return true;
+	/* Not at every ACK: half of the buffer is free, or nothing is outstanding any more. */
+	room = tcp_room(t, c);
+	if (room < t->conf.tx_bytes_max / 2 && c->tx_segs > 1)
+		return true;
+	c->flags &= ~(uint32_t)TCB_F_WANT_WRITE;
+	t->conf.ops->writable(c->user, t->now_us);
+	return pool_is_live(&t->conns, id, gen);
+}
+
+void tcp_turn_end(struct tcp *t, uint64_t now_us)
+{
+	tcp_set_now(t, now_us);
+	while (t->ack_head != TCB_NONE) {
+		struct tcb *c = tcb_at(t, t->ack_head);
+
+		t->ack_head = c->ack_next;
+		c->flags &= ~(uint32_t)TCB_F_ON_LIST;
+		if (c->flags & TCB_F_ACK_NOW) /* else it rode on data */
+			tcp_send_bare(t, c, TCP_ACK, c->snd_nxt);
+	}
+}
+
+uint32_t tcp_n_conns(const struct tcp *t)
+{
+	return t->conns.n_used;
+}

@@ -1,0 +1,141 @@
+/* tcp_ack.c - what a segment acknowledges, and the window it offers (RFC 9293 3.10.7.4). */
+#include <rte_mbuf.h>
+
+#include "dataplane/tcp/tcp_engine.h"
+#include "dataplane/tcp/tcp_seg.h"
+#include "dataplane/tcp/tcp_seq.h"
+
+enum { RTT_MAX_MS = 120000 }; /* an echoed timestamp that says more is not believed */
+
+/* Takes the first segment off the queue. */
+void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
+{
+	(void)t;
+	assert(m == c->tx_head && c->tx_segs != 0);
+	c->tx_head = seg_of(m)->next;
+	if (c->tx_tail == m)
+		c->tx_tail = NULL;
+	if (c->tx_next == m)
+		c->tx_next = c->tx_head;
+	c->tx_segs--;
+	rte_pktmbuf_free(m);
+}
+
+/* The round trip that an ACK measures: of its newest segment, unless one of them was sent twice or
+ * was known to have arrived before (Karn; RFC 6298 3). 0: none.
+ */
+struct sample {
+	uint64_t sent_us;
+	bool ambiguous;
+};
+
+static void sample_add(struct sample *r, const struct tcp_seg *s)
+{
+	if (s->flags & (TCP_SEG_TWICE | TCP_SEG_SACKED))
+		r->ambiguous = true;
+	r->sent_us = s->sent_us;
+}
+
+static void sample_take(struct tcp *t, struct tcb *c, const struct sample *r,
+                        const struct tcp_head *h)
+{
+	uint32_t ms;
+
+	if (r->sent_us != 0 && !r->ambiguous) {
+		tcp_rto_sample(&c->rto, (uint32_t)(t->now_us - r->sent_us));
+		return;
+	}
+	if (!h->has_ts || !(c->flags & TCB_F_TS) || h->ts_ecr == 0)
+		return;
+	/* RFC 7323 4: the echo tells which of the copies was answered. */
+	ms = t->now_ms + c->ts_offset - h->ts_ecr;
+	if (ms <= RTT_MAX_MS)
+		tcp_rto_sample(&c->rto, (ms != 0 ? ms : 1) * 1000);
+}
+
+/* Cuts from the front of a segment what the peer has already. */
+static void trim_front(struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
+{
+	struct tcp_seg *s = seg_of(m);
+
+	assert(bytes < s->bytes);
+	if (s->flags & TCP_SEG_SACKED)
+		c->sacked -= bytes;
+	if (seg_in_flight(s))
+		c->flight -= bytes;
+	s->seq += bytes;
+	s->payload_off += (uint16_t)bytes;
+	s->bytes -= (uint16_t)bytes;
+}
+
+static void free_acked(struct tcp *t, struct tcb *c, uint32_t ack, struct sample *r)
+{
+	while (c->tx_head != c->tx_next && seq_leq(seg_end(c->tx_head), ack)) {
+		struct rte_mbuf *m = c->tx_head;
+
+		sample_add(r, seg_of(m));
+		tcp_seg_mark(c, m, TCP_SEG_SACKED, 0); /* out of flight and of what is lost */
+		c->sacked -= seg_of(m)->bytes;
+		tcp_free_sent(t, c, m);
+	}
+	if (c->tx_head != c->tx_next && seq_lt(seg_of(c->tx_head)->seq, ack))
+		trim_front(c, c->tx_head, ack - seg_of(c->tx_head)->seq);
+}
+
+static void advance(struct tcp *t, struct tcb *c, const struct tcp_head *h)
+{
+	uint32_t acked = h->ack - c->snd_una, before = tcp_in_flight(c);
+	struct sample r = { 0 };
+
+	free_acked(t, c, h->ack, &r);
+	sample_take(t, c, &r, h);
+	c->snd_una = h->ack;
+	c->backoff = 0;
+	c->alive_ms = t->now_ms;
+	tcp_on_progress(t, c, acked, before);
+	tcp_xmit_restart(t, c); /* RFC 6298 5.3 */
+}
+
+/* RFC 5681 2: an ACK that is late news and nothing else. */
+static bool is_duplicate(const struct tcb *c, const struct tcp_head *h, size_t bytes)
+{
+	return bytes == 0 && h->ack == c->snd_una && c->snd_una != c->snd_nxt &&
+	       !(h->flags & (TCP_SYN | TCP_FIN)) &&
+	       (uint32_t)h->window << c->snd_wscale == c->snd_wnd;
+}
+
+bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t bytes)
+{
+	if (seq_gt(h->ack, c->snd_nxt)) { /* of what was never sent */
+		tcp_ack_challenge(t, c);
+		return false;
+	}
+	if (seq_lt(h->ack, c->snd_una - c->snd_wnd_max)) { /* RFC 5961 5.2 */
+		tcp_ack_challenge(t, c);
+		return false;
+	}
+	tcp_take_sacks(c, h);
+	if (seq_gt(h->ack, c->snd_una))
+		advance(t, c, h);
+	else if (is_duplicate(c, h, bytes))
+		tcp_on_dupack(t, c);
+	tcp_detect_loss(t, c);
+	if (c->snd_wnd == 0)
+		c->alive_ms = t->now_ms; /* its window is closed, but it is there */
+	return true;
+}
+
+/* RFC 9293 3.10.7.4: an old segment must not take back what a newer one offered. */
+void tcp_take_window(struct tcp *t, struct tcb *c, const struct tcp_head *h)
+{
+	uint32_t wnd = (uint32_t)h->window << (h->flags & TCP_SYN ? 0 : c->snd_wscale);
+
+	(void)t;
+	if (!seq_lt(c->snd_wl1, h->seq) && !(c->snd_wl1 == h->seq && seq_leq(c->snd_wl2, h->ack)))
+		return;
+	c->snd_wnd = wnd;
+	c->snd_wl1 = h->seq;
+	c->snd_wl2 = h->ack;
+	if (wnd > c->snd_wnd_max)
+		c->snd_wnd_max = wnd;
+}

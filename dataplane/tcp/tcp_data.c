@@ -1,0 +1,249 @@
+/* tcp_data.c - the bytes of a segment and its FIN, in order or not (RFC 9293 3.10.7.4, 3.4). */
+#include <rte_mbuf.h>
+#include <string.h>
+
+#include "dataplane/tcp/tcp_engine.h"
+#include "dataplane/tcp/tcp_seg.h"
+#include "dataplane/tcp/tcp_seq.h"
+
+/* --- what came out of order: a list by sequence, without overlaps, of copies --- */
+
+static void ooo_pop(struct tcp *t, struct tcb *c)
+{
+	struct rte_mbuf *m = c->ooo;
+
+	c->ooo = seg_of(m)->next;
+	c->ooo_segs--;
+	t->ooo_segs--;
+	rte_pktmbuf_free(m);
+}
+
+void tcp_ooo_free(struct tcp *t, struct tcb *c)
+{
+	while (c->ooo != NULL)
+		ooo_pop(t, c);
+}
+
+/* Copies one run of bytes that overlaps nothing into the list behind *at. False: no room, and the
+ * peer will send it again.
+ */
+static bool ooo_try_insert(struct tcp *t, struct tcb *c, struct rte_mbuf **at, uint32_t seq,
+                           struct span bytes)
+{
+	struct rte_mbuf *m;
+
+	if (bytes.bytes > t->room_bytes)
+		bytes.bytes = t->room_bytes;
+	if (c->ooo_segs >= TCP_OOO_SEGS_MAX || t->ooo_segs >= t->ooo_segs_max ||
+	    (m = tcp_mbuf_get(t)) == NULL)
+		return false;
+	*seg_of(m) = (struct tcp_seg){
+		.next = *at,
+		.seq = seq,
+		.payload_off = TCP_PAYLOAD_OFF,
+		.bytes = (uint16_t)bytes.bytes,
+	};
+	memcpy(seg_payload(m), bytes.at, bytes.bytes);
+	*at = m;
+	c->ooo_segs++;
+	t->ooo_segs++;
+	return true;
+}
+
+/* Keeps what is not held yet of [seq, seq + bytes). */
+static void ooo_add(struct tcp *t, struct tcb *c, uint32_t seq, struct span bytes)
+{
+	struct rte_mbuf **at = &c->ooo;
+
+	c->ooo_recent = seq;
+	while (bytes.bytes != 0) {
+		struct rte_mbuf *m = *at;
+		struct span run = bytes;
+		uint32_t skip;
+
+		if (m != NULL && seq_leq(seg_end(m), seq)) {
+			at = &seg_of(m)->next;
+			continue;
+		}
+		if (m != NULL && seq_leq(seg_of(m)->seq, seq)) { /* its front is held */
+			skip = seg_end(m) - seq;
+			if (skip >= bytes.bytes)
+				return;
+			bytes = span_of(bytes.at + skip, bytes.bytes - skip);
+			seq += skip;
+			continue;
+		}
+		if (m != NULL && seq_lt(seg_of(m)->seq, seq + (uint32_t)bytes.bytes))
+			run.bytes = seg_of(m)->seq - seq;
+		if (!ooo_try_insert(t, c, at, seq, run))
+			return;
+		skip = seg_of(*at)->bytes;
+		bytes = span_of(bytes.at + skip, bytes.bytes - skip);
+		seq += skip;
+	}
+}
+
+/* RFC 2018 4: the block with the newest segment first. */
+unsigned tcp_ooo_blocks(const struct tcb *c, struct tcp_block *out, unsigned max)
+{
+	unsigned n = 0;
+	struct rte_mbuf *m = c->ooo;
+
+	while (m != NULL) {
+		struct tcp_block b = { .start = seg_of(m)->seq, .end = seg_end(m) };
+
+		while ((m = seg_of(m)->next) != NULL && seg_of(m)->seq == b.end)
+			b.end = seg_end(m);
+		if (seq_leq(b.start, c->ooo_recent) && seq_lt(c->ooo_recent, b.end)) {
+			/* To the front; when there are too many the last one goes. */
+			if (n == max)
+				n--;
+			memmove(out + 1, out, n * sizeof(*out));
+			out[0] = b;
+			n++;
+		} else if (n < max) {
+			out[n++] = b;
+		}
+	}
+	return n;
+}
+
+/* --- what is in order --- */
+
+/* Gives bytes to the layer above. False: the connection is gone. */
+static bool deliver(struct tcp *t, struct tcb *c, struct span bytes)
+{
+	tcp_id id = tcb_id(t, c);
+	uint32_t gen = pool_gen(&t->conns, id);
+
+	if (bytes.bytes == 0)
+		return true;
+	c->rcv_nxt += (uint32_t)bytes.bytes;
+	t->conf.ops->received(c->user, t->now_us, bytes);
+	return pool_is_live(&t->conns, id, gen);
+}
+
+/* What was held becomes in order. */
+static bool drain(struct tcp *t, struct tcb *c)
+{
+	while (c->ooo != NULL && seq_leq(seg_of(c->ooo)->seq, c->rcv_nxt)) {
+		struct rte_mbuf *m = c->ooo;
+		uint32_t skip = c->rcv_nxt - seg_of(m)->seq;
+		struct span bytes = { 0 };
+		bool live;
+
+		if (skip < seg_of(m)->bytes)
+			bytes = span_of(seg_payload(m) + skip, seg_of(m)->bytes - skip);
+		/* Off the list first: the call may end the connection, but not this mbuf. */
+		rte_mbuf_refcnt_update(m, 1);
+		ooo_pop(t, c);
+		live = deliver(t, c, bytes);
+		rte_pktmbuf_free(m);
+		if (!live)
+			return false;
+	}
+	return true;
+}
+
+/* The peer's FIN is next in order (RFC 9293 3.10.7.4, eighth step). */
+static bool take_fin(struct tcp *t, struct tcb *c)
+{
+	bool ours_acked = (c->flags & TCB_F_FIN_SENT) && c->snd_una == c->snd_nxt;
+	tcp_id id = tcb_id(t, c);
+	uint32_t gen = pool_gen(&t->conns, id);
+
+	c->rcv_nxt++;
+	tcp_ooo_free(t, c); /* nothing stands behind a FIN */
+	tcp_ack_at_turn_end(t, c);
+	if (c->state == TCP_STATE_ESTABLISHED)
+		tcp_set_state(t, c, TCP_STATE_CLOSE_WAIT);
+	else if (c->state == TCP_STATE_FIN_WAIT_1 && !ours_acked)
+		tcp_set_state(t, c, TCP_STATE_CLOSING);
+	t->conf.ops->peer_closed(c->user, t->now_us);
+	if (!pool_is_live(&t->conns, id, gen))
+		return false;
+	if (c->state == TCP_STATE_FIN_WAIT_2 || (c->state == TCP_STATE_FIN_WAIT_1 && ours_acked)) {
+		tcp_enter_time_wait(t, c);
+		return false;
+	}
+	return true;
+}
+
+/* RFC 9293 3.8.6.3: at once for every second full segment, else within 40 ms. */
+static void owe_ack(struct tcp *t, struct tcb *c)
+{
+	if (c->rcv_nxt - c->ack_sent >= 2u * c->rcv_mss) {
+		tcp_ack_at_turn_end(t, c);
+		return;
+	}
+	if (c->ack_sent == c->rcv_nxt || (c->flags & TCB_F_DELACK))
+		return; /* an answer from above carried it, or it is owed already */
+	c->flags |= TCB_F_DELACK;
+	c->ack_due_ms = t->now_ms + TCP_DELACK_MS;
+	tcp_slow_start(t, c, c->ack_due_ms);
+}
+
+/* Cuts a segment to the window: what is old in front, what is too much behind. False: nothing is
+ * left of it, FIN included.
+ */
+static bool trim(const struct tcb *c, uint32_t *seq, struct span *bytes, bool *fin)
+{
+	uint32_t old = seq_lt(*seq, c->rcv_nxt) ? c->rcv_nxt - *seq : 0;
+	uint32_t window = c->rcv_adv - c->rcv_nxt;
+
+	if (old > bytes->bytes)
+		return false; /* FIN too: it stands at seq + bytes */
+	*bytes = span_of(bytes->at + old, bytes->bytes - old);
+	*seq += old;
+	if (*seq - c->rcv_nxt + bytes->bytes > window) {
+		uint32_t left = *seq - c->rcv_nxt < window ? window - (*seq - c->rcv_nxt) : 0;
+
+		*bytes = span_of(bytes->at, RTE_MIN((size_t)left, bytes->bytes));
+		*fin = false;
+	}
+	return bytes->bytes != 0 || *fin;
+}
+
+static bool may_receive(const struct tcb *c)
+{
+	return c->state == TCP_STATE_ESTABLISHED || c->state == TCP_STATE_FIN_WAIT_1 ||
+	       c->state == TCP_STATE_FIN_WAIT_2;
+}
+
+bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
+{
+	uint32_t seq = h->seq;
+	bool fin = (h->flags & TCP_FIN) != 0, filled;
+
+	if ((bytes.bytes == 0 && !fin) || !may_receive(c))
+		return true;
+	if (bytes.bytes > c->rcv_mss)
+		c->rcv_mss = (uint16_t)RTE_MIN(bytes.bytes, (size_t)t->room_bytes);
+	if (!trim(c, &seq, &bytes, &fin)) {
+		tcp_ack_at_turn_end(t, c); /* the peer repeats itself: tell where we are */
+		return true;
+	}
+	if (fin && !(c->flags & TCB_F_PEER_FIN)) {
+		c->flags |= TCB_F_PEER_FIN;
+		c->peer_fin = seq + (uint32_t)bytes.bytes;
+	}
+	if (seq != c->rcv_nxt) {
+		ooo_add(t, c, seq, bytes);
+		/* RFC 5681 4.2: at once. Without SACK the peer counts them: one for each. */
+		if (c->flags & TCB_F_SACK)
+			tcp_ack_at_turn_end(t, c);
+		else
+			tcp_send_bare(t, c, TCP_ACK, c->snd_nxt);
+		return true;
+	}
+	filled = c->ooo != NULL;
+	if (!deliver(t, c, bytes) || !drain(t, c))
+		return false;
+	if (filled)
+		tcp_ack_at_turn_end(t, c);
+	/* Bytes behind a FIN are nonsense; it ends the stream where they would begin. */
+	if ((c->flags & TCB_F_PEER_FIN) && seq_leq(c->peer_fin, c->rcv_nxt) && may_receive(c))
+		return take_fin(t, c);
+	owe_ack(t, c);
+	return true;
+}

@@ -1,0 +1,161 @@
+/* tcp_engine.h - what the files of this room share: the engine, and the calls between its parts.
+ *
+ *	tcp.c         open, connect, write, close            the calls of the layer above
+ *	tcp_input.c   a segment arrives: tables of (state, flags), then the steps of RFC 9293 3.10.7
+ *	tcp_ack.c     what the segment acknowledges          tcp_loss.c  what that says about loss
+ *	tcp_data.c    its bytes and FIN, in order or not
+ *	tcp_output.c  what may leave, leaves                 tcp_timer.c  what is overdue
+ *	tcp_stray.c   segments of no connection, stale peers tcp_icmp.c   errors from routers
+ *	tcp_timewait.c, tcp_flow.c, tcp_key.c, tcp_port.c    tables and keyed numbers
+ *
+ * A function that calls the layer above may come back with the connection gone: it returns false
+ * then, and its callers touch the TCB no more.
+ */
+#pragma once
+
+#include "dataplane/base/pool.h"
+#include "dataplane/base/wheel.h"
+#include "dataplane/tcp/tcb.h"
+#include "dataplane/tcp/tcp.h"
+#include "dataplane/tcp/tcp_flow.h"
+#include "dataplane/tcp/tcp_key.h"
+#include "dataplane/tcp/tcp_timewait.h"
+#include "dataplane/tcp/tcp_wire.h"
+
+enum {
+	TCP_DELACK_MS = 40,        /* RFC 9293 3.8.6.3 allows 500 */
+	TCP_FIN_WAIT_2_MS = 60000, /* patience for the peer's FIN after ours was acknowledged */
+	TCP_RETRY_MS = 10,         /* before we ask for a buffer again */
+	TCP_HURRY_MS = 10,         /* a SYN that met a stale connection leaves again after it */
+	TCP_HURRIES_MAX = 3,
+	TCP_OOO_SEGS_MAX = 64,       /* out-of-order segments a connection may hold */
+	TCP_PORT_COUNTERS = 1024,    /* RFC 6056 3.3.4's table */
+	TCP_PORT_PROBES_MAX = 4096,  /* ports looked at before we say there is none */
+	TCP_CHALLENGES_PER_S = 1000, /* RFC 5961 10 */
+	TCP_MSS_MIN_V4 = 536,        /* RFC 9293 3.7.1, when the peer names none */
+	TCP_MSS_MIN_V6 = 1220,
+	TCP_MSS_FLOOR = 64, /* a peer that asks for less gets this: header and payload balance */
+};
+
+/* Tokens that grow with time: so many a second, at most a second's worth. */
+struct tcp_limit {
+	uint32_t per_s, tokens;
+	uint64_t at_us;
+};
+
+struct tcp {
+	struct tcp_conf conf;
+	uint8_t secret[32];
+	struct tcp_key key;
+	struct pool conns;
+	struct wheel wheel; /* two nodes a connection: 2 * id is xmit, 2 * id + 1 is slow */
+	struct tcp_flow flow;
+	struct tcp_timewait tw;
+	struct tcp_limit rsts, challenges;
+	uint64_t now_us;
+	uint32_t now_ms;
+	uint32_t ack_head; /* connections that owe an ACK this turn */
+	uint32_t ooo_segs, ooo_segs_max;
+	uint32_t tx_segs_max; /* a connection */
+	uint16_t room_bytes;  /* payload that one mbuf holds */
+	uint8_t rcv_wscale;
+	bool iss_forced; /* tests only */
+	uint32_t iss;
+	uint32_t ports[TCP_PORT_COUNTERS];
+};
+
+/* Tests only: every connection opened from now on begins at `iss`. */
+void tcp_force_iss(struct tcp *t, uint32_t iss);
+
+#define TCB_NONE POOL_NONE
+
+static inline struct tcb *tcb_at(struct tcp *t, tcp_id id)
+{
+	return pool_at(&t->conns, id);
+}
+
+static inline tcp_id tcb_id(const struct tcp *t, const struct tcb *c)
+{
+	return (tcp_id)(((const uint8_t *)c - t->conns.slots) / sizeof(*c));
+}
+
+static inline uint64_t tcb_hash(const struct tcb *c)
+{
+	return (uint64_t)c->hash_high << 32 | c->hash_low;
+}
+
+static inline bool tcb_is_synchronized(const struct tcb *c)
+{
+	return c->state >= TCP_STATE_ESTABLISHED;
+}
+
+/* tcp.c */
+void tcp_set_now(struct tcp *t, uint64_t now_us);
+bool tcp_limit_try(struct tcp_limit *l, uint64_t now_us);
+/* The flow table's value for a tuple, a live connection's or a TIME-WAIT entry's, or
+ * TCP_FLOW_NONE.
+ */
+uint32_t tcp_look_up(const struct tcp *t, const struct tcp_tuple *tuple);
+struct tcb *tcp_find(struct tcp *t, const struct tcp_tuple *tuple);
+void tcp_set_state(struct tcp *t, struct tcb *c, enum tcp_state state);
+/* Frees the connection and tells the layer above; nothing is sent. */
+void tcp_drop(struct tcp *t, struct tcb *c, int why);
+/* Both FINs are acknowledged and ours was first: the rest is a compact entry's. */
+void tcp_enter_time_wait(struct tcp *t, struct tcb *c);
+/* The most a segment may carry now, from path, peer and options. */
+void tcp_set_mss(struct tcp *t, struct tcb *c);
+size_t tcp_room(const struct tcp *t, const struct tcb *c);
+/* Calls writable() if the layer above waits for it. False: the connection is gone. */
+bool tcp_tell_writable(struct tcp *t, struct tcb *c);
+
+/* tcp_ack.c. False: the segment must be dropped. */
+bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t bytes);
+void tcp_take_window(struct tcp *t, struct tcb *c, const struct tcp_head *h);
+void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
+
+/* tcp_loss.c */
+void tcp_seg_mark(struct tcb *c, struct rte_mbuf *m, uint8_t set, uint8_t clear);
+void tcp_mark_lost(struct tcb *c, struct rte_mbuf *m);
+void tcp_take_sacks(struct tcb *c, const struct tcp_head *h);
+/* How many bytes are in the network: without SACK each duplicate ACK stands for a segment. */
+uint32_t tcp_in_flight(const struct tcb *c);
+void tcp_on_dupack(struct tcp *t, struct tcb *c);
+void tcp_on_progress(struct tcp *t, struct tcb *c, uint32_t acked, uint32_t flight_before);
+void tcp_detect_loss(struct tcp *t, struct tcb *c);
+void tcp_on_timeout_loss(struct tcp *t, struct tcb *c);
+
+/* tcp_data.c. False: the connection is gone. */
+bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes);
+void tcp_ooo_free(struct tcp *t, struct tcb *c);
+unsigned tcp_ooo_blocks(const struct tcb *c, struct tcp_block *out, unsigned max);
+
+/* tcp_output.c */
+void tcp_send(struct tcp *t, struct tcb *c);
+bool tcp_send_bare(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq);
+void tcp_ack_at_turn_end(struct tcp *t, struct tcb *c);
+void tcp_ack_challenge(struct tcp *t, struct tcb *c);
+/* Splits a segment so that its first part holds `bytes`. False for want of a buffer. */
+bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes);
+struct rte_mbuf *tcp_mbuf_get(struct tcp *t);
+bool tcp_is_sendable(const struct tcb *c, struct rte_mbuf *m);
+
+/* tcp_timer.c */
+void tcp_xmit_start(struct tcp *t, struct tcb *c, enum tcb_xmit kind, uint32_t in_us);
+void tcp_xmit_restart(struct tcp *t, struct tcb *c);
+/* Arms what must be armed after anything was sent or acknowledged, and nothing else. */
+void tcp_xmit_settle(struct tcp *t, struct tcb *c);
+void tcp_slow_start(struct tcp *t, struct tcb *c, uint32_t due_ms);
+void tcp_retry_later(struct tcp *t, struct tcb *c);
+void tcp_timers_stop(struct tcp *t, struct tcb *c);
+
+/* tcp_port.c: 0 and `tuple->lport` set, or -EADDRNOTAVAIL. */
+int tcp_port_choose(struct tcp *t, struct tcp_tuple *tuple);
+
+/* tcp_stray.c */
+void tcp_stray_in(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h,
+                  size_t bytes);
+/* Sends a segment that belongs to no TCB. False: not sent. */
+bool tcp_send_loose(struct tcp *t, const struct tcp_tuple *tuple, struct tcp_head *h);
+/* RST in answer to a segment, by RFC 9293 3.10.7.1; rate-limited. */
+void tcp_refuse(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h,
+                size_t bytes);

@@ -1,0 +1,317 @@
+/* tcp_output.c - what may leave, leaves: lost segments first, then new ones, then our FIN. */
+#include <rte_mbuf.h>
+#include <string.h>
+
+#include "dataplane/tcp/tcp_engine.h"
+#include "dataplane/tcp/tcp_seg.h"
+#include "dataplane/tcp/tcp_seq.h"
+
+struct rte_mbuf *tcp_mbuf_get(struct tcp *t)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(t->conf.pool);
+
+	if (m == NULL)
+		count(&t->conf.counters->no_buffer);
+	return m;
+}
+
+/* The window we advertise. Its right edge never moves left, and it moves right only by what is
+ * worth it (RFC 9293 3.8.6.2.2): what the layer above was given frees its room at once.
+ */
+static uint16_t window(struct tcp *t, struct tcb *c, unsigned scale)
+{
+	uint32_t edge = c->rcv_nxt + t->conf.rx_window_bytes;
+	uint32_t worth = RTE_MIN(t->conf.rx_window_bytes / 2, (uint32_t)c->rcv_mss);
+	uint32_t unit = 1u << scale, bytes;
+
+	if (!tcb_is_synchronized(c) || seq_geq(edge, c->rcv_adv + worth))
+		c->rcv_adv = edge;
+	bytes = c->rcv_adv - c->rcv_nxt;
+	bytes = (bytes + unit - 1) >> scale; /* up, or the edge would move left */
+	if (bytes > UINT16_MAX)
+		bytes = UINT16_MAX;
+	c->rcv_adv = c->rcv_nxt + (bytes << scale);
+	return (uint16_t)bytes;
+}
+
+static void syn_options(struct tcp *t, struct tcb *c, struct tcp_head *h)
+{
+	bool v4 = ip_is_v4(&c->path.remote), first = (h->flags & TCP_ACK) == 0;
+	int mss = c->path.mtu_bytes - (v4 ? 40 : 60);
+
+	if (mss > t->room_bytes)
+		mss = t->room_bytes;
+	h->mss = (uint16_t)(mss < TCP_MSS_FLOOR ? TCP_MSS_FLOOR : mss);
+	/* In a SYN we offer everything; in a SYN-ACK what the peer's SYN had (RFC 7323 2.2, 3.2).
+	 */
+	h->has_ts = first || (c->flags & TCB_F_TS);
+	h->sack_ok = first || (c->flags & TCB_F_SACK);
+	if (first || c->rcv_wscale != 0 || c->snd_wscale != 0)
+		h->wscale = c->rcv_wscale;
+}
+
+static struct tcp_head make_head(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq,
+                                 uint32_t bytes)
+{
+	struct tcp_head h = {
+		.source_port = c->lport,
+		.dest_port = c->rport,
+		.seq = seq,
+		.flags = flags,
+		.wscale = TCP_WSCALE_NONE,
+		.has_ts = (c->flags & TCB_F_TS) != 0,
+	};
+
+	/* A window in a SYN is never scaled (RFC 7323 2.2). */
+	h.window = window(t, c, flags & TCP_SYN ? 0 : c->rcv_wscale);
+	if (flags & TCP_ACK)
+		h.ack = c->rcv_nxt;
+	if (flags & TCP_SYN)
+		syn_options(t, c, &h);
+	if (h.has_ts) {
+		h.ts_val = t->now_ms + c->ts_offset;
+		h.ts_ecr = flags & TCP_ACK ? c->ts_recent : 0; /* RFC 7323 3.2 */
+	}
+	if (c->ooo != NULL && (c->flags & TCB_F_SACK) && !(flags & (TCP_SYN | TCP_RST))) {
+		unsigned most = h.has_ts ? 3 : 4;
+
+		h.n_sacks = (uint8_t)tcp_ooo_blocks(c, h.sacks, most);
+		if (bytes != 0 && bytes + 4 + 8u * h.n_sacks > c->snd_mss)
+			h.n_sacks = 0; /* the payload has the room */
+	}
+	return h;
+}
+
+/* What every segment that carries an ACK settles. */
+static void note_ack_sent(struct tcb *c, const struct tcp_head *h)
+{
+	if (!(h->flags & TCP_ACK))
+		return;
+	c->ack_sent = c->rcv_nxt;
+	c->flags &= ~(uint32_t)TCB_F_DELACK;
+	if (c->ooo == NULL || h->n_sacks != 0 || !(c->flags & TCB_F_SACK))
+		c->flags &= ~(uint32_t)TCB_F_ACK_NOW; /* nothing is left to tell */
+}
+
+static void put_head(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t payload_off,
+                     uint32_t bytes, const struct tcp_head *h)
+{
+	unsigned head_bytes = tcp_head_bytes(h);
+
+	m->data_off = (uint16_t)(payload_off - head_bytes);
+	m->data_len = (uint16_t)(head_bytes + bytes);
+	m->pkt_len = m->data_len;
+	m->nb_segs = 1;
+	m->ol_flags = 0;
+	m->next = NULL;
+	tcp_head_write(h, rte_pktmbuf_mtod(m, uint8_t *));
+	note_ack_sent(c, h);
+	count(&t->conf.counters->tcp_segments_out);
+	net_output(t->conf.net, t->now_us, &c->path, m);
+}
+
+/* Sends a segment without payload. False for want of a buffer: nothing is sent then, and an ACK
+ * stays owed.
+ */
+bool tcp_send_bare(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq)
+{
+	struct rte_mbuf *m = tcp_mbuf_get(t);
+	struct tcp_head h;
+
+	if (m == NULL) {
+		if (flags == TCP_ACK) {
+			c->flags |= TCB_F_DELACK;
+			c->ack_due_ms = t->now_ms + TCP_RETRY_MS;
+			tcp_slow_start(t, c, c->ack_due_ms);
+		}
+		return false;
+	}
+	h = make_head(t, c, flags, seq, 0);
+	put_head(t, c, m, TCP_PAYLOAD_OFF, 0, &h);
+	return true;
+}
+
+/* Sends a segment of the queue. What another still holds (a device that has not done with it, a
+ * neighbour's queue) is not touched: a copy leaves. False for want of a buffer.
+ */
+static bool send_segment(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
+{
+	struct tcp_seg *s = seg_of(m);
+	uint8_t flags = TCP_ACK | (s->flags & TCP_SEG_PUSH ? TCP_PSH : 0);
+	struct tcp_head h;
+
+	if ((c->flags & (m == c->tx_next ? TCB_F_FIN_QUEUED : TCB_F_FIN_SENT)) &&
+	    seg_end(m) == c->snd_end) {
+		flags |= TCP_FIN;
+		s->flags |= TCP_SEG_FIN;
+	}
+	if (rte_mbuf_refcnt_read(m) != 1) {
+		struct rte_mbuf *copy = tcp_mbuf_get(t);
+
+		if (copy == NULL)
+			return false;
+		memcpy((uint8_t *)copy->buf_addr + TCP_PAYLOAD_OFF, seg_payload(m), s->bytes);
+		h = make_head(t, c, flags, s->seq, s->bytes);
+		s->sent_us = t->now_us;
+		put_head(t, c, copy, TCP_PAYLOAD_OFF, s->bytes, &h);
+		return true;
+	}
+	h = make_head(t, c, flags, s->seq, s->bytes);
+	rte_mbuf_refcnt_update(m, 1);
+	s->sent_us = t->now_us;
+	put_head(t, c, m, s->payload_off, s->bytes, &h);
+	return true;
+}
+
+bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
+{
+	struct tcp_seg *s = seg_of(m), *rest;
+	struct rte_mbuf *n;
+
+	assert(bytes != 0 && bytes < s->bytes);
+	if (c->tx_segs == UINT16_MAX || (n = tcp_mbuf_get(t)) == NULL)
+		return false;
+	rest = seg_of(n);
+	*rest = *s;
+	rest->payload_off = TCP_PAYLOAD_OFF;
+	rest->seq = s->seq + bytes;
+	rest->bytes = (uint16_t)(s->bytes - bytes);
+	memcpy(seg_payload(n), seg_payload(m) + bytes, rest->bytes);
+	s->bytes = (uint16_t)bytes;
+	s->next = n;
+	s->flags &= (uint8_t) ~(TCP_SEG_PUSH | TCP_SEG_FIN);
+	if ((s->flags & (TCP_SEG_LOST | TCP_SEG_RESENT | TCP_SEG_SACKED)) == TCP_SEG_LOST)
+		c->to_resend++;
+	if (c->tx_tail == m)
+		c->tx_tail = n;
+	c->tx_segs++;
+	return true;
+}
+
+/* Sends what was marked lost, while the congestion window allows; the first at once when a loss was
+ * just found (RFC 6675 5 step 4.3). Beyond a window that shrank only the first is sent, as a probe.
+ */
+static bool resend_lost(struct tcp *t, struct tcb *c)
+{
+	for (struct rte_mbuf *m = c->tx_head; m != c->tx_next && c->to_resend != 0;
+	     m = seg_of(m)->next) {
+		struct tcp_seg *s = seg_of(m);
+
+		if ((s->flags & (TCP_SEG_LOST | TCP_SEG_RESENT | TCP_SEG_SACKED)) != TCP_SEG_LOST)
+			continue;
+		if (s->bytes > c->snd_mss && !tcp_split(t, c, m, c->snd_mss))
+			return false;
+		if (!(c->flags & TCB_F_RTX_ONCE) && c->flight != 0 &&
+		    tcp_in_flight(c) + s->bytes > c->cwnd)
+			return true;
+		if (m != c->tx_head && seq_gt(seg_end(m), c->snd_una + c->snd_wnd))
+			return true;
+		if (!send_segment(t, c, m))
+			return false;
+		tcp_seg_mark(c, m, TCP_SEG_RESENT | TCP_SEG_TWICE, 0);
+		c->flags &= ~(uint32_t)TCB_F_RTX_ONCE;
+		count(&t->conf.counters->tcp_retransmits);
+	}
+	return true;
+}
+
+/* A segment may leave when it is full, when another stands behind it, or when it was flushed. */
+bool tcp_is_sendable(const struct tcb *c, struct rte_mbuf *m)
+{
+	const struct tcp_seg *s = seg_of(m);
+
+	return s->bytes != 0 &&
+	       (s->next != NULL || s->bytes >= c->snd_mss || seq_gt(c->push_end, s->seq));
+}
+
+/* Cuts the next new segment to what the peer's window takes (RFC 9293 3.8.6.2.1: a whole segment,
+ * or half of the largest window it ever offered). False: nothing may leave now.
+ */
+static bool fit_to_window(struct tcp *t, struct tcb *c, struct rte_mbuf *m, bool *no_buffer)
+{
+	uint32_t edge = c->snd_una + c->snd_wnd;
+	uint32_t usable = seq_gt(edge, c->snd_nxt) ? edge - c->snd_nxt : 0;
+	uint32_t bytes = seg_of(m)->bytes;
+
+	if (bytes > c->snd_mss)
+		bytes = c->snd_mss;
+	if (bytes > usable) {
+		if (usable == 0 || usable < c->snd_wnd_max / 2)
+			return false;
+		bytes = usable;
+	}
+	if (bytes < seg_of(m)->bytes && !tcp_split(t, c, m, bytes)) {
+		*no_buffer = true;
+		return false;
+	}
+	return true;
+}
+
+static bool send_new(struct tcp *t, struct tcb *c)
+{
+	bool no_buffer = false;
+
+	while (c->tx_next != NULL && tcp_is_sendable(c, c->tx_next)) {
+		struct rte_mbuf *m = c->tx_next;
+
+		if (!fit_to_window(t, c, m, &no_buffer))
+			return !no_buffer;
+		if (c->flight != 0 && tcp_in_flight(c) + seg_of(m)->bytes > c->cwnd)
+			return true;
+		if (!send_segment(t, c, m))
+			return false;
+		if (c->snd_una == c->snd_nxt)
+			c->alive_ms = t->now_ms; /* patience for an answer begins here */
+		c->tx_next = seg_of(m)->next;
+		c->snd_nxt = seg_end(m);
+		c->flight += seg_of(m)->bytes;
+		if (seg_of(m)->flags & TCP_SEG_FIN) {
+			c->snd_nxt++;
+			c->flags |= TCB_F_FIN_SENT;
+		}
+	}
+	return true;
+}
+
+/* A FIN that found no data to leave with. It asks no window: one that is closed is probed by it. */
+static bool send_fin(struct tcp *t, struct tcb *c)
+{
+	if (!(c->flags & TCB_F_FIN_QUEUED) || (c->flags & TCB_F_FIN_SENT) ||
+	    c->snd_nxt != c->snd_end)
+		return true;
+	if (!tcp_send_bare(t, c, TCP_FIN | TCP_ACK, c->snd_nxt))
+		return false;
+	if (c->snd_una == c->snd_nxt)
+		c->alive_ms = t->now_ms;
+	c->flags |= TCB_F_FIN_SENT;
+	c->snd_nxt++;
+	return true;
+}
+
+void tcp_send(struct tcp *t, struct tcb *c)
+{
+	if (c->state < TCP_STATE_ESTABLISHED)
+		return; /* it leaves when the handshake is done */
+	if (!resend_lost(t, c) || !send_new(t, c) || !send_fin(t, c))
+		tcp_retry_later(t, c);
+	tcp_xmit_settle(t, c);
+}
+
+void tcp_ack_at_turn_end(struct tcp *t, struct tcb *c)
+{
+	c->flags |= TCB_F_ACK_NOW;
+	if (c->flags & TCB_F_ON_LIST)
+		return;
+	c->flags |= TCB_F_ON_LIST;
+	c->ack_next = t->ack_head;
+	t->ack_head = tcb_id(t, c);
+}
+
+/* RFC 5961 10: challenge ACKs are limited, for all connections together. */
+void tcp_ack_challenge(struct tcp *t, struct tcb *c)
+{
+	if (!tcp_limit_try(&t->challenges, t->now_us))
+		return;
+	count(&t->conf.counters->tcp_challenge_acks);
+	tcp_ack_at_turn_end(t, c);
+}

@@ -1,0 +1,214 @@
+/* tcp_timer.c - two timers a connection: xmit (retransmit or persist) and slow (all the rest).
+ *
+ * On the path of an ACK only a deadline is stored; a node of the wheel that fires before it arms
+ * itself again for it.
+ */
+#include <errno.h>
+#include <rte_mbuf.h>
+
+#include "dataplane/tcp/tcp_engine.h"
+#include "dataplane/tcp/tcp_seg.h"
+#include "dataplane/tcp/tcp_seq.h"
+
+static void arm(struct tcp *t, uint32_t node, uint32_t due_ms)
+{
+	int32_t in_ms = (int32_t)(due_ms - t->now_ms);
+	uint64_t due_us = (t->now_us / 1000 + (in_ms > 0 ? (uint64_t)in_ms : 0)) * 1000;
+
+	if (wheel_is_armed(&t->wheel, node) &&
+	    t->wheel.nodes[node].due_tick <= due_us / WHEEL_TICK_US)
+		return; /* it fires first, and looks at the deadline */
+	wheel_arm(&t->wheel, node, due_us);
+}
+
+static uint32_t xmit_node(const struct tcp *t, const struct tcb *c)
+{
+	return 2 * tcb_id(t, c);
+}
+
+/* Patience for the peer: of a SYN from the first one on, else since it last showed progress. */
+static uint32_t patience_ends_ms(const struct tcp *t, const struct tcb *c)
+{
+	return c->alive_ms +
+	       (tcb_is_synchronized(c) ? t->conf.user_timeout_ms : t->conf.syn_timeout_ms);
+}
+
+void tcp_xmit_start(struct tcp *t, struct tcb *c, enum tcb_xmit kind, uint32_t in_us)
+{
+	uint32_t due = t->now_ms + in_us / 1000 + 1, ends = patience_ends_ms(t, c);
+
+	if (seq_gt(due, ends) && seq_gt(ends, t->now_ms))
+		due = ends;
+	c->xmit = (uint8_t)kind;
+	c->xmit_due_ms = due;
+	arm(t, xmit_node(t, c), due);
+}
+
+void tcp_xmit_restart(struct tcp *t, struct tcb *c)
+{
+	c->xmit = TCB_XMIT_NONE;
+	tcp_xmit_settle(t, c);
+}
+
+void tcp_xmit_settle(struct tcp *t, struct tcb *c)
+{
+	enum tcb_xmit want = TCB_XMIT_NONE;
+
+	if (c->snd_una != c->snd_nxt)
+		want = TCB_XMIT_RTO;
+	else if (c->tx_next != NULL && tcp_is_sendable(c, c->tx_next) && tcb_is_synchronized(c))
+		want = TCB_XMIT_PERSIST;
+	if (want == c->xmit)
+		return;
+	if (want == TCB_XMIT_NONE) {
+		c->xmit = TCB_XMIT_NONE; /* the node fires idle */
+		return;
+	}
+	if (want == TCB_XMIT_PERSIST) {
+		c->backoff = 0;
+		c->alive_ms = t->now_ms;
+	}
+	tcp_xmit_start(t, c, want, tcp_rto_after(&c->rto, c->backoff));
+}
+
+void tcp_slow_start(struct tcp *t, struct tcb *c, uint32_t due_ms)
+{
+	arm(t, 2 * tcb_id(t, c) + 1, due_ms);
+}
+
+void tcp_retry_later(struct tcp *t, struct tcb *c)
+{
+	c->flags |= TCB_F_RETRY;
+	tcp_slow_start(t, c, t->now_ms + TCP_RETRY_MS);
+}
+
+void tcp_timers_stop(struct tcp *t, struct tcb *c)
+{
+	wheel_cancel(&t->wheel, 2 * tcb_id(t, c));
+	wheel_cancel(&t->wheel, 2 * tcb_id(t, c) + 1);
+}
+
+/* The peer is given up; what it still has of us is ended if it comes back. */
+static void give_up(struct tcp *t, struct tcb *c)
+{
+	if (tcb_is_synchronized(c) && tcp_send_bare(t, c, TCP_RST | TCP_ACK, c->snd_nxt))
+		count(&t->conf.counters->tcp_rst_out);
+	tcp_drop(t, c, -ETIMEDOUT);
+}
+
+static void resend_syn(struct tcp *t, struct tcb *c)
+{
+	uint8_t flags = c->state == TCP_STATE_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+
+	c->flags |= TCB_F_SYN_AGAIN;
+	if (tcp_send_bare(t, c, flags, c->snd_una))
+		count(&t->conf.counters->tcp_retransmits);
+}
+
+static void on_rto(struct tcp *t, struct tcb *c)
+{
+	count(&t->conf.counters->tcp_rto);
+	if (c->backoff != UINT8_MAX)
+		c->backoff++; /* RFC 6298 5.5 */
+	c->xmit = TCB_XMIT_NONE;
+	if (!tcb_is_synchronized(c)) {
+		resend_syn(t, c);
+		tcp_xmit_settle(t, c);
+		return;
+	}
+	if (c->tx_head != c->tx_next) {
+		tcp_on_timeout_loss(t, c);
+	} else if (c->flags & TCB_F_FIN_SENT) { /* nothing but the FIN is outstanding */
+		if (tcp_send_bare(t, c, TCP_FIN | TCP_ACK, c->snd_end))
+			count(&t->conf.counters->tcp_retransmits);
+	}
+	tcp_send(t, c);
+}
+
+/* A window that is too small for what waits (RFC 9293 3.8.6.1). What fits leaves even if it is
+ * little (3.8.6.2.1, the override); else a byte-less segment below snd_una, which must be answered
+ * with an ACK and so with the window.
+ */
+static void on_persist(struct tcp *t, struct tcb *c)
+{
+	struct rte_mbuf *m = c->tx_next;
+	uint32_t usable = c->snd_wnd; /* nothing is outstanding here */
+
+	if (c->backoff != UINT8_MAX)
+		c->backoff++;
+	if (usable != 0) {
+		c->snd_wnd_max = usable; /* the peer's buffer is no larger any more */
+		c->xmit = TCB_XMIT_NONE;
+		if (usable < seg_of(m)->bytes && !tcp_split(t, c, m, usable))
+			tcp_retry_later(t, c);
+		tcp_send(t, c);
+		return;
+	}
+	tcp_send_bare(t, c, TCP_ACK, c->snd_una - 1);
+	tcp_xmit_start(t, c, TCB_XMIT_PERSIST, tcp_rto_after(&c->rto, c->backoff));
+}
+
+static void xmit_fired(struct tcp *t, struct tcb *c)
+{
+	if (c->xmit == TCB_XMIT_NONE)
+		return;
+	if (seq_gt(c->xmit_due_ms, t->now_ms)) {
+		arm(t, xmit_node(t, c), c->xmit_due_ms);
+		return;
+	}
+	if (seq_geq(t->now_ms, patience_ends_ms(t, c)))
+		give_up(t, c);
+	else if (c->xmit == TCB_XMIT_RTO)
+		on_rto(t, c);
+	else
+		on_persist(t, c);
+}
+
+static void slow_fired(struct tcp *t, struct tcb *c)
+{
+	if ((c->flags & TCB_F_LIFE) && seq_leq(c->life_due_ms, t->now_ms)) {
+		if (c->state == TCP_STATE_SYN_SENT)
+			tcp_drop(t, c, -ECONNABORTED);
+		else
+			give_up(t, c);
+		return;
+	}
+	if ((c->flags & TCB_F_DELACK) && seq_leq(c->ack_due_ms, t->now_ms)) {
+		c->flags &= ~(uint32_t)TCB_F_DELACK;
+		tcp_ack_at_turn_end(t, c);
+	}
+	if (c->flags & TCB_F_RETRY) {
+		c->flags &= ~(uint32_t)TCB_F_RETRY;
+		tcp_send(t, c);
+		if (!tcp_tell_writable(t, c))
+			return;
+	}
+	if (c->flags & TCB_F_DELACK)
+		tcp_slow_start(t, c, c->ack_due_ms);
+	if (c->flags & TCB_F_LIFE)
+		tcp_slow_start(t, c, c->life_due_ms);
+}
+
+static void fired(void *ctx, uint64_t now_us, uint32_t node)
+{
+	struct tcp *t = ctx;
+
+	(void)now_us;
+	assert(pool_is_used(&t->conns, node / 2));
+	if (node % 2 == 0)
+		xmit_fired(t, tcb_at(t, node / 2));
+	else
+		slow_fired(t, tcb_at(t, node / 2));
+}
+
+uint64_t tcp_tick(struct tcp *t, uint64_t now_us, uint32_t budget)
+{
+	uint64_t a, b;
+
+	tcp_set_now(t, now_us);
+	budget -= wheel_advance(&t->wheel, t->now_us, budget, fired, t);
+	tcp_tw_expire(t, budget);
+	a = wheel_next_due_us(&t->wheel);
+	b = tcp_tw_next_due_us(t);
+	return a < b ? a : b;
+}

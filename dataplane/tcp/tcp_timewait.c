@@ -1,0 +1,144 @@
+/* tcp_timewait.c - connections in TIME-WAIT: a ring of compact entries by age. */
+#include "dataplane/tcp/tcp_timewait.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "dataplane/tcp/tcp_engine.h"
+#include "dataplane/tcp/tcp_seq.h"
+
+enum { AGE_MASK = (1 << 30) - 1 };
+
+int tcp_tw_init(struct tcp_timewait *tw, uint32_t entries)
+{
+	tw->ring = calloc(entries, sizeof(*tw->ring));
+	tw->n = entries;
+	return tw->ring != NULL ? 0 : -ENOMEM;
+}
+
+void tcp_tw_fini(struct tcp_timewait *tw)
+{
+	free(tw->ring);
+	tw->ring = NULL;
+}
+
+static uint32_t age_ms(const struct tcp *t, const struct tcp_tw *e)
+{
+	return (t->now_ms - e->since_ms) & AGE_MASK;
+}
+
+void tcp_tw_del(struct tcp *t, uint32_t index)
+{
+	struct tcp_tw *e = &t->tw.ring[index];
+
+	assert(e->flags & TCP_TW_FLAG_LIVE);
+	e->flags = 0;
+	tcp_flow_del(&t->flow, tcp_key_flow(&t->key, &e->tuple), index | TCP_TW_BIT);
+}
+
+/* Takes the oldest place off the ring. */
+static void pop(struct tcp *t)
+{
+	struct tcp_timewait *tw = &t->tw;
+
+	if (tw->ring[tw->tail].flags & TCP_TW_FLAG_LIVE)
+		tcp_tw_del(t, tw->tail);
+	tw->tail = (tw->tail + 1) % tw->n;
+	tw->used--;
+}
+
+void tcp_tw_add(struct tcp *t, const struct tcp_tw *entry)
+{
+	struct tcp_timewait *tw = &t->tw;
+	uint32_t at;
+
+	if (tw->used == tw->n) {
+		if (tw->ring[tw->tail].flags & TCP_TW_FLAG_LIVE)
+			count(&t->conf.counters->tcp_time_wait_full);
+		pop(t);
+	}
+	at = (tw->tail + tw->used) % tw->n;
+	/* No place in the flow table: the wait is given up as if the ring were full. */
+	if (!tcp_flow_try_add(&t->flow, tcp_key_flow(&t->key, &entry->tuple), at | TCP_TW_BIT)) {
+		count(&t->conf.counters->tcp_time_wait_full);
+		return;
+	}
+	tw->ring[at] = *entry;
+	tw->ring[at].since_ms = t->now_ms & AGE_MASK;
+	tw->ring[at].flags |= TCP_TW_FLAG_LIVE;
+	tw->used++;
+}
+
+bool tcp_tw_may_reuse(const struct tcp *t, uint32_t index)
+{
+	const struct tcp_tw *e = &t->tw.ring[index];
+
+	return (e->flags & TCP_TW_FLAG_TS) && age_ms(t, e) >= TCP_TW_REUSE_MS;
+}
+
+uint32_t tcp_tw_expire(struct tcp *t, uint32_t budget)
+{
+	struct tcp_timewait *tw = &t->tw;
+	uint32_t n = 0;
+
+	while (n < budget && tw->used != 0) {
+		const struct tcp_tw *e = &tw->ring[tw->tail];
+
+		if ((e->flags & TCP_TW_FLAG_LIVE) && age_ms(t, e) < TCP_TIME_WAIT_MS)
+			break;
+		pop(t);
+		n++;
+	}
+	return n;
+}
+
+uint64_t tcp_tw_next_due_us(const struct tcp *t)
+{
+	const struct tcp_tw *e = &t->tw.ring[t->tw.tail];
+	uint32_t age;
+
+	if (t->tw.used == 0)
+		return UINT64_MAX;
+	age = age_ms(t, e);
+	if (!(e->flags & TCP_TW_FLAG_LIVE) || age >= TCP_TIME_WAIT_MS)
+		return t->now_us;
+	return (t->now_us / 1000 + TCP_TIME_WAIT_MS - age) * 1000;
+}
+
+static void answer(struct tcp *t, const struct tcp_tw *e)
+{
+	struct tcp_head h = {
+		.flags = TCP_ACK,
+		.seq = e->snd_nxt,
+		.ack = e->rcv_nxt,
+		.window = UINT16_MAX,
+		.wscale = TCP_WSCALE_NONE,
+		.has_ts = (e->flags & TCP_TW_FLAG_TS) != 0,
+		.ts_ecr = e->ts_recent,
+	};
+
+	h.ts_val = t->now_ms + tcp_key_ts_offset(&t->key, &e->tuple);
+	tcp_send_loose(t, &e->tuple, &h);
+}
+
+/* RFC 9293 3.10.7.4 with RFC 1337: a RST ends no wait; what is repeated is answered; a FIN that is
+ * repeated begins the wait anew. A SYN is answered like anything else: nobody listens here.
+ */
+void tcp_tw_input(struct tcp *t, uint32_t index, const struct tcp_head *h, size_t bytes)
+{
+	struct tcp_tw e = t->tw.ring[index];
+
+	if (h->flags & TCP_RST)
+		return;
+	if (bytes == 0 && !(h->flags & (TCP_SYN | TCP_FIN)) && h->seq == e.rcv_nxt)
+		return; /* an ACK of what is acknowledged already */
+	if (!tcp_limit_try(&t->challenges, t->now_us))
+		return;
+	if ((h->flags & TCP_FIN) && h->seq + (uint32_t)bytes == e.rcv_nxt - 1 &&
+	    age_ms(t, &e) >= TCP_TW_RESTART_MS) {
+		e.flags &= TCP_TW_FLAG_TS;
+		tcp_tw_del(t, index);
+		tcp_tw_add(t, &e);
+	}
+	answer(t, &e);
+}

@@ -1,0 +1,167 @@
+/* tcp_wire.c - a TCP header as bytes and as numbers. */
+#include "dataplane/tcp/tcp_wire.h"
+
+#include <assert.h>
+
+enum {
+	OPT_END = 0,
+	OPT_NOP = 1,
+	OPT_MSS = 2,
+	OPT_WSCALE = 3,
+	OPT_SACK_OK = 4,
+	OPT_SACK = 5,
+	OPT_TS = 8,
+};
+
+static void read_sacks(struct span body, struct tcp_head *h)
+{
+	struct tcp_block b;
+
+	if (body.bytes % 8 != 0)
+		return;
+	h->n_sacks = 0;
+	while (h->n_sacks < TCP_SACK_BLOCKS_MAX && span_take_u32(&body, &b.start) &&
+	       span_take_u32(&body, &b.end))
+		h->sacks[h->n_sacks++] = b;
+}
+
+/* One option of a kind that has a length. Whether it may stand here at all: MSS, window scale and
+ * SACK-permitted belong to SYNs and mean nothing elsewhere (RFC 9293 3.7.1, RFC 7323 2.2).
+ */
+static void read_option(uint8_t kind, struct span body, struct tcp_head *h)
+{
+	bool syn = (h->flags & TCP_SYN) != 0;
+
+	if (kind == OPT_MSS && syn && body.bytes == 2)
+		span_take_u16(&body, &h->mss);
+	else if (kind == OPT_WSCALE && syn && body.bytes == 1)
+		h->wscale = body.at[0] > TCP_WSCALE_MAX ? TCP_WSCALE_MAX : body.at[0];
+	else if (kind == OPT_SACK_OK && syn && body.bytes == 0)
+		h->sack_ok = true;
+	else if (kind == OPT_SACK)
+		read_sacks(body, h);
+	else if (kind == OPT_TS && body.bytes == 8) {
+		h->has_ts = true;
+		span_take_u32(&body, &h->ts_val);
+		span_take_u32(&body, &h->ts_ecr);
+	}
+}
+
+static bool read_options(struct span s, struct tcp_head *h)
+{
+	uint8_t kind, len;
+
+	while (span_take_u8(&s, &kind) && kind != OPT_END) {
+		struct span body;
+
+		if (kind == OPT_NOP)
+			continue;
+		/* A length of 0 or 1 would make no progress: the segment is refused. */
+		if (!span_take_u8(&s, &len) || len < 2 || !span_take(&s, len - 2u, &body))
+			return false;
+		read_option(kind, body, h);
+	}
+	return true;
+}
+
+bool tcp_head_read(struct span s, struct tcp_head *h, struct span *payload)
+{
+	struct span options, checksum_urgent;
+	uint8_t offset;
+
+	*h = (struct tcp_head){ .wscale = TCP_WSCALE_NONE };
+	if (!span_take_u16(&s, &h->source_port) || !span_take_u16(&s, &h->dest_port) ||
+	    !span_take_u32(&s, &h->seq) || !span_take_u32(&s, &h->ack) ||
+	    !span_take_u8(&s, &offset) || !span_take_u8(&s, &h->flags) ||
+	    !span_take_u16(&s, &h->window) || !span_take(&s, 4, &checksum_urgent))
+		return false;
+	offset >>= 4;
+	if (offset < 5 || !span_take(&s, offset * 4u - TCP_HEAD_BYTES, &options))
+		return false;
+	*payload = s;
+	return read_options(options, h);
+}
+
+unsigned tcp_head_bytes(const struct tcp_head *h)
+{
+	unsigned n = TCP_HEAD_BYTES;
+
+	if (h->mss != 0)
+		n += 4;
+	if (h->has_ts)
+		n += TCP_TS_BYTES;
+	else if (h->sack_ok)
+		n += 4;
+	if (h->wscale != TCP_WSCALE_NONE)
+		n += 4;
+	if (h->n_sacks != 0)
+		n += 4 + 8u * h->n_sacks;
+	return n;
+}
+
+static uint8_t *put_u16(uint8_t *at, uint16_t v)
+{
+	at[0] = (uint8_t)(v >> 8);
+	at[1] = (uint8_t)v;
+	return at + 2;
+}
+
+static uint8_t *put_u32(uint8_t *at, uint32_t v)
+{
+	return put_u16(put_u16(at, (uint16_t)(v >> 16)), (uint16_t)v);
+}
+
+/* Two bytes of padding or, where it is wanted, SACK-permitted in their place. */
+static uint8_t *put_sack_ok(uint8_t *at, bool sack_ok)
+{
+	*at++ = sack_ok ? OPT_SACK_OK : OPT_NOP;
+	*at++ = sack_ok ? 2 : OPT_NOP;
+	return at;
+}
+
+static uint8_t *put_options(uint8_t *at, const struct tcp_head *h)
+{
+	if (h->mss != 0) {
+		*at++ = OPT_MSS;
+		*at++ = 4;
+		at = put_u16(at, h->mss);
+	}
+	if (h->has_ts) {
+		at = put_sack_ok(at, h->sack_ok);
+		*at++ = OPT_TS;
+		*at++ = 10;
+		at = put_u32(put_u32(at, h->ts_val), h->ts_ecr);
+	} else if (h->sack_ok) {
+		at = put_sack_ok(put_sack_ok(at, true), false);
+	}
+	if (h->wscale != TCP_WSCALE_NONE) {
+		*at++ = OPT_NOP;
+		*at++ = OPT_WSCALE;
+		*at++ = 3;
+		*at++ = h->wscale;
+	}
+	if (h->n_sacks != 0) {
+		at = put_sack_ok(at, false);
+		*at++ = OPT_SACK;
+		*at++ = (uint8_t)(2 + 8 * h->n_sacks);
+		for (unsigned i = 0; i < h->n_sacks; i++)
+			at = put_u32(put_u32(at, h->sacks[i].start), h->sacks[i].end);
+	}
+	return at;
+}
+
+void tcp_head_write(const struct tcp_head *h, uint8_t *at)
+{
+	unsigned bytes = tcp_head_bytes(h);
+	uint8_t *p = at;
+
+	assert(bytes <= TCP_HEAD_BYTES_MAX);
+	p = put_u16(put_u16(p, h->source_port), h->dest_port);
+	p = put_u32(put_u32(p, h->seq), h->ack);
+	*p++ = (uint8_t)(bytes / 4 << 4);
+	*p++ = h->flags;
+	p = put_u16(p, h->window);
+	p = put_u32(p, 0); /* checksum and urgent pointer */
+	p = put_options(p, h);
+	assert((unsigned)(p - at) == bytes);
+}

@@ -1,0 +1,108 @@
+/* worker_int.h - the inside of a worker, shared by worker.c, worker_loop.c and stale.c only.
+ *
+ * Fields of the control thread stand apart from those of the worker; what both touch is atomic or
+ * a ring.
+ */
+#pragma once
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dataplane/base/spsc.h"
+#include "dataplane/base/wake.h"
+#include "dataplane/counters.h"
+#include "dataplane/dp.h"
+#include "dataplane/egress.h"
+#include "dataplane/port.h"
+#include "dataplane/smtp/smtp.h"
+#include "dataplane/stale.h"
+#include "dataplane/trace.h"
+#include "dataplane/tsc.h"
+#include "dataplane/worker.h"
+
+enum { TX_PENDING_MAX = 1024 };
+
+enum worker_cmd_kind { WORKER_CMD_CONNECT, WORKER_CMD_SUBMIT, WORKER_CMD_QUIT };
+
+/* An order on its way down. */
+struct worker_cmd {
+	uint32_t kind; /* enum worker_cmd_kind */
+	union {
+		struct dp_dial dial;
+		struct dp_job job;
+		struct dp_handle conn;
+	};
+};
+
+/* Frames that wait for the device, oldest first. */
+struct worker_tx {
+	struct rte_mbuf *m[TX_PENDING_MAX];
+	uint32_t n;
+	uint32_t n_refused;      /* of them, at the front: already counted in tx_full */
+	uint64_t stuck_since_us; /* the device took nothing since; 0: not stuck */
+};
+
+struct worker {
+	struct dp_counters counters;
+
+	/* set at open, read only */
+	const struct dp_conf *conf;
+	uint32_t index;
+	cpu_set_t cpus;
+	uint32_t spin_us; /* patience of an idle worker before it sleeps */
+	struct wake *control;
+	struct egress egress;
+	const char **helos; /* one per source; owned */
+	bool port_is_open;
+
+	/* the worker's */
+	struct tsc_clock clock;
+	struct port port;
+	struct rte_mempool *rx_pool, *tx_pool;
+	struct net *net;
+	struct tcp *tcp;
+	struct smtp *smtp;
+	struct trace trace;
+	struct stale stale;
+	struct worker_tx tx;
+	uint64_t now_us; /* of this turn */
+	uint64_t net_due_us, timer_due_us;
+	uint64_t last_work_us;
+	uint32_t nap_us;
+	uint32_t n_emitted; /* events that control was not yet woken for */
+	uint32_t drains_seen;
+	bool link_up, fd_idle;
+
+	/* both sides' */
+	struct spsc cmds, evts;
+	struct wake wake;
+	_Atomic bool stop;
+	_Atomic uint32_t drains; /* calls of worker_drain() */
+
+	/* the control thread's */
+	pthread_t thread;
+	sem_t started;
+	int start_rc;
+	bool running;
+	uint32_t dials_open; /* ordered, and the CLOSED not yet polled */
+	uint32_t dials_max;
+	uint32_t rcpts_open; /* submitted, and the RCPT not yet polled */
+};
+
+/* The thread's body after its set-up: turns until `stop`. */
+void worker_loop(struct worker *w);
+
+/* One turn at `now_us`. True when it found work: frames, orders, or something to send or say. */
+bool worker_turn(struct worker *w, uint64_t now_us);
+
+/* Hands a frame to the port at the end of the turn; a net_tx_fn. */
+void worker_tx_add(void *worker, struct rte_mbuf *m);
+
+/* Offers the device what is pending. */
+void worker_tx_flush(struct worker *w);
+
+/* Gives one event to control; a smtp_emit_fn. There is room by construction. */
+void worker_emit(void *worker, const struct dp_evt *evt);

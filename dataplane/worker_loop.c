@@ -1,0 +1,330 @@
+/* worker_loop.c - the turn of a worker: receive, obey, run timers, send; and its sleep. */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+
+#include "dataplane/worker_int.h"
+
+enum {
+	RX_BURST = 32,
+	CMDS_PER_TURN = 32,
+	TIMERS_PER_TURN = 256,
+	NET_TICK_US = 100000,
+	TX_PATIENCE_US = 10000, /* net_tap can refuse one frame for ever */
+	TX_RETRY_US = 50,
+	NAP_MIN_US = 50,
+	NAP_MAX_US = 5000,
+};
+
+void worker_emit(void *worker, const struct dp_evt *evt)
+{
+	struct worker *w = worker;
+	bool fits = spsc_try_put(&w->evts, evt);
+
+	assert(fits); /* credits and dials_max leave room for every event, see worker.c */
+	(void)fits;
+	count(&w->counters.events);
+	w->n_emitted++;
+}
+
+void worker_tx_add(void *worker, struct rte_mbuf *m)
+{
+	struct worker *w = worker;
+
+	if (w->port.plan.copy_tx) {
+		struct rte_mbuf *copy = rte_pktmbuf_copy(m, w->rx_pool, 0, UINT32_MAX);
+
+		rte_pktmbuf_free(m);
+		if (copy == NULL) {
+			count(&w->counters.no_buffer);
+			return;
+		}
+		m = copy;
+	}
+	if (w->tx.n == TX_PENDING_MAX)
+		worker_tx_flush(w);
+	if (w->tx.n == TX_PENDING_MAX) {
+		count(&w->counters.tx_dropped);
+		rte_pktmbuf_free(m);
+		return;
+	}
+	w->tx.m[w->tx.n++] = m;
+}
+
+/* Takes the first `n` off the front. */
+static void tx_shift(struct worker_tx *tx, uint32_t n)
+{
+	tx->n -= n;
+	memmove(tx->m, tx->m + n, tx->n * sizeof(tx->m[0]));
+	tx->n_refused = tx->n_refused > n ? tx->n_refused - n : 0;
+}
+
+void worker_tx_flush(struct worker *w)
+{
+	struct worker_tx *tx = &w->tx;
+	uint64_t bytes = 0;
+	uint32_t sent;
+
+	if (tx->n == 0)
+		return;
+	for (uint32_t i = 0; i < tx->n; i++)
+		bytes += tx->m[i]->pkt_len;
+	sent = rte_eth_tx_burst(w->port.id, 0, tx->m, (uint16_t)tx->n);
+	for (uint32_t i = sent; i < tx->n; i++)
+		bytes -= tx->m[i]->pkt_len;
+	count_n(&w->counters.tx_packets, sent);
+	count_n(&w->counters.tx_bytes, bytes);
+	tx_shift(tx, sent);
+
+	if (tx->n == 0 || sent > 0)
+		tx->stuck_since_us = 0;
+	if (tx->n == 0)
+		return;
+	count_n(&w->counters.tx_full, tx->n - tx->n_refused);
+	tx->n_refused = tx->n;
+	if (tx->stuck_since_us == 0)
+		tx->stuck_since_us = w->now_us;
+	else if (w->now_us - tx->stuck_since_us >= TX_PATIENCE_US) {
+		/* The one in front may be what the device will never take. */
+		rte_pktmbuf_free(tx->m[0]);
+		tx_shift(tx, 1);
+		count(&w->counters.tx_dropped);
+		tx->stuck_since_us = w->now_us;
+	}
+}
+
+static uint32_t receive(struct worker *w)
+{
+	struct rte_mbuf *m[RX_BURST];
+	uint32_t n = rte_eth_rx_burst(w->port.id, 0, m, RX_BURST);
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct net_seg seg;
+		struct net_icmp icmp;
+
+		bytes += m[i]->pkt_len;
+		switch (net_input(w->net, w->now_us, m[i], &seg, &icmp)) {
+		case NET_IN_TCP:
+			tcp_input(w->tcp, w->now_us, &seg);
+			rte_pktmbuf_free(m[i]);
+			break;
+		case NET_IN_ICMP:
+			tcp_icmp(w->tcp, w->now_us, &icmp);
+			break;
+		case NET_IN_DONE:
+			break;
+		}
+	}
+	count_n(&w->counters.rx_packets, n);
+	count_n(&w->counters.rx_bytes, bytes);
+	return n;
+}
+
+static void refuse_dial(struct worker *w, const struct dp_dial *dial, enum dp_why why,
+                        const char *text)
+{
+	struct dp_evt e = { .kind = DP_EVT_CLOSED,
+		            .reach = DP_REACH_HOST,
+		            .step = DP_STEP_CONNECT,
+		            .why = (uint8_t)why,
+		            .conn = dial->conn,
+		            .at_us = w->now_us };
+	size_t n = strlen(text);
+
+	e.text_bytes = (uint16_t)n;
+	memcpy(e.text, text, n < DP_TEXT_MAX ? n : DP_TEXT_MAX);
+	worker_emit(w, &e);
+}
+
+/* The only place where a connection begins, so the only one that asks the egress guard. */
+static void obey_connect(struct worker *w, const struct dp_dial *dial)
+{
+	const struct dp_source_conf *s = &w->conf->sources[dial->source];
+	const struct ip_addr *local = ip_is_v4(&dial->remote) ? &s->addr4 : &s->addr6;
+	const char *refused = egress_refuses(&w->egress, &dial->remote, dial->remote_port);
+
+	if (refused != NULL) {
+		count(&w->counters.egress_refused);
+		refuse_dial(w, dial, DP_WHY_EGRESS, refused);
+	} else if (ip_is_unset(local)) {
+		refuse_dial(w, dial, DP_WHY_NO_SOURCE, "");
+	} else if (w->drains_seen > 0) {
+		refuse_dial(w, dial, DP_WHY_SHUTDOWN, "");
+	} else {
+		smtp_open_session(w->smtp, w->now_us, dial, local);
+	}
+}
+
+static uint32_t obey(struct worker *w)
+{
+	uint32_t drains = atomic_load_explicit(&w->drains, memory_order_acquire);
+	struct worker_cmd cmd;
+	uint32_t n = 0;
+
+	for (; w->drains_seen < drains; w->drains_seen++, n++)
+		smtp_drain(w->smtp, w->now_us, w->conf->drain_max_ms);
+	if (stale_holds(&w->stale) && drains == 0)
+		return n;
+	for (; n < CMDS_PER_TURN && spsc_try_take(&w->cmds, &cmd); n++) {
+		count(&w->counters.commands);
+		switch ((enum worker_cmd_kind)cmd.kind) {
+		case WORKER_CMD_CONNECT:
+			obey_connect(w, &cmd.dial);
+			break;
+		case WORKER_CMD_SUBMIT:
+			smtp_submit(w->smtp, w->now_us, &cmd.job);
+			break;
+		case WORKER_CMD_QUIT:
+			smtp_quit(w->smtp, w->now_us, cmd.conn);
+			break;
+		}
+	}
+	return n;
+}
+
+/* The link may come and go; each time it comes the neighbours are told who we are. */
+static void look_at_link(struct worker *w)
+{
+	struct rte_eth_link link = { .link_status = RTE_ETH_LINK_DOWN };
+	bool up =
+	    rte_eth_link_get_nowait(w->port.id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+
+	if (up && !w->link_up)
+		net_announce(w->net, w->now_us);
+	w->link_up = up;
+	gauge(&w->counters.port_link_up, up);
+}
+
+/* Returns true when a timer was due. */
+static bool run_timers(struct worker *w)
+{
+	bool due = w->timer_due_us <= w->now_us;
+	uint64_t tcp, smtp;
+
+	if (w->net_due_us <= w->now_us) {
+		look_at_link(w);
+		net_tick(w->net, w->now_us);
+		w->net_due_us = w->now_us + NET_TICK_US;
+		due = true;
+	}
+	stale_turn(&w->stale, w->now_us);
+	tcp = tcp_tick(w->tcp, w->now_us, TIMERS_PER_TURN);
+	smtp = smtp_tick(w->smtp, w->now_us, TIMERS_PER_TURN);
+	w->timer_due_us = tcp < smtp ? tcp : smtp;
+	return due;
+}
+
+bool worker_turn(struct worker *w, uint64_t now_us)
+{
+	bool found;
+
+	w->now_us = now_us;
+	found = receive(w) > 0;
+	found |= obey(w) > 0;
+	/* A timer that had nothing to send or say is no reason to stay awake, see worker_loop(). */
+	(void)run_timers(w);
+	tcp_turn_end(w->tcp, now_us);
+	found |= w->tx.n > w->tx.n_refused;
+	worker_tx_flush(w);
+	if (w->n_emitted > 0) {
+		found = true;
+		w->n_emitted = 0;
+		wake_signal(w->control);
+	}
+	count(&w->counters.worker_turns);
+	return found;
+}
+
+static uint64_t wake_at(const struct worker *w)
+{
+	uint64_t at = w->timer_due_us;
+
+	if (w->net_due_us < at)
+		at = w->net_due_us;
+	if (w->stale.due_us < at)
+		at = w->stale.due_us;
+	if (w->tx.n > 0 && w->now_us + TX_RETRY_US < at)
+		at = w->now_us + TX_RETRY_US;
+	return at;
+}
+
+static bool has_orders(const struct worker *w)
+{
+	if (atomic_load_explicit(&w->stop, memory_order_acquire) ||
+	    atomic_load_explicit(&w->drains, memory_order_acquire) != w->drains_seen)
+		return true;
+	return !stale_holds(&w->stale) && spsc_count(&w->cmds) > 0;
+}
+
+/* Sleeps until a frame, an order or a timer. Without a descriptor to sleep on, frames are met by
+ * naps that double while nothing comes. A descriptor that says "readable" while the driver has
+ * nothing to give is not believed twice in a row.
+ */
+static void worker_sleep(struct worker *w)
+{
+	struct pollfd fds[2] = { { .fd = w->wake.fd, .events = POLLIN },
+		                 { .fd = w->fd_idle ? -1 : w->port.rx_fd, .events = POLLIN } };
+	uint64_t at = wake_at(w), now = tsc_clock_us(&w->clock, rte_rdtsc()), us, counter;
+	bool interrupt = fds[1].fd >= 0 && !w->port.plan.rx_fd_is_data;
+	struct timespec t;
+
+	wake_about_to_sleep(&w->wake);
+	if (has_orders(w) || at <= now)
+		goto awake;
+	if (interrupt) {
+		(void)rte_eth_dev_rx_intr_enable(w->port.id, 0);
+		/* A frame may have come since the last look and before the interrupt was on. */
+		w->now_us = now;
+		if (receive(w) > 0) {
+			w->last_work_us = now;
+			goto disable;
+		}
+	}
+	us = at - now;
+	if (fds[1].fd < 0) {
+		us = us < w->nap_us ? us : w->nap_us;
+		w->nap_us = w->nap_us * 2 < NAP_MAX_US ? w->nap_us * 2 : NAP_MAX_US;
+	}
+	t = (struct timespec){ .tv_sec = (time_t)(us / 1000000),
+		               .tv_nsec = (long)(us % 1000000 * 1000) };
+	count(&w->counters.worker_sleeps);
+	if (ppoll(fds, 2, &t, NULL) <= 0)
+		fds[1].revents = 0;
+	w->fd_idle = (fds[1].revents & POLLIN) != 0; /* until frames prove it right */
+	if (interrupt && w->fd_idle)
+		(void)!read(w->port.rx_fd, &counter, sizeof(counter));
+disable:
+	if (interrupt)
+		(void)rte_eth_dev_rx_intr_disable(w->port.id, 0);
+awake:
+	wake_awake(&w->wake);
+}
+
+void worker_loop(struct worker *w)
+{
+	w->nap_us = NAP_MIN_US;
+	while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
+		uint64_t tsc = rte_rdtsc(), now = tsc_clock_us(&w->clock, tsc);
+		bool due = wake_at(w) <= now;
+
+		if (worker_turn(w, now)) {
+			w->last_work_us = now;
+			w->nap_us = NAP_MIN_US;
+			w->fd_idle = false;
+			due = true;
+		}
+		if (due)
+			count_n(&w->counters.worker_busy_cycles, rte_rdtsc() - tsc);
+		else if (now - w->last_work_us >= w->spin_us)
+			worker_sleep(w);
+		else
+			rte_pause();
+	}
+}

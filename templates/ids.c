@@ -1,0 +1,75 @@
+/* ids.c - what a message is called: keyed hashes of (campaign, row), the same at every attempt. */
+#include "templates/ids.h"
+
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { PURPOSE_BYTES = 16 };
+
+static void put_u64(uint8_t out[8], uint64_t v)
+{
+	for (int i = 7; i >= 0; i--, v >>= 8)
+		out[i] = (uint8_t)v;
+}
+
+int ids_hash(const struct tpl_campaign *campaign, uint64_t number, const char *purpose,
+             uint32_t turn, char out[IDS_HEX_BYTES + 1])
+{
+	/* Two hashes, so that a campaign name of any length cannot run into the numbers. */
+	uint8_t fixed[EVP_MAX_MD_SIZE + PURPOSE_BYTES + 16] = { 0 }, mac[EVP_MAX_MD_SIZE];
+	unsigned name_bytes = 0, mac_bytes = 0;
+	static const char hex[] = "0123456789abcdef";
+
+	if (HMAC(EVP_sha256(), campaign->key, TPL_KEY_BYTES, campaign->name.at,
+	         campaign->name.bytes, fixed, &name_bytes) == NULL)
+		return -EIO;
+	strncpy((char *)fixed + name_bytes, purpose, PURPOSE_BYTES - 1);
+	put_u64(fixed + name_bytes + PURPOSE_BYTES, number);
+	put_u64(fixed + name_bytes + PURPOSE_BYTES + 8, turn);
+	if (HMAC(EVP_sha256(), campaign->key, TPL_KEY_BYTES, fixed,
+	         (size_t)name_bytes + PURPOSE_BYTES + 16, mac, &mac_bytes) == NULL ||
+	    mac_bytes < IDS_HEX_BYTES / 2)
+		return -EIO;
+	for (size_t i = 0; i < IDS_HEX_BYTES / 2; i++) {
+		out[2 * i] = hex[mac[i] >> 4];
+		out[2 * i + 1] = hex[mac[i] & 15];
+	}
+	out[IDS_HEX_BYTES] = '\0';
+	return 0;
+}
+
+static bool is_leap(unsigned year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+int ids_date(int64_t unix_s, char out[IDS_DATE_BYTES])
+{
+	static const char days[7][4] = { "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed" };
+	static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun",
+		                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec" };
+	static const uint8_t lengths[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	unsigned year = 1970, month = 0, day, second;
+
+	if (unix_s < 0 || unix_s >= 253402300800) /* 10000-01-01 */
+		return -EINVAL;
+	day = (unsigned)(unix_s / 86400);
+	second = (unsigned)(unix_s % 86400);
+	const char *week_day = days[day % 7];
+
+	/* a 400-year cycle has 146,097 days; at most 400 turns remain */
+	year += 400 * (day / 146097);
+	day %= 146097;
+	for (; day >= 365u + is_leap(year); year++)
+		day -= 365u + is_leap(year);
+	for (; day >= lengths[month] + (unsigned)(month == 1 && is_leap(year)); month++)
+		day -= lengths[month] + (unsigned)(month == 1 && is_leap(year));
+	snprintf(out, IDS_DATE_BYTES, "%s, %02u %s %04u %02u:%02u:%02u +0000", week_day,
+	         (day + 1) % 100, months[month], year % 10000, second / 3600, second / 60 % 60,
+	         second % 60);
+	return 0;
+}

@@ -1,0 +1,174 @@
+/* open.c - reads a template folder and compiles it. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "templates/compiled.h"
+#include "templates/parse.h"
+
+static const char message_file[] = "message.liquid";
+static const char html_file[] = "body.html.liquid";
+static const char text_file[] = "body.text.liquid";
+
+/* ---- compiling ---- */
+
+static int compile_body(struct prog *prog, const char *file, enum tpl_context context,
+                        struct span text, const struct tpl_columns *columns, struct tpl_err *err)
+{
+	struct src src;
+	int r = src_init(&src, file, text, err);
+
+	if (r != 0)
+		return r;
+	prog_init(prog, file, context);
+	return parse_slice(prog, &src, 0, src.text.bytes, columns, err);
+}
+
+static int compile(struct tpl *tpl, const struct tpl_sources *s, const struct tpl_columns *columns,
+                   struct tpl_err *err)
+{
+	struct src src;
+	int r = src_init(&src, message_file, s->message, err);
+
+	if (r != 0 || (r = fields_parse(&tpl->fields, &src, columns, err)) != 0)
+		return r;
+	if (s->has_html &&
+	    (r = compile_body(&tpl->html, html_file, TPL_IN_HTML, s->html, columns, err)) != 0)
+		return r;
+	if (s->has_text &&
+	    (r = compile_body(&tpl->text, text_file, TPL_IN_TEXT, s->text, columns, err)) != 0)
+		return r;
+	return 0;
+}
+
+int tpl_open_sources(const struct tpl_sources *s, const struct tpl_columns *columns,
+                     struct tpl **out, struct tpl_err *err)
+{
+	struct tpl *tpl;
+	int r;
+
+	assert(s->has_html || s->has_text);
+	if (columns->n > TPL_COLUMNS_MAX)
+		return err_set(err, message_file, 0, 0, -EINVAL, "%u columns; at most %d",
+		               columns->n, TPL_COLUMNS_MAX);
+	tpl = calloc(1, sizeof(*tpl));
+	if (tpl == NULL)
+		return err_set(err, message_file, 0, 0, -ENOMEM, "out of memory");
+	tpl->has_html = s->has_html;
+	tpl->has_text = s->has_text;
+	tpl->n_columns = columns->n;
+	r = compile(tpl, s, columns, err);
+	if (r != 0) {
+		tpl_close(tpl);
+		return r;
+	}
+	*out = tpl;
+	return 0;
+}
+
+void tpl_close(struct tpl *tpl)
+{
+	if (tpl == NULL)
+		return;
+	fields_fini(&tpl->fields);
+	prog_fini(&tpl->html);
+	prog_fini(&tpl->text);
+	free(tpl);
+}
+
+/* ---- reading ---- */
+
+static int read_all(int fd, const char *file, uint8_t *to, size_t *bytes, struct tpl_err *err)
+{
+	size_t n = 0;
+
+	for (;;) {
+		ssize_t r = read(fd, to + n, SRC_BYTES_MAX + 1 - n);
+
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return err_set(err, file, 0, 0, -errno, "cannot be read: %s",
+			               strerror(errno));
+		n += (size_t)r;
+		if (r == 0 || n > SRC_BYTES_MAX)
+			break;
+	}
+	*bytes = n;
+	return 0;
+}
+
+/* Reads one file of the folder into memory of its own. -ENOENT is told by `err` too. */
+static int read_file(int dir, const char *file, struct span *out, struct tpl_err *err)
+{
+	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
+	uint8_t *bytes = NULL;
+	struct stat st;
+	size_t n = 0;
+
+	if (fd < 0)
+		return err_set(err, file, 0, 0, -errno, "cannot be opened: %s", strerror(errno));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+		r = err_set(err, file, 0, 0, -EINVAL, "not an ordinary file");
+		goto out;
+	}
+	bytes = malloc(SRC_BYTES_MAX + 1);
+	if (bytes == NULL)
+		r = err_set(err, file, 0, 0, -ENOMEM, "out of memory");
+	else
+		r = read_all(fd, file, bytes, &n, err);
+	if (r == 0) {
+		*out = span_of(bytes, n);
+		bytes = NULL;
+	}
+out:
+	free(bytes);
+	close(fd);
+	return r;
+}
+
+static int read_bodies(int dir, struct tpl_sources *s, struct tpl_err *err)
+{
+	int r = read_file(dir, html_file, &s->html, err);
+
+	if (r != 0 && r != -ENOENT)
+		return r;
+	s->has_html = r == 0;
+	r = read_file(dir, text_file, &s->text, err);
+	if (r != 0 && r != -ENOENT)
+		return r;
+	s->has_text = r == 0;
+	if (!s->has_html && !s->has_text)
+		return err_set(err, html_file, 0, 0, -ENOENT,
+		               "no body; the template folder needs %s, %s or both", html_file,
+		               text_file);
+	return 0;
+}
+
+int tpl_open(const char *path, const struct tpl_columns *columns, struct tpl **out,
+             struct tpl_err *err)
+{
+	struct tpl_sources s = { 0 };
+	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+
+	if (dir < 0)
+		return err_set(err, message_file, 0, 0, -errno, "the template folder: %s",
+		               strerror(errno));
+	r = read_file(dir, message_file, &s.message, err);
+	if (r == -ENOENT)
+		err_set(err, message_file, 0, 0, r,
+		        "not in the template folder; it holds the header fields, one a line");
+	if (r == 0)
+		r = read_bodies(dir, &s, err);
+	if (r == 0)
+		r = tpl_open_sources(&s, columns, out, err);
+	free((void *)s.message.at);
+	free((void *)s.html.at);
+	free((void *)s.text.at);
+	close(dir);
+	return r;
+}

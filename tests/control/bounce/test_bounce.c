@@ -1,0 +1,176 @@
+/* test_bounce.c - what each kind of answer means for the recipient and for the host. */
+#include "control/bounce/bounce.h"
+#include "tests/support/suite.h"
+
+struct want {
+	enum rcpt_state state;
+	uint8_t counts, now, avoid, end;
+	enum bounce_about about;
+};
+
+static void check(const char *why, struct verdict v, const struct want *w)
+{
+	bool same = v.state == w->state && v.counts_attempt == w->counts && v.now == w->now &&
+	            v.avoid_host == w->avoid && v.end_session == w->end && v.about == w->about;
+
+	if (!same)
+		printf("\n    %s: got state %u counts %u now %u avoid %u end %u about %u", why,
+		       v.state, v.counts_attempt, v.now, v.avoid_host, v.end_session, v.about);
+	CU_ASSERT_TRUE(same);
+}
+
+#define DEL RCPT_DELIVERED
+#define DEF RCPT_DEFERRED
+#define BOU RCPT_BOUNCED
+#define UNC RCPT_UNCONFIRMED
+
+static void a_reply_is_judged_by_reach_and_code(void)
+{
+	static const struct {
+		const char *why;
+		enum dp_reach reach;
+		enum dp_step step;
+		uint16_t code;
+		uint8_t enhanced[3];
+		uint32_t attempts;
+		struct want want;
+	} cases[] = {
+		/* clang-format off */
+		{ "no such user",              DP_REACH_RECIPIENT, DP_STEP_RCPT, 550, { 5, 1, 1 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ "no enhanced code",          DP_REACH_RECIPIENT, DP_STEP_RCPT, 550, { 0, 0, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ "551 is not chased",         DP_REACH_RECIPIENT, DP_STEP_RCPT, 551, { 5, 7, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
+		{ "mailbox full for good",     DP_REACH_RECIPIENT, DP_STEP_RCPT, 552, { 5, 2, 2 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ "greylisted",                DP_REACH_RECIPIENT, DP_STEP_RCPT, 450, { 4, 7, 1 },  0, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
+		{ "mailbox full for now",      DP_REACH_RECIPIENT, DP_STEP_RCPT, 452, { 4, 2, 2 },  3, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ "basic code wins over 5.x",  DP_REACH_RECIPIENT, DP_STEP_RCPT, 450, { 5, 1, 1 },  0, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ "basic code wins over 4.x",  DP_REACH_RECIPIENT, DP_STEP_RCPT, 550, { 4, 2, 1 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ "too many recipients",       DP_REACH_RECIPIENT, DP_STEP_RCPT, 452, { 4, 5, 3 },  0, { DEF, 1, 1, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ "too many, again: a quota",  DP_REACH_RECIPIENT, DP_STEP_RCPT, 452, { 4, 5, 3 },  1, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ "too many, as 552",          DP_REACH_RECIPIENT, DP_STEP_RCPT, 552, { 5, 5, 3 },  0, { DEF, 1, 1, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ "too many, 552 again",       DP_REACH_RECIPIENT, DP_STEP_RCPT, 552, { 5, 5, 3 },  4, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ "RCPT policy",               DP_REACH_RECIPIENT, DP_STEP_RCPT, 550, { 5, 7, 1 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
+		{ "goodbye to RCPT",           DP_REACH_RECIPIENT, DP_STEP_RCPT, 421, { 4, 3, 2 },  0, { DEF, 1, 0, 0, 1, BOUNCE_ABOUT_HOST } },
+		{ "MAIL for now",              DP_REACH_MESSAGE,   DP_STEP_MAIL, 451, { 4, 3, 0 },  0, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
+		{ "MAIL for good",             DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 0, 0, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
+		{ "sender's domain",           DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 5, 1, 8 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
+		{ "too big, with code",        DP_REACH_MESSAGE,   DP_STEP_MAIL, 552, { 5, 3, 4 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
+		{ "too big, without",          DP_REACH_MESSAGE,   DP_STEP_MAIL, 552, { 0, 0, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
+		{ "no room for now",           DP_REACH_MESSAGE,   DP_STEP_MAIL, 452, { 4, 3, 1 },  0, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
+		{ "no 8BITMIME",               DP_REACH_MESSAGE,   DP_STEP_MAIL, 554, { 5, 6, 3 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
+		{ "goodbye to first MAIL",     DP_REACH_HOST,      DP_STEP_MAIL, 421, { 4, 7, 28 }, 0, { DEF, 0, 0, 1, 1, BOUNCE_ABOUT_HOST } },
+		{ "goodbye to a later MAIL",   DP_REACH_MESSAGE,   DP_STEP_MAIL, 421, { 4, 7, 0 },  0, { DEF, 0, 1, 0, 1, BOUNCE_ABOUT_HOST } },
+		{ "goodbye to DATA",           DP_REACH_MESSAGE,   DP_STEP_DATA, 421, { 4, 7, 0 },  2, { DEF, 0, 1, 0, 1, BOUNCE_ABOUT_HOST } },
+		{ "DATA for now",              DP_REACH_MESSAGE,   DP_STEP_DATA, 451, { 0, 0, 0 },  0, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
+		{ "DATA for good",             DP_REACH_MESSAGE,   DP_STEP_DATA, 554, { 0, 0, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
+		{ "dot for now",               DP_REACH_MESSAGE,   DP_STEP_DOT,  451, { 4, 7, 1 },  0, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
+		{ "dot for good, content",     DP_REACH_MESSAGE,   DP_STEP_DOT,  554, { 5, 6, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
+		{ "dot for good, policy",      DP_REACH_MESSAGE,   DP_STEP_DOT,  554, { 5, 7, 1 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
+		{ "goodbye to the dot",        DP_REACH_MESSAGE,   DP_STEP_DOT,  421, { 0, 0, 0 },  0, { DEF, 1, 0, 0, 1, BOUNCE_ABOUT_HOST } },
+		{ "the host, for good",        DP_REACH_HOST,      DP_STEP_EHLO, 554, { 5, 7, 1 },  0, { DEF, 0, 0, 1, 1, BOUNCE_ABOUT_HOST } },
+		/* clang-format on */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dp_evt evt = { .kind = DP_EVT_RCPT,
+			              .outcome = DP_OUT_REFUSED,
+			              .reach = (uint8_t)cases[i].reach,
+			              .step = (uint8_t)cases[i].step,
+			              .code = cases[i].code };
+
+		memcpy(evt.enhanced, cases[i].enhanced, sizeof(evt.enhanced));
+		check(cases[i].why, bounce_judge(&evt, cases[i].attempts), &cases[i].want);
+	}
+}
+
+static void an_end_without_a_refusal_is_judged_by_how_far_it_went(void)
+{
+	static const struct {
+		const char *why;
+		enum dp_outcome outcome;
+		enum dp_step step;
+		uint32_t attempts;
+		struct want want;
+	} cases[] = {
+		/* clang-format off */
+		{ "delivered",               DP_OUT_DELIVERED,   DP_STEP_DOT,  5, { DEL, 1, 0, 0, 0, BOUNCE_ABOUT_NOTHING } },
+		{ "first unconfirmed",       DP_OUT_UNCONFIRMED, DP_STEP_DOT,  0, { DEF, 1, 0, 0, 1, BOUNCE_ABOUT_NOTHING } },
+		{ "second unconfirmed",      DP_OUT_UNCONFIRMED, DP_STEP_DOT,  1, { UNC, 1, 0, 0, 1, BOUNCE_ABOUT_NOTHING } },
+		{ "never begun",             DP_OUT_NOT_TRIED,   DP_STEP_IDLE, 0, { DEF, 0, 1, 0, 1, BOUNCE_ABOUT_NOTHING } },
+		{ "before MAIL, in RSET",    DP_OUT_NOT_TRIED,   DP_STEP_RSET, 0, { DEF, 0, 1, 0, 1, BOUNCE_ABOUT_NOTHING } },
+		{ "MAIL unanswered",         DP_OUT_NOT_TRIED,   DP_STEP_MAIL, 7, { DEF, 0, 1, 0, 1, BOUNCE_ABOUT_NOTHING } },
+		{ "RCPT unanswered",         DP_OUT_NOT_TRIED,   DP_STEP_RCPT, 0, { DEF, 0, 0, 0, 1, BOUNCE_ABOUT_NOTHING } },
+		{ "in the body",             DP_OUT_NOT_TRIED,   DP_STEP_BODY, 0, { DEF, 0, 0, 0, 1, BOUNCE_ABOUT_NOTHING } },
+		/* clang-format on */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct dp_evt evt = { .kind = DP_EVT_RCPT,
+			                    .outcome = (uint8_t)cases[i].outcome,
+			                    .step = (uint8_t)cases[i].step };
+
+		check(cases[i].why, bounce_judge(&evt, cases[i].attempts), &cases[i].want);
+	}
+}
+
+/* Every event that the data plane can make has a rule, and the great laws hold for all of them. */
+static void no_event_is_without_a_verdict_and_none_breaks_the_laws(void)
+{
+	for (unsigned code = 400; code < 600; code++) {
+		for (unsigned n = 0; n < DP_N_STEPS * 4u * 8 * 9; n++) {
+			const struct dp_evt evt = { .kind = DP_EVT_RCPT,
+				                    .outcome = DP_OUT_REFUSED,
+				                    .code = (uint16_t)code,
+				                    .reach = (uint8_t)(n % 4),
+				                    .step = (uint8_t)(n / 4 % DP_N_STEPS),
+				                    .enhanced = {
+							(uint8_t)(code / 100),
+							(uint8_t)(n / 4 / DP_N_STEPS % 8),
+							(uint8_t)(n / 4 / DP_N_STEPS / 8) } };
+			struct verdict v = bounce_judge(&evt, n % 3);
+
+			/* A refusal delivers nothing; 4yz never bounces; a bounce is counted. */
+			if (v.state == RCPT_DELIVERED || v.state == RCPT_UNCONFIRMED ||
+			    (code < 500 && v.state != RCPT_DEFERRED) ||
+			    (v.state == RCPT_BOUNCED && !v.counts_attempt) ||
+			    (v.now && v.state != RCPT_DEFERRED) ||
+			    (evt.reach == DP_REACH_HOST && v.counts_attempt) ||
+			    (v.now && !v.counts_attempt && code != 421))
+				CU_FAIL("a verdict that must not be");
+		}
+	}
+}
+
+static void a_domain_without_hosts_bounces_and_dns_trouble_waits(void)
+{
+	static const struct {
+		enum mx_fate fate;
+		struct want want;
+	} cases[] = {
+		{ MX_NULL, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ MX_NO_DOMAIN, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ MX_NO_HOSTS, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
+		{ MX_TRY_LATER, { DEF, 0, 0, 0, 0, BOUNCE_ABOUT_NOTHING } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct mx_answer answer = { .fate = cases[i].fate };
+
+		check("MX fate", bounce_judge_mx(&answer), &cases[i].want);
+	}
+}
+
+static void the_last_wait_repeats(void)
+{
+	static const uint32_t after_s[] = { 300, 1200, 3600 };
+
+	CU_ASSERT_EQUAL(bounce_retry_after_s(after_s, 3, 0), 300);
+	CU_ASSERT_EQUAL(bounce_retry_after_s(after_s, 3, 1), 300);
+	CU_ASSERT_EQUAL(bounce_retry_after_s(after_s, 3, 2), 1200);
+	CU_ASSERT_EQUAL(bounce_retry_after_s(after_s, 3, 3), 3600);
+	CU_ASSERT_EQUAL(bounce_retry_after_s(after_s, 3, UINT32_MAX), 3600);
+}
+
+SUITE("control/bounce/bounce", TEST(a_reply_is_judged_by_reach_and_code),
+      TEST(an_end_without_a_refusal_is_judged_by_how_far_it_went),
+      TEST(no_event_is_without_a_verdict_and_none_breaks_the_laws),
+      TEST(a_domain_without_hosts_bounces_and_dns_trouble_waits), TEST(the_last_wait_repeats))

@@ -1,0 +1,40 @@
+/* test_conf_check.c - what is worked out from elsewhere; wrong pairs are in test_conf.c. */
+#include "control/conf/conf_opt.h"
+#include "tests/control/conf/conf_file.h"
+#include "tests/support/suite.h"
+
+static void name_servers_are_read_as_resolv_conf_writes_them(void)
+{
+	char path[] = "/tmp/posthaste-test-resolv-XXXXXX";
+	FILE *f = fdopen(mkstemp(path), "w");
+	struct ip_addr servers[2];
+	char text[IP_TEXT_MAX];
+
+	fputs("# comment\nsearch example.com\nnameserver 192.0.2.53\nnameserver\t 2001:db8::53 \n"
+	      "nameserver nonsense\nnameserver\nnameserver 192.0.2.54\n",
+	      f);
+	fclose(f);
+	CU_ASSERT_EQUAL(conf_resolv_read(path, servers, 2), 2);
+	CU_ASSERT_STRING_EQUAL(ip_format(&servers[0], text), "192.0.2.53");
+	CU_ASSERT_STRING_EQUAL(ip_format(&servers[1], text), "2001:db8::53");
+	unlink(path);
+	CU_ASSERT_EQUAL(conf_resolv_read(path, servers, 2), 0);
+}
+
+static void the_socket_lies_in_the_state_directory_unless_said(void)
+{
+	static const char moved[] = CONF_FILE_WHOLE "state_dir = /srv/ph\n";
+	static const char named[] = CONF_FILE_WHOLE "socket_path = /run/ph.sock\n";
+	char why[CONF_WHY_BYTES];
+	struct conf *conf;
+
+	CU_ASSERT_EQUAL_FATAL(conf_file_load(moved, sizeof(moved) - 1, &conf, why), 0);
+	CU_ASSERT_STRING_EQUAL(conf->socket_path, "/srv/ph/posthaste.sock");
+	conf_free(conf);
+	CU_ASSERT_EQUAL_FATAL(conf_file_load(named, sizeof(named) - 1, &conf, why), 0);
+	CU_ASSERT_STRING_EQUAL(conf->socket_path, "/run/ph.sock");
+	conf_free(conf);
+}
+
+SUITE("control/conf/conf_check", TEST(name_servers_are_read_as_resolv_conf_writes_them),
+      TEST(the_socket_lies_in_the_state_directory_unless_said))

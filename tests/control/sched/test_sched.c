@@ -1,0 +1,616 @@
+/* test_sched.c - the scheduler in a world of its own: virtual time, a seeded data plane, store and
+ * resolver, and after every turn the promises that must hold.
+ *
+ * The fakes below stand for the rooms the scheduler drives; what each answers is decided by the
+ * domain's name ("soft", "hard", "drop", "dead", "null", "egress"; all others deliver).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/sched/sched.h"
+#include "tests/support/suite.h"
+
+enum { ROWS_MAX = 4000, DOMAINS_MAX = 16, QUEUE_MAX = 20000, CONNS_MAX = 64, WINDOW = 32 };
+
+struct fake_conn {
+	uint64_t name;
+	char domain[32];
+	uint32_t jobs, msgs;
+	bool used, open, quitting;
+};
+
+static struct world {
+	uint64_t now_us, random;
+	uint32_t seed;
+	/* the campaign and its table */
+	struct campaign c;
+	struct rcpt rcpts[ROWS_MAX];
+	struct table_domain domains[DOMAINS_MAX];
+	struct mx_answer answers[DOMAINS_MAX];
+	struct mx_host hosts[DOMAINS_MAX];
+	uint32_t n_domains, n_rows;
+	uint32_t delivered_times[ROWS_MAX];
+	bool over;
+	/* what is on its way up */
+	struct late {
+		uint64_t at_us;
+		enum { LATE_EVT, LATE_DURABLE, LATE_COMPOSED, LATE_MX } kind;
+		struct dp_evt evt;
+		uint64_t cookie;
+		mx_done_fn *mx_done;
+		void *mx_ctx;
+		uint32_t domain;
+	} late[QUEUE_MAX];
+	uint32_t n_late;
+	struct fake_conn conns[CONNS_MAX];
+	uint32_t unsettled;         /* recipients submitted whose outcome is not durable */
+	bool submitted[4 * WINDOW]; /* by flight: the low half of a message's name, cookie / 2 */
+	uint32_t slabs;             /* handed out and not freed */
+	uint32_t conns_open, conns_open_most, msgs_most, submits;
+	uint64_t submit_us[ROWS_MAX * 4];
+	const char *broken; /* the first promise that did not hold */
+} w;
+
+#define HOLDS(what)                                                                                \
+	do {                                                                                       \
+		if (!(what) && w.broken == NULL)                                                   \
+			w.broken = #what;                                                          \
+	} while (0)
+
+static uint32_t below(uint32_t n)
+{
+	w.random = w.random * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(w.random >> 33) % n;
+}
+
+static struct late *later(int kind, uint32_t most_us)
+{
+	struct late *l = &w.late[w.n_late++];
+
+	if (w.n_late == QUEUE_MAX)
+		abort();
+	memset(l, 0, sizeof(*l));
+	l->kind = kind;
+	l->at_us = w.now_us + 1 + below(most_us);
+	return l;
+}
+
+/* ---- the rooms the scheduler drives ---- */
+
+uint32_t dp_n_workers(const struct dp *dp)
+{
+	(void)dp;
+	return 1;
+}
+
+const char *dp_why_text(enum dp_why why)
+{
+	(void)why;
+	return "connection refused";
+}
+
+static struct fake_conn *conn_of(struct dp_handle h)
+{
+	return h.slot < CONNS_MAX ? &w.conns[h.slot] : NULL;
+}
+
+static void closed(struct fake_conn *c, enum dp_why why)
+{
+	struct late *l = later(LATE_EVT, 1);
+
+	l->evt.kind = DP_EVT_CLOSED;
+	l->evt.conn = c->name;
+	l->evt.why = (uint8_t)why;
+	c->used = false;
+	w.conns_open--;
+}
+
+int dp_connect(struct dp *dp, const struct dp_dial *dial)
+{
+	uint32_t slot = 0, domain = dial->remote.b[15];
+	struct fake_conn *c;
+	struct late *l;
+
+	(void)dp;
+	if (below(20) == 0)
+		return -EAGAIN;
+	while (slot < CONNS_MAX && w.conns[slot].used)
+		slot++;
+	HOLDS(slot < CONNS_MAX);
+	if (slot == CONNS_MAX)
+		return -EAGAIN;
+	c = &w.conns[slot];
+	*c = (struct fake_conn){ .name = dial->conn, .used = true };
+	memcpy(c->domain, w.domains[domain].name.at, w.domains[domain].name.bytes);
+	if (++w.conns_open > w.conns_open_most)
+		w.conns_open_most = w.conns_open;
+	if (strncmp(c->domain, "dead", 4) == 0 || strncmp(c->domain, "egress", 6) == 0) {
+		closed(c, c->domain[0] == 'd' ? DP_WHY_REFUSED : DP_WHY_EGRESS);
+		return 0;
+	}
+	c->open = true;
+	l = later(LATE_EVT, 30000);
+	l->evt.kind = DP_EVT_OPEN;
+	l->evt.conn = c->name;
+	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = 1 };
+	return 0;
+}
+
+static void answer(struct fake_conn *c, const struct dp_job *job)
+{
+	struct late *l = later(LATE_EVT, 1);
+	uint64_t at_us = l->at_us;
+
+	l->evt.conn = c->name;
+	l->evt.message = job->message;
+	l->evt.kind = DP_EVT_BODY_TAKEN;
+	l = later(LATE_EVT, 1);
+	l->at_us = at_us + 1 + below(20000);
+	l->evt.conn = c->name;
+	l->evt.message = job->message;
+	l->evt.kind = DP_EVT_RCPT;
+	l->evt.outcome = DP_OUT_DELIVERED;
+	l->evt.code = 250;
+	if (strncmp(c->domain, "soft", 4) == 0 || strncmp(c->domain, "hard", 4) == 0) {
+		l->evt.outcome = DP_OUT_REFUSED;
+		l->evt.code = c->domain[0] == 's' ? 450 : 550;
+		l->evt.reach = DP_REACH_RECIPIENT;
+		l->evt.step = DP_STEP_RCPT;
+		l->evt.text_bytes = 8;
+		memcpy(l->evt.text, "no, says", 8);
+	}
+}
+
+int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
+{
+	struct fake_conn *c = conn_of(job->conn);
+
+	(void)dp, (void)worker;
+	HOLDS(c != NULL && c->used && c->open && !c->quitting);
+	if (below(50) == 0)
+		return -EAGAIN;
+	HOLDS(++c->jobs <= DP_JOBS_PER_CONN);
+	if (++c->msgs > w.msgs_most)
+		w.msgs_most = c->msgs;
+	HOLDS(++w.unsettled <= WINDOW);
+	w.submitted[(uint32_t)job->message] = true;
+	w.submit_us[w.submits++] = w.now_us;
+	if (strncmp(c->domain, "drop", 4) == 0 && below(3) == 0) {
+		struct late *l = later(LATE_EVT, 5000);
+
+		l->evt.kind = DP_EVT_RCPT;
+		l->evt.outcome = DP_OUT_NOT_TRIED;
+		l->evt.conn = c->name;
+		l->evt.message = job->message;
+		return 0;
+	}
+	answer(c, job);
+	return 0;
+}
+
+int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle h)
+{
+	struct fake_conn *c = conn_of(h);
+
+	(void)dp, (void)worker;
+	HOLDS(c->used && !c->quitting);
+	c->quitting = true;
+	if (c->jobs == 0)
+		closed(c, DP_WHY_QUIT);
+	return 0;
+}
+
+int store_append(struct store *store, const struct store_rec *rec, uint64_t cookie)
+{
+	static uint64_t last_us;
+	struct late *l;
+
+	(void)store, (void)rec;
+	if (below(30) == 0)
+		return -EAGAIN;
+	l = later(LATE_DURABLE, 3000);
+	if (last_us > w.now_us && last_us < w.now_us + 3000 && l->at_us < last_us)
+		l->at_us = last_us; /* records become durable in order */
+	last_us = l->at_us;
+	l->cookie = cookie;
+	return 0;
+}
+
+bool compose_try_order(struct composer *co, uint64_t cookie, const struct campaign *c, uint32_t row,
+                       int64_t first_attempt_s, int64_t now_s)
+{
+	(void)co, (void)now_s;
+	HOLDS(first_attempt_s != 0 && first_attempt_s == c->rcpts[row].first_attempt_s);
+	if (w.slabs >= 40)
+		return false;
+	w.slabs++;
+	later(LATE_COMPOSED, 2000)->cookie = cookie;
+	return true;
+}
+
+void compose_free(struct composer *co, void *slab)
+{
+	(void)co;
+	HOLDS(slab != NULL && w.slabs > 0);
+	w.slabs--;
+}
+
+void mx_lookup(struct mx *mx, const char *domain, mx_done_fn *done, void *ctx)
+{
+	(void)mx;
+	for (uint32_t i = 0; i < w.n_domains; i++) {
+		if (strlen(domain) != w.domains[i].name.bytes ||
+		    memcmp(domain, w.domains[i].name.at, strlen(domain)) != 0)
+			continue;
+		w.answers[i].expires_ms = (int64_t)(w.now_us / 1000) + 2000;
+		if (below(2) == 0) {
+			done(ctx, &w.answers[i]);
+			return;
+		}
+		struct late *l = later(LATE_MX, 50000);
+
+		l->mx_done = done;
+		l->mx_ctx = ctx;
+		l->domain = i;
+		return;
+	}
+	HOLDS(!"the domain is one of the table's");
+}
+
+struct mx_answer *mx_hold(struct mx_answer *a)
+{
+	a->refs++;
+	return a;
+}
+
+void mx_release(struct mx_answer *a)
+{
+	HOLDS(a->refs > 0);
+	a->refs--;
+}
+
+const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
+                                          const char *mx_host)
+{
+	(void)domain, (void)mx_host;
+	return &conf->limits;
+}
+
+uint32_t table_n_rows(const struct table *t)
+{
+	(void)t;
+	return w.n_rows;
+}
+
+uint32_t table_n_domains(const struct table *t)
+{
+	(void)t;
+	return w.n_domains;
+}
+
+struct table_domain table_domain(const struct table *t, uint32_t domain)
+{
+	(void)t;
+	return w.domains[domain];
+}
+
+bool rcpt_state_is_final(enum rcpt_state state)
+{
+	return state > RCPT_HELD;
+}
+
+void campaign_set_in_flight(struct campaign *c, uint32_t row, bool in_flight)
+{
+	HOLDS(c->rcpts[row].in_flight != in_flight);
+	c->rcpts[row].in_flight = in_flight;
+}
+
+bool campaign_apply(struct campaign *c, const struct store_rec *rec)
+{
+	for (uint32_t row = rec->row; row < rec->row + rec->rows; row++) {
+		struct rcpt *r = &c->rcpts[row];
+
+		HOLDS(!rcpt_state_is_final(r->state));
+		if (rec->kind == REC_FIRST_ATTEMPT) {
+			HOLDS(r->first_attempt_s == 0);
+			r->first_attempt_s = (uint32_t)rec->at_s;
+			continue;
+		}
+		r->state = rec->state;
+		r->attempts = rec->attempts;
+		r->due_s = (uint32_t)rec->due_s;
+		if (rec->state == RCPT_DELIVERED)
+			w.delivered_times[row]++;
+	}
+	return true;
+}
+
+/* ---- the world goes on ---- */
+
+static struct conf_source sources[2] = { { .name = "a", .pool = "p", .helo = "a.test" },
+	                                 { .name = "b", .pool = "q", .helo = "b.test" } };
+static struct conf conf = {
+	.sources = sources,
+	.n_sources = 2,
+	.egress = { .smtp_port = 25 },
+	.limits = { .conns_max = 3, .rate_per_s = 0, .msgs_per_conn_max = 20, .idle_ms = 500 },
+	.retry = { .after_s = { 2, 4 }, .n_after = 2, .give_up_s = 15, .host_s = 4 },
+	.worker = { .conns_max = 32, .window = WINDOW },
+};
+
+static void on_over(void *ctx, struct campaign *c)
+{
+	(void)ctx, (void)c;
+	w.over = true;
+}
+
+static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
+{
+	memset(&w, 0, sizeof(w));
+	w.seed = seed;
+	w.random = seed * 77777u + 1;
+	w.now_us = 1000000000;
+	ip_parse("10.0.0.1", &sources[0].addr4);
+	ip_parse("10.0.0.2", &sources[1].addr4);
+	for (; domains[w.n_domains] != NULL; w.n_domains++) {
+		uint32_t d = w.n_domains;
+		struct mx_answer *a = &w.answers[d];
+
+		w.domains[d] = (struct table_domain){ span_str(domains[d]), w.n_rows, rows_each };
+		w.n_rows += rows_each;
+		a->refs = 1;
+		a->fate = strncmp(domains[d], "null", 4) == 0 ? MX_NULL : MX_OK;
+		a->hosts = &w.hosts[d];
+		if (a->fate != MX_OK)
+			continue;
+		snprintf(a->site, sizeof(a->site), "mx.%s", domains[d]);
+		a->n_hosts = 1;
+		a->hosts[0].n_addrs = 1;
+		ip_parse("192.0.2.0", &a->hosts[0].addrs[0]);
+		a->hosts[0].addrs[0].b[15] = (uint8_t)d;
+	}
+	w.c = (struct campaign){ .id = 7,
+		                 .rcpts = w.rcpts,
+		                 .started_s = (int64_t)(w.now_us / 1000000) };
+}
+
+static void deliver_evt(struct sched *s, const struct dp_evt *evt)
+{
+	struct fake_conn *c = NULL;
+
+	for (int i = 0; i < CONNS_MAX; i++)
+		if (w.conns[i].used && w.conns[i].name == evt->conn)
+			c = &w.conns[i];
+	if (evt->kind == DP_EVT_RCPT) {
+		c->jobs--;
+		if (evt->outcome == DP_OUT_NOT_TRIED) {
+			w.submitted[(uint32_t)evt->message] = false;
+			w.unsettled--;
+		}
+	}
+	sched_on_event(s, 0, evt);
+	if (evt->kind == DP_EVT_RCPT && c->jobs == 0 && c->used &&
+	    (c->quitting || evt->outcome == DP_OUT_NOT_TRIED))
+		closed(c, c->quitting ? DP_WHY_QUIT : DP_WHY_PEER_CLOSED);
+}
+
+static void deliver(struct sched *s, struct late l)
+{
+	struct compose_done done = { .cookie = l.cookie, .slab = &w, .out = { .n_wire = 1 } };
+
+	switch (l.kind) {
+	case LATE_EVT:
+		deliver_evt(s, &l.evt);
+		break;
+	case LATE_DURABLE:
+		if (l.cookie % 2 == 0 && w.submitted[l.cookie / 2]) {
+			w.submitted[l.cookie / 2] = false;
+			w.unsettled--;
+		}
+		sched_on_durable(s, l.cookie);
+		break;
+	case LATE_COMPOSED:
+		sched_on_composed(s, &done);
+		break;
+	case LATE_MX:
+		w.answers[l.domain].expires_ms = (int64_t)(w.now_us / 1000) + 2000;
+		l.mx_done(l.mx_ctx, &w.answers[l.domain]);
+		break;
+	}
+}
+
+/* Everything due, oldest first; the k-th RCPT of a conn never overtakes its own BODY_TAKEN. */
+static bool deliver_due(struct sched *s)
+{
+	uint32_t best = w.n_late;
+
+	for (uint32_t i = 0; i < w.n_late; i++)
+		if (w.late[i].at_us <= w.now_us &&
+		    (best == w.n_late || w.late[i].at_us < w.late[best].at_us))
+			best = i;
+	if (best == w.n_late)
+		return false;
+	struct late l = w.late[best];
+
+	memmove(&w.late[best], &w.late[best + 1], (--w.n_late - best) * sizeof(l));
+	deliver(s, l);
+	return true;
+}
+
+static uint32_t in_state(enum rcpt_state state)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < w.n_rows; i++)
+		n += w.rcpts[i].state == state;
+	return n;
+}
+
+/* Runs until the campaign is over, nothing can go on, or `most_s` have passed. */
+static struct sched *run(uint32_t attempts_max, uint32_t most_s)
+{
+	static uint64_t blocked;
+	struct sched_conf sc = { .conf = &conf,
+		                 .attempts_max = attempts_max,
+		                 .campaign_over = on_over };
+	struct sched *s = sched_open(&sc);
+	uint64_t end_us = w.now_us + (uint64_t)most_s * 1000000;
+	uint32_t flights_before;
+
+	sched_add(s, &w.c);
+	while (!w.over && w.now_us < end_us && w.broken == NULL) {
+		uint64_t wait_us, next_us = UINT64_MAX;
+
+		do {
+			while (deliver_due(s))
+				;
+			flights_before = sched_n_flights(s);
+			wait_us = sched_run(s, w.now_us, (int64_t)(w.now_us / 1000000));
+			HOLDS(flights_before <= 2 * WINDOW);
+		} while (wait_us == 0);
+		if (sched_is_stuck(s, &w.c, &blocked) && w.n_late == 0)
+			break;
+		for (uint32_t i = 0; i < w.n_late; i++)
+			if (w.late[i].at_us < next_us)
+				next_us = w.late[i].at_us;
+		w.now_us += wait_us;
+		if (next_us < w.now_us)
+			w.now_us = next_us;
+	}
+	if (w.broken != NULL)
+		printf("\n    seed %u: %s does not hold", w.seed, w.broken);
+	CU_ASSERT_PTR_NULL(w.broken);
+	for (uint32_t i = 0; i < w.n_rows; i++)
+		CU_ASSERT_TRUE(w.delivered_times[i] <= 1);
+	return s;
+}
+
+static void everyone_is_delivered_once_within_all_limits(void)
+{
+	static const char *const domains[] = { "a.test", "b.test", "c.test", NULL };
+
+	for (uint32_t seed = 1; seed <= 20; seed++) {
+		struct sched *s;
+
+		begin(seed, domains, 200);
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 600);
+		CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+		CU_ASSERT_TRUE(w.conns_open_most <= 3 * 2 * 3); /* limit, sources, sites */
+		CU_ASSERT_TRUE(w.msgs_most <= 20);
+		CU_ASSERT_EQUAL(w.slabs, 0);
+		sched_close(s);
+	}
+}
+
+static void each_kind_of_trouble_ends_in_its_own_state(void)
+{
+	static const char *const domains[] = { "a.test",    "soft.test", "hard.test", "drop.test",
+		                               "null.test", "dead.test", NULL };
+
+	for (uint32_t seed = 1; seed <= 20; seed++) {
+		struct sched *s;
+
+		begin(seed, domains, 50);
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 100); /* a and drop */
+		CU_ASSERT_EQUAL(in_state(RCPT_BOUNCED), 100);   /* hard and null */
+		CU_ASSERT_EQUAL(in_state(RCPT_EXPIRED), 100);   /* soft and dead */
+		sched_close(s);
+	}
+}
+
+static void a_recipient_out_of_attempts_stays_deferred(void)
+{
+	static const char *const domains[] = { "soft.test", "a.test", NULL };
+	struct sched *s;
+
+	begin(5, domains, 40);
+	s = run(2, 600);
+	CU_ASSERT_FALSE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_DEFERRED), 40);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 40);
+	for (uint32_t i = 0; i < 40; i++)
+		CU_ASSERT_EQUAL(w.rcpts[i].attempts, 2);
+	sched_close(s);
+}
+
+static void what_the_egress_guard_refuses_stays_pending_and_is_counted(void)
+{
+	static const char *const domains[] = { "egress.test", "a.test", NULL };
+	uint64_t blocked;
+	struct sched *s;
+
+	begin(6, domains, 40);
+	s = run(0, 600);
+	CU_ASSERT_TRUE(sched_is_stuck(s, &w.c, &blocked));
+	CU_ASSERT_EQUAL(blocked, 40);
+	CU_ASSERT_EQUAL(in_state(RCPT_PENDING), 40);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 40);
+	sched_close(s);
+}
+
+static void a_rate_is_kept_in_every_second_and_used(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	struct conf_limits before = conf.limits;
+	struct sched *s;
+	uint64_t took_us;
+
+	begin(8, domains, 600);
+	conf.limits.rate_per_s = 50;
+	s = run(0, 600);
+	conf.limits = before;
+	CU_ASSERT_TRUE(w.over);
+	for (uint32_t i = 51; i < w.submits; i++)
+		CU_ASSERT_TRUE(w.submit_us[i] - w.submit_us[i - 51] >= 1000000);
+	took_us = w.submit_us[w.submits - 1] - w.submit_us[0];
+	CU_ASSERT_TRUE(took_us < 12700000); /* 600 at 50/s: 12 s, 5 % over at most */
+	sched_close(s);
+}
+
+static void what_was_final_before_is_not_sent_again(void)
+{
+	static const char *const domains[] = { "a.test", "b.test", NULL };
+	struct sched *s;
+
+	begin(9, domains, 100);
+	for (uint32_t i = 0; i < 150; i++)
+		w.rcpts[i].state = i % 2 == 0 ? RCPT_DELIVERED : RCPT_BOUNCED;
+	s = run(0, 600);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(w.submits, 50);
+	sched_close(s);
+}
+
+static void a_stop_hands_back_what_has_not_left(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	struct sched *s;
+	uint32_t submits;
+
+	begin(10, domains, 1000);
+	s = run(0, 1);
+	sched_stop(s);
+	submits = w.submits;
+	for (int i = 0; i < 200 && sched_n_flights(s) > 0; i++) {
+		w.now_us += 1000;
+		while (deliver_due(s))
+			;
+		sched_run(s, w.now_us, (int64_t)(w.now_us / 1000000));
+	}
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	CU_ASSERT_EQUAL(w.submits, submits);
+	CU_ASSERT_EQUAL(w.slabs, 0);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s);
+}
+
+SUITE("control/sched/sched", TEST(everyone_is_delivered_once_within_all_limits),
+      TEST(each_kind_of_trouble_ends_in_its_own_state),
+      TEST(a_recipient_out_of_attempts_stays_deferred),
+      TEST(what_the_egress_guard_refuses_stays_pending_and_is_counted),
+      TEST(a_rate_is_kept_in_every_second_and_used), TEST(what_was_final_before_is_not_sent_again),
+      TEST(a_stop_hands_back_what_has_not_left))

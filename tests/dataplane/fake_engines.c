@@ -1,0 +1,255 @@
+/* fake_engines.c - engines that do as little as a worker can be tested with. */
+#include "tests/dataplane/fake_engines.h"
+
+#include <assert.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "dataplane/net/net.h"
+#include "dataplane/smtp/smtp.h"
+#include "dataplane/tcp/tcp.h"
+
+enum { MARK = 0x5a, FRAME_BYTES = 60 };
+
+static _Atomic uint32_t frames_back, probes;
+
+struct net {
+	struct net_conf conf;
+	struct ip_addr first;
+};
+struct tcp {
+	struct tcp_conf conf;
+};
+struct smtp {
+	struct smtp_conf conf;
+	struct tcp *tcp;
+	struct {
+		uint64_t conn;
+		bool open, waits;
+	} sessions[64];
+	uint32_t n;
+};
+
+const struct tcp_ops smtp_tcp_ops;
+static struct smtp *the_smtp; /* whom a frame that came back concerns */
+
+uint32_t fake_frames_back(void)
+{
+	return atomic_load(&frames_back);
+}
+
+uint32_t fake_probes(void)
+{
+	return atomic_load(&probes);
+}
+
+static void say(struct smtp *s, uint64_t now_us, uint32_t slot, struct dp_evt e)
+{
+	e.conn = s->sessions[slot].conn;
+	e.handle = (struct dp_handle){ .slot = slot, .gen = 1 };
+	e.at_us = now_us;
+	s->conf.emit(s->conf.emit_ctx, &e);
+}
+
+uint64_t net_memory_bytes(const struct net_conf *conf)
+{
+	(void)conf;
+	return sizeof(struct net);
+}
+
+int net_open(const struct net_conf *conf, struct net **out)
+{
+	*out = calloc(1, sizeof(**out));
+	(*out)->conf = *conf;
+	(*out)->first = conf->addrs[0].addr;
+	return 0;
+}
+
+void net_close(struct net *net)
+{
+	free(net);
+}
+
+void net_announce(struct net *net, uint64_t now_us)
+{
+	(void)net;
+	(void)now_us;
+}
+
+enum net_in net_input(struct net *net, uint64_t now_us, struct rte_mbuf *m, struct net_seg *seg,
+                      struct net_icmp *icmp)
+{
+	(void)net;
+	(void)icmp;
+	if (m->pkt_len == FRAME_BYTES && *rte_pktmbuf_mtod(m, uint8_t *) == MARK) {
+		atomic_fetch_add(&frames_back, 1);
+		for (uint32_t i = 0; i < 64; i++)
+			if (the_smtp->sessions[i].waits) {
+				the_smtp->sessions[i].waits = false;
+				say(the_smtp, now_us, i, (struct dp_evt){ .kind = DP_EVT_OPEN });
+			}
+	}
+	memset(seg, 0, sizeof(*seg));
+	return NET_IN_TCP; /* the worker frees it */
+}
+
+void net_tick(struct net *net, uint64_t now_us)
+{
+	(void)net;
+	(void)now_us;
+}
+
+bool net_is_own(const struct net *net, const struct ip_addr *a)
+{
+	return ip_eq(a, &net->first);
+}
+
+uint64_t tcp_memory_bytes(const struct tcp_conf *conf)
+{
+	return (uint64_t)conf->conns_max * 512;
+}
+
+int tcp_open(const struct tcp_conf *conf, uint64_t now_us, struct tcp **out)
+{
+	(void)now_us;
+	*out = calloc(1, sizeof(**out));
+	(*out)->conf = *conf;
+	return 0;
+}
+
+void tcp_close_engine(struct tcp *tcp)
+{
+	free(tcp);
+}
+
+void tcp_input(struct tcp *tcp, uint64_t now_us, const struct net_seg *seg)
+{
+	(void)tcp;
+	(void)now_us;
+	(void)seg;
+}
+
+void tcp_icmp(struct tcp *tcp, uint64_t now_us, const struct net_icmp *icmp)
+{
+	(void)tcp;
+	(void)now_us;
+	(void)icmp;
+}
+
+void tcp_probe_stale(struct tcp *tcp, uint64_t now_us, const struct tcp_trace_entry *old)
+{
+	(void)tcp;
+	(void)now_us;
+	assert(old->in_use == 1);
+	atomic_fetch_add(&probes, 1);
+}
+
+uint64_t tcp_tick(struct tcp *tcp, uint64_t now_us, uint32_t budget)
+{
+	(void)tcp;
+	(void)now_us;
+	(void)budget;
+	return UINT64_MAX;
+}
+
+void tcp_turn_end(struct tcp *tcp, uint64_t now_us)
+{
+	(void)tcp;
+	(void)now_us;
+}
+
+uint64_t smtp_memory_bytes(const struct smtp_conf *conf)
+{
+	return (uint64_t)conf->sessions_max * 512;
+}
+
+int smtp_open(const struct smtp_conf *conf, struct tcp *tcp, uint64_t now_us, struct smtp **out)
+{
+	(void)now_us;
+	*out = calloc(1, sizeof(**out));
+	(*out)->conf = *conf;
+	(*out)->tcp = tcp;
+	the_smtp = *out;
+	return 0;
+}
+
+void smtp_close(struct smtp *smtp)
+{
+	free(smtp);
+}
+
+static void send_frame(struct smtp *smtp)
+{
+	struct net *net = smtp->tcp->conf.net;
+	struct rte_mbuf *m = rte_pktmbuf_alloc(smtp->tcp->conf.pool);
+
+	assert(m != NULL);
+	memset(rte_pktmbuf_append(m, FRAME_BYTES), MARK, FRAME_BYTES);
+	net->conf.tx(net->conf.tx_ctx, m);
+}
+
+void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial *dial,
+                       const struct ip_addr *local)
+{
+	uint32_t slot = 0;
+
+	assert(!ip_is_unset(local));
+	while (smtp->sessions[slot].open)
+		slot++;
+	assert(slot < 64);
+	smtp->sessions[slot].conn = dial->conn;
+	if (dial->remote_port == 587) {
+		say(smtp, now_us, slot,
+		    (struct dp_evt){ .kind = DP_EVT_CLOSED, .why = DP_WHY_TIMEOUT });
+		return;
+	}
+	smtp->sessions[slot].open = true;
+	smtp->n++;
+	if (dial->remote_port == 465) {
+		smtp->sessions[slot].waits = true;
+		send_frame(smtp);
+	} else
+		say(smtp, now_us, slot, (struct dp_evt){ .kind = DP_EVT_OPEN });
+}
+
+void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job)
+{
+	struct dp_evt e = { .kind = DP_EVT_BODY_TAKEN, .message = job->message };
+
+	say(smtp, now_us, job->conn.slot, e);
+	e.kind = DP_EVT_RCPT;
+	e.outcome = DP_OUT_DELIVERED;
+	say(smtp, now_us, job->conn.slot, e);
+}
+
+void smtp_quit(struct smtp *smtp, uint64_t now_us, struct dp_handle conn)
+{
+	if (!smtp->sessions[conn.slot].open)
+		return;
+	smtp->sessions[conn.slot].open = false;
+	smtp->n--;
+	say(smtp, now_us, conn.slot, (struct dp_evt){ .kind = DP_EVT_CLOSED, .why = DP_WHY_QUIT });
+}
+
+void smtp_drain(struct smtp *smtp, uint64_t now_us, uint32_t drain_ms)
+{
+	(void)drain_ms;
+	for (uint32_t i = 0; i < 64; i++)
+		smtp_quit(smtp, now_us, (struct dp_handle){ .slot = i, .gen = 1 });
+}
+
+uint64_t smtp_tick(struct smtp *smtp, uint64_t now_us, uint32_t budget)
+{
+	(void)smtp;
+	(void)now_us;
+	(void)budget;
+	return UINT64_MAX;
+}
+
+uint32_t smtp_n_sessions(const struct smtp *smtp)
+{
+	return smtp->n;
+}

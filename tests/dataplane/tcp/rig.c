@@ -1,0 +1,267 @@
+/* rig.c - an engine on a bench. */
+#include "tests/dataplane/tcp/rig.h"
+
+#include <CUnit/Basic.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_mbuf.h>
+
+#include "tests/support/eal.h"
+
+static struct rte_mempool *pool;
+static const uint8_t secret[32] = "a secret of thirty-two bytes ...";
+
+/* The engine hands its net on to these; the rig is that net. */
+int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr *remote,
+              struct net_path *path)
+{
+	struct rig *r = (struct rig *)net;
+
+	if (r->no_route)
+		return -ENETUNREACH;
+	*path = (struct net_path){
+		.local = *local, .remote = *remote, .next_hop = *remote, .mtu_bytes = r->mtu_bytes
+	};
+	return 0;
+}
+
+bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m)
+{
+	struct rig *r = (struct rig *)net;
+	struct rig_sent *s = &r->sent[r->n_sent % RIG_SENT_MAX];
+	struct span bytes;
+	uint16_t segment_bytes = m->data_len;
+
+	CU_ASSERT_TRUE_FATAL(m->nb_segs == 1 && m->pkt_len == m->data_len);
+	CU_ASSERT_TRUE_FATAL(rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
+	CU_ASSERT_TRUE_FATAL(
+	    tcp_head_read(span_of(rte_pktmbuf_mtod(m, void *), segment_bytes), &s->head, &bytes));
+	CU_ASSERT_TRUE_FATAL(segment_bytes + (ip_is_v4(&path->remote) ? 20 : 40) <= r->mtu_bytes);
+	s->at_us = now_us;
+	s->local = path->local;
+	s->remote = path->remote;
+	s->bytes = (uint16_t)bytes.bytes;
+	memcpy(s->payload, bytes.at, RTE_MIN(bytes.bytes, sizeof(s->payload)));
+	r->n_sent++;
+	/* What net does in the headroom, and what it leaves behind. */
+	memset(rte_pktmbuf_prepend(m, 58), 0xee, 58);
+	if (r->hold && r->n_held < RIG_SENT_MAX)
+		r->held[r->n_held++] = m;
+	else
+		rte_pktmbuf_free(m);
+	return true;
+}
+
+static void on_opened(void *user, uint64_t now_us)
+{
+	struct rig_user *u = user;
+
+	(void)now_us;
+	u->n_opened++;
+}
+
+static void on_received(void *user, uint64_t now_us, struct span bytes)
+{
+	struct rig_user *u = user;
+
+	CU_ASSERT_FATAL(u->n_closed == 0 && u->rx_bytes + bytes.bytes <= RIG_RX_MAX);
+	memcpy(u->rx + u->rx_bytes, bytes.at, bytes.bytes);
+	u->rx_bytes += bytes.bytes;
+	if (u->abort_on_data)
+		tcp_abort(u->rig->tcp, now_us, u->id);
+}
+
+static void on_writable(void *user, uint64_t now_us)
+{
+	struct rig_user *u = user;
+
+	u->n_writable++;
+	if (u->on_writable != NULL)
+		u->on_writable(u, now_us);
+}
+
+static void on_peer_closed(void *user, uint64_t now_us)
+{
+	struct rig_user *u = user;
+
+	u->n_peer_closed++;
+	if (u->close_on_fin)
+		tcp_close(u->rig->tcp, now_us, u->id);
+}
+
+static void on_closed(void *user, uint64_t now_us, int why)
+{
+	struct rig_user *u = user;
+
+	(void)now_us;
+	u->n_closed++;
+	u->why = why;
+}
+
+static const struct tcp_ops ops = {
+	.opened = on_opened,
+	.received = on_received,
+	.writable = on_writable,
+	.peer_closed = on_peer_closed,
+	.closed = on_closed,
+};
+
+void rig_conf(struct rig *r)
+{
+	memset(r, 0, sizeof(*r));
+	if (pool == NULL) {
+		eal_start();
+		pool = eal_pool("rig", 4095, 2048 + 128, TCP_MBUF_PRIV_BYTES);
+	}
+	r->sent = calloc(RIG_SENT_MAX, sizeof(*r->sent));
+	r->now_us = 1000000000;
+	r->mtu_bytes = 1500;
+	r->peer_port = 25;
+	ip_parse("10.0.0.2", &r->local);
+	ip_parse("10.0.0.9", &r->remote);
+	r->user = (struct rig_user){ .rig = r, .rx = malloc(RIG_RX_MAX) };
+	r->conf = (struct tcp_conf){
+		.conns_max = 64,
+		.time_wait_max = 8,
+		.tx_bytes_max = 65536,
+		.rx_window_bytes = 32768,
+		.syn_timeout_ms = 30000,
+		.user_timeout_ms = 120000,
+		.rst_per_second_max = 100,
+		.port_first = 20000,
+		.port_last = 29999,
+		.secret = secret,
+		.pool = pool,
+		.net = (struct net *)r,
+		.trace = r->trace,
+		.counters = &r->counters,
+		.ops = &ops,
+	};
+}
+
+void rig_open(struct rig *r)
+{
+	CU_ASSERT_EQUAL_FATAL(tcp_open(&r->conf, r->now_us, &r->tcp), 0);
+	tcp_force_iss(r->tcp, RIG_ISS);
+}
+
+void rig_close(struct rig *r)
+{
+	tcp_check(r->tcp);
+	tcp_close_engine(r->tcp);
+	while (r->n_held != 0)
+		rte_pktmbuf_free(r->held[--r->n_held]);
+	CU_ASSERT_EQUAL(eal_pool_held(pool), 0);
+	free(r->sent);
+	free(r->user.rx);
+}
+
+int rig_connect(struct rig *r)
+{
+	return tcp_connect(r->tcp, r->now_us, &r->local, &r->remote, r->peer_port, &r->user,
+	                   &r->user.id);
+}
+
+void rig_in_head(struct rig *r, struct tcp_head *h, const void *bytes, size_t n)
+{
+	uint8_t wire[TCP_HEAD_BYTES_MAX + 65536];
+	struct net_seg seg = { .local = r->local, .remote = r->remote };
+	unsigned head_bytes;
+
+	h->source_port = r->peer_port;
+	h->dest_port = r->local_port;
+	head_bytes = tcp_head_bytes(h);
+	tcp_head_write(h, wire);
+	if (n != 0)
+		memcpy(wire + head_bytes, bytes, n);
+	seg.tcp = span_of(wire, head_bytes + n);
+	tcp_input(r->tcp, r->now_us, &seg);
+	tcp_check(r->tcp);
+}
+
+void rig_in_at(struct rig *r, uint8_t flags, uint32_t seq, uint32_t ack, const void *bytes,
+               size_t n, uint16_t window)
+{
+	struct tcp_head h = { .flags = flags,
+		              .seq = seq,
+		              .ack = ack,
+		              .window = window,
+		              .wscale = TCP_WSCALE_NONE,
+		              .has_ts = r->ts != 0,
+		              .ts_val = r->ts };
+
+	rig_in_head(r, &h, bytes, n);
+}
+
+void rig_in(struct rig *r, uint8_t flags, const void *bytes, size_t n, uint16_t window)
+{
+	uint32_t seq = r->peer_seq;
+
+	r->peer_seq += (uint32_t)n + ((flags & (TCP_SYN | TCP_FIN)) != 0);
+	rig_in_at(r, flags, seq, r->peer_ack, bytes, n, window);
+}
+
+void rig_establish(struct rig *r, const struct rig_options *o)
+{
+	struct tcp_head h = { .flags = TCP_SYN | TCP_ACK,
+		              .seq = RIG_PEER,
+		              .ack = RIG_ISS + 1,
+		              .window = o->window,
+		              .mss = o->mss,
+		              .wscale = o->wscale,
+		              .sack_ok = o->sack,
+		              .has_ts = o->ts,
+		              .ts_val = 1000 };
+	const struct rig_sent *s;
+
+	CU_ASSERT_EQUAL_FATAL(rig_connect(r), 0);
+	s = rig_next(r);
+	CU_ASSERT_FATAL(s != NULL && s->head.flags == TCP_SYN);
+	r->local_port = s->head.source_port;
+	r->peer_seq = RIG_PEER + 1;
+	r->peer_ack = RIG_ISS + 1;
+	r->ts = o->ts ? 1000 : 0;
+	rig_run(r, 10);
+	rig_in_head(r, &h, NULL, 0);
+	rig_turn(r);
+	s = rig_next(r);
+	CU_ASSERT_FATAL(s != NULL && s->head.flags == TCP_ACK && s->head.ack == RIG_PEER + 1);
+	CU_ASSERT_EQUAL_FATAL(r->user.n_opened, 1);
+}
+
+const struct rig_sent *rig_next(struct rig *r)
+{
+	if (r->n_read == r->n_sent)
+		return NULL;
+	return &r->sent[r->n_read++ % RIG_SENT_MAX];
+}
+
+uint32_t rig_drain(struct rig *r)
+{
+	uint32_t n = r->n_sent - r->n_read;
+
+	r->n_read = r->n_sent;
+	return n;
+}
+
+void rig_turn(struct rig *r)
+{
+	tcp_turn_end(r->tcp, r->now_us);
+	tcp_check(r->tcp);
+}
+
+void rig_run(struct rig *r, uint32_t ms)
+{
+	while (ms-- != 0) {
+		r->now_us += 1000;
+		tcp_tick(r->tcp, r->now_us, 1000);
+		rig_turn(r);
+	}
+}
+
+uint64_t rig_count(const _Atomic uint64_t *c)
+{
+	return counter_read(c);
+}

@@ -1,0 +1,58 @@
+/* eal.c - DPDK's environment for a test. */
+#include "tests/support/eal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+enum { EXIT_SKIP = 77 };
+
+void eal_start(void)
+{
+	char prefix[64];
+	char *argv[] = { (char *)"test",
+		         (char *)"--no-huge",
+		         (char *)"--no-pci",
+		         (char *)"-m",
+		         (char *)"64",
+		         (char *)"--no-telemetry",
+		         (char *)"--log-level",
+		         (char *)"*:error",
+		         (char *)"-l",
+		         (char *)"0",
+		         (char *)"--no-shconf",
+		         prefix,
+		         NULL };
+
+	/* The runtime folder must be writable for whoever runs the test. */
+	if (getenv("RUNTIME_DIRECTORY") == NULL && geteuid() != 0)
+		setenv("RUNTIME_DIRECTORY", "/tmp", 0);
+	snprintf(prefix, sizeof(prefix), "--file-prefix=ph-test-%d", (int)getpid());
+	if (rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) < 0) {
+		fprintf(stderr, "EAL does not start: %s\n", rte_strerror(rte_errno));
+		exit(EXIT_SKIP);
+	}
+}
+
+struct rte_mempool *eal_pool(const char *name, uint32_t mbufs, uint16_t data_bytes,
+                             uint16_t priv_bytes)
+{
+	struct rte_mempool *p =
+	    rte_pktmbuf_pool_create(name, mbufs, 0, priv_bytes, data_bytes, SOCKET_ID_ANY);
+
+	if (p == NULL) {
+		fprintf(stderr, "no memory for pool %s: %s\n", name, rte_strerror(rte_errno));
+		exit(2);
+	}
+	return p;
+}
+
+uint32_t eal_pool_held(const struct rte_mempool *pool)
+{
+	return rte_mempool_in_use_count(pool);
+}
