@@ -71,7 +71,7 @@ def prepare(case, where):
         old, new = case.conf_edit
         text = (where / "conf").read_text()
         systest.check(old in text, f"{case.why}: the configuration has no {old!r}")
-        write(where / "conf", text.replace(old, new.format(many=1 << 27) if "{many}" in new
+        write(where / "conf", text.replace(old, new.format(many=1 << 24) if "{many}" in new
                                            else new))
 
 

@@ -45,6 +45,10 @@ retry {{
 	after = [{retry}]
 	host = 1s
 }}
+
+log {{
+	level = warn
+}}
 """
 
 
