@@ -1,6 +1,6 @@
 /* tcp_engine.h - what the files of this room share: the engine, and the calls between its parts.
  *
- *	tcp.c         open, connect, write, close            the calls of the layer above
+ *	tcp.c         the engine, connect, the end           tcp_calls.c  write, flush, close, abort
  *	tcp_input.c   a segment arrives: tables of (state, flags), then the steps of RFC 9293 3.10.7
  *	tcp_ack.c     what the segment acknowledges          tcp_loss.c  what that says about loss
  *	tcp_data.c    its bytes and FIN, in order or not
@@ -108,6 +108,8 @@ void tcp_drop(struct tcp *t, struct tcb *c, int why);
 void tcp_enter_time_wait(struct tcp *t, struct tcb *c);
 /* The most a segment may carry now, from path, peer and options. */
 void tcp_set_mss(struct tcp *t, struct tcb *c);
+
+/* tcp_calls.c */
 size_t tcp_room(const struct tcp *t, const struct tcb *c);
 /* Calls writable() if the layer above waits for it. False: the connection is gone. */
 bool tcp_tell_writable(struct tcp *t, struct tcb *c);

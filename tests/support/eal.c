@@ -12,6 +12,18 @@
 
 enum { EXIT_SKIP = 77 };
 
+/* EAL leaves its runtime folder behind, with at most its config file in it. */
+static void leave_nothing(void)
+{
+	char dir[256], file[300];
+
+	snprintf(dir, sizeof(dir), "%s", rte_eal_get_runtime_dir());
+	rte_eal_cleanup();
+	snprintf(file, sizeof(file), "%s/config", dir);
+	unlink(file);
+	rmdir(dir);
+}
+
 void eal_start(void)
 {
 	char prefix[64];
@@ -37,6 +49,7 @@ void eal_start(void)
 		fprintf(stderr, "EAL does not start: %s\n", rte_strerror(rte_errno));
 		exit(EXIT_SKIP);
 	}
+	atexit(leave_nothing);
 }
 
 struct rte_mempool *eal_pool(const char *name, uint32_t mbufs, uint16_t data_bytes,

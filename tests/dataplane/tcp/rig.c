@@ -33,11 +33,13 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 	struct rig_sent *s = &r->sent[r->n_sent % RIG_SENT_MAX];
 	struct span bytes;
 	uint16_t segment_bytes = m->data_len;
+	bool readable;
 
 	assert(m->nb_segs == 1 && m->pkt_len == m->data_len);
 	assert(rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
-	assert(
-	    tcp_head_read(span_of(rte_pktmbuf_mtod(m, void *), segment_bytes), &s->head, &bytes));
+	readable =
+	    tcp_head_read(span_of(rte_pktmbuf_mtod(m, void *), segment_bytes), &s->head, &bytes);
+	assert(readable);
 	assert(segment_bytes + (ip_is_v4(&path->remote) ? 20 : 40) <= r->mtu_bytes);
 	s->at_us = now_us;
 	s->local = path->local;
@@ -143,7 +145,9 @@ void rig_conf(struct rig *r)
 
 void rig_open(struct rig *r)
 {
-	assert(tcp_open(&r->conf, r->now_us, &r->tcp) == 0);
+	int rc = tcp_open(&r->conf, r->now_us, &r->tcp);
+
+	assert(rc == 0);
 	tcp_force_iss(r->tcp, RIG_ISS);
 }
 
@@ -215,8 +219,10 @@ void rig_establish(struct rig *r, const struct rig_options *o)
 		              .has_ts = o->ts,
 		              .ts_val = 1000 };
 	const struct rig_sent *s;
+	int rc;
 
-	assert(rig_connect(r) == 0);
+	rc = rig_connect(r);
+	assert(rc == 0);
 	s = rig_next(r);
 	assert(s != NULL && s->head.flags == TCP_SYN);
 	r->local_port = s->head.source_port;

@@ -1,8 +1,8 @@
 /* rig.h - an engine on a bench: a net that keeps what is sent, a peer whose segments the test
  * writes, a layer above that notes what it is told, and a clock that the test moves.
  *
- * It stands in for dataplane/net: linking it replaces net_route() and net_output(). What must hold for
- * any test is asserted, not reported: the fuzz harness uses it too.
+ * It stands in for dataplane/net: linking it replaces net_route() and net_output(). What must hold
+ * for any test is asserted, not reported: the fuzz harness uses it too.
  */
 #pragma once
 
