@@ -37,6 +37,8 @@ def send(program, run, n_rows):
             engine.wait(10)
         except subprocess.TimeoutExpired:
             engine.kill()
+            engine.wait()
+        rundir.discard(run)
         raise
 
 

@@ -26,6 +26,11 @@ def make(build, name):
     return run
 
 
+def discard(run):
+    """For a run that was broken off: nothing of it is worth keeping."""
+    shutil.rmtree(run, ignore_errors=True)
+
+
 def is_alive(run):
     try:
         with open(run / "lock", encoding="ascii") as lock:
