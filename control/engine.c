@@ -220,7 +220,13 @@ static int open_storage(struct engine *e, char why[CONF_WHY_BYTES])
 	return campaigns_open(&cc, &e->campaigns, why);
 }
 
-static int open_network(struct engine *e, char why[CONF_WHY_BYTES])
+static int open_dataplane(struct engine *e, char why[CONF_WHY_BYTES])
+{
+	e->dp_conf = engine_dp_conf_new(e->conf, e->secret);
+	return dp_start(engine_dp_conf_of(e->dp_conf), &e->dp, why);
+}
+
+static int open_helpers(struct engine *e, char why[CONF_WHY_BYTES])
 {
 	const struct conf *c = e->conf;
 	struct mx_conf mc = { .servers = c->dns.servers,
@@ -237,10 +243,6 @@ static int open_network(struct engine *e, char why[CONF_WHY_BYTES])
 		                    .message_bytes_max = c->compose.message_bytes_max };
 	int err;
 
-	e->dp_conf = engine_dp_conf_new(c, e->secret);
-	err = dp_start(engine_dp_conf_of(e->dp_conf), &e->dp, why);
-	if (err != 0)
-		return err;
 	err = mx_open(&e->loop, &mc, &e->mx, why);
 	if (err != 0)
 		return err;
@@ -305,7 +307,9 @@ int engine_open(const struct engine_opts *opts, struct engine **out, char why[CO
 		goto out;
 	uv_loop_init(&e->loop);
 	e->loop_made = true;
-	if ((err = open_storage(e, why)) != 0 || (err = open_network(e, why)) != 0)
+	/* The data plane first: threads made after it keep off the workers' CPUs. */
+	if ((err = open_dataplane(e, why)) != 0 || (err = open_storage(e, why)) != 0 ||
+	    (err = open_helpers(e, why)) != 0)
 		goto out;
 	err = ctl_open(&e->loop, e->conf->socket_path, e, &e->ctl, why);
 	if (err != 0)

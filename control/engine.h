@@ -22,8 +22,8 @@ struct engine_opts {
 	uint32_t store_stall_ms; /* tests: see store_conf.stall_ms */
 };
 
-/* Builds everything from a configuration, in order: state directory and its lock, store, campaigns,
- * data plane, resolver, scheduler, socket. Returns 0, or -errno with one line.
+/* Builds everything from a configuration, in order: state directory and its lock, data plane, store,
+ * campaigns, resolver, composers, socket, scheduler. Returns 0, or -errno with one line.
  */
 int engine_open(const struct engine_opts *opts, struct engine **out, char why[CONF_WHY_BYTES]);
 

@@ -119,9 +119,9 @@ struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts)
 struct verdict bounce_judge_mx(const struct mx_answer *answer)
 {
 	assert(answer->fate != MX_OK);
-	/* DNS trouble is for now and spends no attempt: no host was asked. */
+	/* DNS trouble is for now; it spends an attempt, so that the waits grow as for any other. */
 	if (answer->fate == MX_TRY_LATER)
-		return (struct verdict){ .state = RCPT_DEFERRED };
+		return (struct verdict){ .state = RCPT_DEFERRED, .counts_attempt = 1 };
 	/* RFC 7505 3, RFC 5321 5.1: nobody takes mail for this domain. */
 	return (struct verdict){ .state = RCPT_BOUNCED, .about = BOUNCE_ABOUT_RECIPIENT };
 }

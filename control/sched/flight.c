@@ -129,7 +129,7 @@ void sched_on_composed(struct sched *s, const struct compose_done *done)
 		flight_settle(s, f, &failed, NULL, why);
 		return;
 	}
-	if (s->stopping) {
+	if (s->stopping || f->lane->site->blocked) {
 		flight_return(s, f);
 		return;
 	}

@@ -91,7 +91,7 @@ static struct conn *pick(const struct lane *lane)
 
 	DL_FOREACH(lane->conns, c)
 	{
-		if (!c->open || c->quitting || c->msgs >= l->msgs_per_conn_max)
+		if (!c->open || c->quitting || c->closed || c->msgs >= l->msgs_per_conn_max)
 			continue;
 		if (c->jobs == 0)
 			return c;
@@ -223,7 +223,7 @@ static void retire(struct sched *s, struct lane *lane)
 
 	DL_FOREACH(lane->conns, c)
 	{
-		if (!c->open || c->quitting || c->jobs > 0)
+		if (!c->open || c->quitting || c->closed || c->jobs > 0)
 			continue;
 		if (c->msgs < l->msgs_per_conn_max && s->now_us - c->idle_us < idle_us) {
 			site_wake_at(s, lane->site, c->idle_us + idle_us);
@@ -273,10 +273,15 @@ void lane_run(struct sched *s, struct lane *lane)
 	retire(s, lane);
 }
 
-static void conn_put(struct sched *s, struct conn *c)
+/* A connection that is over and has no job left gives its slot back. A job that was handed over
+ * while the end was on its way up comes back after it.
+ */
+static void conn_try_put(struct sched *s, struct conn *c)
 {
 	struct lane *lane = c->lane;
 
+	if (!c->closed || c->jobs > 0)
+		return;
 	DL_DELETE(lane->conns, c);
 	lane->n_conns--;
 	if (!c->open)
@@ -332,90 +337,118 @@ static void remember_trouble(struct site *site, const struct conn *c, const stru
 		site_set_error(site, "%s: %s", ip, dp_why_text(evt->why));
 }
 
+/* Nothing can go to this site until the configuration changes: what was ready waits untouched. */
+static void block(struct sched *s, struct site *site, const struct conn *c)
+{
+	bool live = s->conf->egress.mode == CONF_EGRESS_LIVE;
+	char ip[IP_TEXT_MAX];
+	struct lane *lane;
+
+	site->blocked = 1;
+	site_set_error(site,
+	               "%s is outside of what egress.mode = %s allows; add it to egress.allow%s",
+	               ip_format(&c->addr, ip), live ? "live" : "sandbox",
+	               live ? "" : " or set egress.mode = live");
+	DL_FOREACH(site->lanes, lane)
+	while (lane->ready != NULL)
+		flight_return(s, lane->ready);
+}
+
 static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	struct site *site = c->lane->site;
 	bool in_order = evt->why == DP_WHY_QUIT || evt->why == DP_WHY_SHUTDOWN;
+	bool ours = evt->why == DP_WHY_NO_ROOM || evt->why == DP_WHY_NO_PORTS;
 
-	assert(c->jobs == 0); /* each job has had its events before, see dp_msg.h */
 	if (!in_order)
 		remember_trouble(site, c, evt);
-	if (evt->why == DP_WHY_EGRESS && !site->blocked) {
-		char ip[IP_TEXT_MAX];
-
-		site->blocked = 1;
-		site_set_error(
-		    site, "%s is outside of what egress.mode = %s allows; add it to egress.allow%s",
-		    ip_format(&c->addr, ip),
-		    s->conf->egress.mode == CONF_EGRESS_LIVE ? "live" : "sandbox",
-		    s->conf->egress.mode == CONF_EGRESS_LIVE ? "" : " or set egress.mode = live");
-	} else if (!in_order && c->delivered == 0 && evt->why != DP_WHY_NO_ROOM &&
-	           evt->why != DP_WHY_NO_PORTS) {
+	if (evt->why == DP_WHY_EGRESS && !site->blocked)
+		block(s, site, c);
+	else if (!in_order && !ours && c->delivered == 0)
 		host_failed(s, site, &c->addr);
-	}
-	conn_put(s, c);
+	c->closed = 1;
+	conn_try_put(s, c);
 }
 
-static void on_rcpt(struct sched *s, struct conn *c, const struct dp_evt *evt)
+static struct flight *flight_of(struct sched *s, const struct dp_evt *evt)
 {
 	struct flight *f = &s->flights[(uint32_t)evt->message];
-	const struct rcpt *r;
-	struct verdict v;
 
 	assert((uint32_t)evt->message < s->flights_max && f->gen == evt->message >> 32);
-	assert(f->state == FLIGHT_SENT && f->conn == c);
+	assert(f->state == FLIGHT_SENT && f->conn != NULL);
+	return f;
+}
+
+static void on_body_taken(struct sched *s, struct flight *f)
+{
+	if (f->slab != NULL)
+		compose_free(s->cf.composer, f->slab);
+	f->slab = NULL;
+}
+
+/* The connection is the flight's: one that was gone when the job reached it has no name to tell. */
+static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
+{
+	struct conn *c = f->conn;
+	struct lane *lane = c->lane;
+	const struct rcpt *r = &f->slice->load->c->rcpts[f->row];
+	struct verdict v = bounce_judge(evt, r->attempts);
+
 	c->jobs--;
 	if (c->jobs == 0)
 		c->idle_us = s->now_us;
-	site_todo(s, c->lane->site);
-	f->conn = NULL;
-	f->lane = NULL;
-	if (evt->outcome == DP_OUT_NOT_TRIED) {
-		flight_return(s, f);
-		return;
-	}
 	if (evt->outcome == DP_OUT_DELIVERED)
 		c->delivered++;
-	else
-		remember_trouble(c->lane->site, c, evt);
-	r = &f->slice->load->c->rcpts[f->row];
-	v = bounce_judge(evt, r->attempts);
+	else if (evt->outcome != DP_OUT_NOT_TRIED)
+		remember_trouble(lane->site, c, evt);
 	if (v.avoid_host)
-		host_failed(s, c->lane->site, &c->addr);
-	if (v.end_session && !c->quitting && dp_quit(s->cf.dp, c->lane->worker, c->handle) == 0)
+		host_failed(s, lane->site, &c->addr);
+	if (v.end_session && !c->quitting && !c->closed &&
+	    dp_quit(s->cf.dp, lane->worker, c->handle) == 0)
 		c->quitting = 1;
-	flight_settle(s, f, &v, evt, NULL);
+	f->conn = NULL;
+	f->lane = NULL;
+	if (evt->outcome == DP_OUT_NOT_TRIED && (v.now || s->stopping))
+		flight_return(s, f);
+	else
+		flight_settle(s, f, &v, evt, dp_why_text(evt->why));
+	site_todo(s, lane->site);
+	conn_try_put(s, c);
+}
+
+static struct conn *conn_of(struct sched *s, uint32_t worker, const struct dp_evt *evt)
+{
+	struct conn *c = &s->conns[(uint32_t)evt->conn];
+
+	assert((uint32_t)evt->conn < s->conns_max && c->gen == evt->conn >> 32);
+	assert(c->lane != NULL && c->lane->worker == worker && !c->closed);
+	return c;
+}
+
+static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
+{
+	c->open = 1;
+	c->handle = evt->handle;
+	c->idle_us = s->now_us;
+	c->lane->n_connecting--;
+	host_worked(c->lane->site, &c->addr);
+	site_todo(s, c->lane->site);
 }
 
 void sched_on_event(struct sched *s, uint32_t worker, const struct dp_evt *evt)
 {
-	struct conn *c = &s->conns[(uint32_t)evt->conn];
-
-	assert((uint32_t)evt->conn < s->conns_max && c->gen == evt->conn >> 32 && c->lane != NULL);
-	assert(c->lane->worker == worker);
 	switch ((enum dp_evt_kind)evt->kind) {
 	case DP_EVT_OPEN:
-		c->open = 1;
-		c->handle = evt->handle;
-		c->idle_us = s->now_us;
-		c->lane->n_connecting--;
-		host_worked(c->lane->site, &c->addr);
-		site_todo(s, c->lane->site);
+		on_open(s, conn_of(s, worker, evt), evt);
 		break;
-	case DP_EVT_BODY_TAKEN: {
-		struct flight *f = &s->flights[(uint32_t)evt->message];
-
-		assert(f->gen == evt->message >> 32 && f->state == FLIGHT_SENT);
-		if (f->slab != NULL)
-			compose_free(s->cf.composer, f->slab);
-		f->slab = NULL;
+	case DP_EVT_BODY_TAKEN:
+		on_body_taken(s, flight_of(s, evt));
 		break;
-	}
 	case DP_EVT_RCPT:
-		on_rcpt(s, c, evt);
+		on_rcpt(s, flight_of(s, evt), evt);
 		break;
 	case DP_EVT_CLOSED:
-		on_closed(s, c, evt);
+		on_closed(s, conn_of(s, worker, evt), evt);
 		break;
 	}
 }

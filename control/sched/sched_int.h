@@ -150,6 +150,7 @@ struct lane {
 struct conn {
 	uint32_t gen;
 	uint8_t open, quitting; /* 0 or 1 */
+	uint8_t closed;         /* 0 or 1: had its last event; only jobs are still to be settled */
 	uint8_t jobs;           /* unsettled */
 	uint32_t msgs;          /* submitted */
 	uint32_t delivered;

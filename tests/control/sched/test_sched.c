@@ -14,6 +14,7 @@ enum { ROWS_MAX = 4000, DOMAINS_MAX = 16, QUEUE_MAX = 20000, CONNS_MAX = 64, WIN
 
 struct fake_conn {
 	uint64_t name;
+	uint32_t gen; /* of its handle */
 	char domain[32];
 	uint32_t jobs, msgs;
 	bool used, open, quitting;
@@ -45,7 +46,8 @@ static struct world {
 	struct fake_conn conns[CONNS_MAX];
 	uint32_t unsettled;         /* recipients submitted whose outcome is not durable */
 	bool submitted[4 * WINDOW]; /* by flight: the low half of a message's name, cookie / 2 */
-	uint32_t slabs;             /* handed out and not freed */
+	uint32_t gens;
+	uint32_t slabs; /* handed out and not freed */
 	uint32_t conns_open, conns_open_most, msgs_most, submits;
 	uint64_t submit_us[ROWS_MAX * 4];
 	const char *broken; /* the first promise that did not hold */
@@ -89,9 +91,11 @@ const char *dp_why_text(enum dp_why why)
 	return "connection refused";
 }
 
+/* NULL: the connection is gone. */
 static struct fake_conn *conn_of(struct dp_handle h)
 {
-	return h.slot < CONNS_MAX ? &w.conns[h.slot] : NULL;
+	HOLDS(h.slot < CONNS_MAX);
+	return w.conns[h.slot].used && w.conns[h.slot].gen == h.gen ? &w.conns[h.slot] : NULL;
 }
 
 static void closed(struct fake_conn *c, enum dp_why why)
@@ -120,7 +124,7 @@ int dp_connect(struct dp *dp, const struct dp_dial *dial)
 	if (slot == CONNS_MAX)
 		return -EAGAIN;
 	c = &w.conns[slot];
-	*c = (struct fake_conn){ .name = dial->conn, .used = true };
+	*c = (struct fake_conn){ .name = dial->conn, .gen = ++w.gens, .used = true };
 	memcpy(c->domain, w.domains[domain].name.at, w.domains[domain].name.bytes);
 	if (++w.conns_open > w.conns_open_most)
 		w.conns_open_most = w.conns_open;
@@ -132,7 +136,7 @@ int dp_connect(struct dp *dp, const struct dp_dial *dial)
 	l = later(LATE_EVT, 30000);
 	l->evt.kind = DP_EVT_OPEN;
 	l->evt.conn = c->name;
-	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = 1 };
+	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = c->gen };
 	return 0;
 }
 
@@ -161,27 +165,37 @@ static void answer(struct fake_conn *c, const struct dp_job *job)
 	}
 }
 
+static void not_tried(const struct dp_job *job, uint64_t conn)
+{
+	struct late *l = later(LATE_EVT, 5000);
+
+	l->evt.kind = DP_EVT_RCPT;
+	l->evt.outcome = DP_OUT_NOT_TRIED;
+	l->evt.step = DP_STEP_MAIL;
+	l->evt.conn = conn;
+	l->evt.message = job->message;
+}
+
 int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 {
 	struct fake_conn *c = conn_of(job->conn);
 
 	(void)dp, (void)worker;
-	HOLDS(c != NULL && c->used && c->open && !c->quitting);
 	if (below(50) == 0)
 		return -EAGAIN;
+	HOLDS(++w.unsettled <= WINDOW);
+	w.submitted[(uint32_t)job->message] = true;
+	if (c == NULL) {
+		not_tried(job, 0);
+		return 0;
+	}
+	HOLDS(c->open && !c->quitting);
 	HOLDS(++c->jobs <= DP_JOBS_PER_CONN);
 	if (++c->msgs > w.msgs_most)
 		w.msgs_most = c->msgs;
-	HOLDS(++w.unsettled <= WINDOW);
-	w.submitted[(uint32_t)job->message] = true;
 	w.submit_us[w.submits++] = w.now_us;
 	if (strncmp(c->domain, "drop", 4) == 0 && below(3) == 0) {
-		struct late *l = later(LATE_EVT, 5000);
-
-		l->evt.kind = DP_EVT_RCPT;
-		l->evt.outcome = DP_OUT_NOT_TRIED;
-		l->evt.conn = c->name;
-		l->evt.message = job->message;
+		not_tried(job, c->name);
 		return 0;
 	}
 	answer(c, job);
@@ -193,7 +207,9 @@ int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle h)
 	struct fake_conn *c = conn_of(h);
 
 	(void)dp, (void)worker;
-	HOLDS(c->used && !c->quitting);
+	if (c == NULL)
+		return 0; /* a stale handle is ignored */
+	HOLDS(!c->quitting);
 	c->quitting = true;
 	if (c->jobs == 0)
 		closed(c, DP_WHY_QUIT);
@@ -382,14 +398,15 @@ static void deliver_evt(struct sched *s, const struct dp_evt *evt)
 		if (w.conns[i].used && w.conns[i].name == evt->conn)
 			c = &w.conns[i];
 	if (evt->kind == DP_EVT_RCPT) {
-		c->jobs--;
+		if (c != NULL)
+			c->jobs--;
 		if (evt->outcome == DP_OUT_NOT_TRIED) {
 			w.submitted[(uint32_t)evt->message] = false;
 			w.unsettled--;
 		}
 	}
 	sched_on_event(s, 0, evt);
-	if (evt->kind == DP_EVT_RCPT && c->jobs == 0 && c->used &&
+	if (evt->kind == DP_EVT_RCPT && c != NULL && c->jobs == 0 && c->used &&
 	    (c->quitting || evt->outcome == DP_OUT_NOT_TRIED))
 		closed(c, c->quitting ? DP_WHY_QUIT : DP_WHY_PEER_CLOSED);
 }
