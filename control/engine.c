@@ -302,7 +302,9 @@ int engine_open(const struct engine_opts *opts, struct engine **out, char why[CO
 	if (err != 0)
 		goto out;
 	e->conf_start = e->conf;
-	log_init(e->conf->log.level, e->conf->log.lines_per_s);
+	log_init(opts->quiet && e->conf->log.level == DP_LOG_INFO ? DP_LOG_WARN
+	                                                          : e->conf->log.level,
+	         e->conf->log.lines_per_s);
 	if ((err = take_state_dir(e, why)) != 0 || (err = load_secret(e, why)) != 0)
 		goto out;
 	uv_loop_init(&e->loop);
