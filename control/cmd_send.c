@@ -162,7 +162,7 @@ int cmd_send(int argc, char **argv)
 	}
 	opts = (struct engine_opts){ .conf_path = s.opt.conf_path,
 		                     .attempts_max = s.opt.attempts_max,
-				     .quiet = true };
+		                     .quiet = true };
 	if (engine_open(&opts, &s.e, why) != 0) {
 		cmd_campaign_free(&s.opt);
 		return cmd_fail("%s", why);

@@ -102,7 +102,7 @@ static int check_conf(const struct dp_conf *conf, char why[DP_WHY_BYTES])
 		return -EINVAL;
 	}
 	if (conf->conns_max == 0 || conf->conns_max > CONNS_MAX) {
-		snprintf(why, DP_WHY_BYTES, "worker.conns_max = %u; 1 to %d are possible",
+		snprintf(why, DP_WHY_BYTES, "worker.connections_max = %u; 1 to %d are possible",
 		         conf->conns_max, CONNS_MAX);
 		return -EINVAL;
 	}
@@ -154,13 +154,13 @@ static int check_memory(const struct dp_conf *conf, const struct worker_size *ne
 		    conf->buffers, (unsigned long long)(want >> 20),
 		    (unsigned long long)(have >> 20));
 	else
-		snprintf(
-		    why, DP_WHY_BYTES,
-		    "worker.conns_max = %u needs %llu MB of memory, %llu MB is available; lower "
-		    "it%s",
-		    conf->conns_max, (unsigned long long)(want >> 20),
-		    (unsigned long long)(have >> 20),
-		    conf->buffers == 0 ? " or set worker.buffers" : "");
+		snprintf(why, DP_WHY_BYTES,
+		         "worker.connections_max = %u needs %llu MB of memory, %llu MB is "
+		         "available; lower "
+		         "it%s",
+		         conf->conns_max, (unsigned long long)(want >> 20),
+		         (unsigned long long)(have >> 20),
+		         conf->buffers == 0 ? " or set worker.buffers" : "");
 	return -ENOMEM;
 }
 

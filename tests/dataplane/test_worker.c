@@ -160,7 +160,7 @@ static void more_memory_than_there_is_is_refused_with_both_numbers(void)
 	if (sysmem_available_bytes() > dp_memory_bytes(&huge))
 		return; /* a machine that could: starting it would prove nothing */
 	CU_ASSERT_EQUAL(dp_start(&huge, &none, why), -ENOMEM);
-	CU_ASSERT_PTR_NOT_NULL(strstr(why, "worker.conns_max = 4194304 needs "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "worker.connections_max = 4194304 needs "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, " MB is available"));
 	printf("    %s\n", why);
 }
