@@ -149,7 +149,7 @@ static void a_domain_without_hosts_bounces_and_dns_trouble_waits(void)
 		{ MX_NULL, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
 		{ MX_NO_DOMAIN, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
 		{ MX_NO_HOSTS, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
-		{ MX_TRY_LATER, { DEF, 0, 0, 0, 0, BOUNCE_ABOUT_NOTHING } },
+		{ MX_TRY_LATER, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_NOTHING } },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
