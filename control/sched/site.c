@@ -329,13 +329,23 @@ static enum gave give_rows(struct sched *s, struct slice *sl)
 	return gave;
 }
 
-/* An answer that has expired is asked for again; a good one serves meanwhile, a bad one waits. */
-static bool is_fresh(struct sched *s, struct sdomain *dom)
+/* Whether the slice's rows may go to its site now. An answer that has expired is asked for again; a
+ * good one serves meanwhile, a bad one waits. What comes at once serves, whatever its date: the
+ * resolver's clock may be a little behind ours, and asking until they agree would never end.
+ */
+static bool may_go(struct sched *s, struct slice *sl)
 {
-	if (dom->answer->expires_ms > (int64_t)(s->now_us / 1000))
-		return true;
-	sdomain_look_up(dom);
-	return dom->answer->fate == MX_OK || !dom->looking;
+	struct sdomain *dom = sl->dom;
+	struct site *site = dom->site;
+
+	if (dom->answer->expires_ms <= (int64_t)(s->now_us / 1000))
+		sdomain_look_up(dom);
+	if (dom->site != site || (dom->looking && dom->answer->fate != MX_OK))
+		return false;
+	if (sl->listed) /* by the answer */
+		DL_DELETE(site->slices, sl);
+	sl->listed = 0;
+	return true;
 }
 
 void site_run(struct sched *s, struct site *site)
@@ -349,8 +359,7 @@ void site_run(struct sched *s, struct site *site)
 	while ((sl = site->slices) != NULL && !site->blocked && gave != GAVE_STARVED) {
 		DL_DELETE(site->slices, sl);
 		sl->listed = 0;
-		/* A look-up may answer at once and list the slice again, here or elsewhere. */
-		if (!is_fresh(s, sl->dom) || sl->listed || sl->dom->site != site)
+		if (!may_go(s, sl))
 			continue;
 		gave = give_rows(s, sl);
 		slice_list(s, sl);
