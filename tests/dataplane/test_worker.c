@@ -284,6 +284,13 @@ static void an_idle_worker_sleeps(void)
 	turns = counter("worker_turns") - turns;
 	CU_ASSERT_TRUE(sleeps >= 10 && sleeps <= 100); /* naps of 5 ms */
 	CU_ASSERT_TRUE(turns <= 2 * sleeps + 10);
+	(void)poll(NULL, 0, 120); /* gauges are read each 100 ms */
+	CU_ASSERT_EQUAL(counter("buffers_tx_now"), 0);
+	CU_ASSERT_TRUE(counter("worker_tsc_hz") > 100000000);
+	/* What a worker that mostly sleeps counted was CPU time, and not all of it. */
+	CU_ASSERT_TRUE(counter("worker_cpu_us") > 0);
+	CU_ASSERT_TRUE(counter("worker_cpu_us") < 1000000);
+	CU_ASSERT_TRUE(counter("worker_busy_cycles") + counter("worker_idle_cycles") > 0);
 }
 
 static void after_a_drain_no_session_begins(void)

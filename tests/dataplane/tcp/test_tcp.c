@@ -72,6 +72,7 @@ static void we_close_first_and_wait_in_a_compact_entry(void)
 	CU_ASSERT_FATAL(s != NULL && s->head.flags == TCP_ACK && s->head.ack == r.peer_seq);
 	CU_ASSERT_EQUAL(tcp_n_conns(r.tcp), 0);
 	CU_ASSERT_EQUAL(r.tcp->tw.used, 1);
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_time_wait_now), 1);
 	CU_ASSERT_EQUAL(r.trace[0].in_use, 0);
 
 	rig_in_at(&r, TCP_RST, r.peer_seq, 0, NULL, 0, 0); /* RFC 1337: ignored */
@@ -85,6 +86,7 @@ static void we_close_first_and_wait_in_a_compact_entry(void)
 	rig_run(&r, 1100);
 	CU_ASSERT_EQUAL(r.tcp->flow.n, 0);
 	CU_ASSERT_EQUAL(r.tcp->tw.used, 0);
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_time_wait_now), 0);
 	rig_close(&r);
 }
 
