@@ -52,6 +52,7 @@ static void buffers_follow_sessions_unless_they_are_given(void)
 	CU_ASSERT_EQUAL(size_of(1 << 22, 0, 1500).tx_buffers, (1 << 22) - 1);
 	CU_ASSERT_EQUAL(size_of(100000, 8191, 1500).tx_buffers, 8191);
 	CU_ASSERT_EQUAL(size_of(100000, 1, 1500).tx_buffers, 4095);
+	CU_ASSERT_EQUAL(size_of(1, 1 << 24, 1500).tx_buffers, 1 << 24); /* never less in silence */
 }
 
 static void the_sum_is_what_the_buffers_take(void)
