@@ -126,6 +126,14 @@ static bool is_quiet(const struct engine *e)
 	       store_pending(e->store) == 0;
 }
 
+/* As the configuration says; `quiet` takes the ordinary away. */
+static void set_log(const struct engine *e)
+{
+	log_init(e->opts.quiet && e->conf->log.level == DP_LOG_INFO ? DP_LOG_WARN
+	                                                            : e->conf->log.level,
+	         e->conf->log.lines_per_s);
+}
+
 static void on_turn(void *ctx)
 {
 	struct engine *e = ctx;
@@ -194,6 +202,7 @@ int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
 		return -EBUSY;
 	}
 	e->conf = fresh;
+	set_log(e);
 	sched_set_conf(e->sched, fresh);
 	if (old != e->conf_start)
 		conf_free(old);
@@ -302,9 +311,7 @@ int engine_open(const struct engine_opts *opts, struct engine **out, char why[CO
 	if (err != 0)
 		goto out;
 	e->conf_start = e->conf;
-	log_init(opts->quiet && e->conf->log.level == DP_LOG_INFO ? DP_LOG_WARN
-	                                                          : e->conf->log.level,
-	         e->conf->log.lines_per_s);
+	set_log(e);
 	if ((err = take_state_dir(e, why)) != 0 || (err = load_secret(e, why)) != 0)
 		goto out;
 	uv_loop_init(&e->loop);
@@ -395,6 +402,31 @@ static void on_imported(void *ctx, int result, struct campaign *c, const char *l
 	free(st);
 }
 
+/* A pool without a source would keep its campaign waiting for ever. */
+static int check_pool(const struct engine *e, const char *pool, char why[CAMPAIGN_WHY_BYTES])
+{
+	const struct conf *c = e->conf;
+	size_t used;
+
+	if (pool == NULL)
+		return 0;
+	for (uint32_t i = 0; i < c->n_sources; i++)
+		if (strcmp(c->sources[i].pool, pool) == 0)
+			return 0;
+	used = (size_t)snprintf(why, CAMPAIGN_WHY_BYTES,
+	                        "no source is in pool \"%.64s\"; pools:", pool);
+	for (uint32_t i = 0; i < c->n_sources && used < CAMPAIGN_WHY_BYTES; i++) {
+		uint32_t before = 0;
+
+		while (strcmp(c->sources[before].pool, c->sources[i].pool) != 0)
+			before++;
+		if (before == i)
+			used += (size_t)snprintf(why + used, CAMPAIGN_WHY_BYTES - used, " %.64s",
+			                         c->sources[i].pool);
+	}
+	return -EINVAL;
+}
+
 int engine_campaign_start(struct engine *e, const struct campaign_spec *spec,
                           campaign_done_fn *done, void *ctx, char why[CAMPAIGN_WHY_BYTES])
 {
@@ -405,6 +437,9 @@ int engine_campaign_start(struct engine *e, const struct campaign_spec *spec,
 		snprintf(why, CAMPAIGN_WHY_BYTES, "the engine is shutting down");
 		return -ESHUTDOWN;
 	}
+	err = check_pool(e, spec->pool, why);
+	if (err != 0)
+		return err;
 	st = xcalloc(1, sizeof(*st));
 	*st = (struct starting){ e, done, ctx };
 	err = campaign_start(e->campaigns, spec, on_imported, st, why);
