@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "control/campaign/thread.h"
 #include "control/ctl/ctl.h"
 #include "control/engine_conf.h"
 #include "control/link.h"
@@ -22,6 +24,7 @@
 
 enum {
 	STOP_SLACK_MS = 5000, /* beyond shutdown.drain_max: QUIT, lingering and the last fsync */
+	CLOSE_MAX_S = 5,      /* patience for what blocks at the end: joins that wait for a disk */
 	N_SIGNALS = 3,
 };
 
@@ -143,7 +146,7 @@ static void on_turn(void *ctx)
 		log_error("store: %s; outcomes wait in memory until it can be written again",
 		          trouble);
 	if (trouble == NULL && e->store_in_trouble)
-		log_info("store: can be written again");
+		log_warn("store: can be written again"); /* seen wherever the trouble was */
 	e->store_in_trouble = trouble != NULL;
 	if (e->stopping && is_quiet(e))
 		uv_stop(&e->loop);
@@ -346,8 +349,26 @@ static void close_handle(uv_handle_t *h, void *ctx)
 		uv_close(h, NULL);
 }
 
+/* A disk that never answers keeps the store or an import from ending, and nothing can be done about
+ * it: what is not recorded is as before, and is tried again at the next start.
+ */
+static void *end_anyway(void *arg)
+{
+	(void)arg;
+	sleep(CLOSE_MAX_S);
+	log_error("shutdown: state_dir takes no writes, ended without it after %d s; what was not "
+	          "recorded is tried again at the next start",
+	          CLOSE_MAX_S);
+	_exit(EXIT_FAILURE);
+}
+
 void engine_close(struct engine *e)
 {
+	pthread_t watch;
+
+	/* Nobody joins it: the end of the process ends it, too. */
+	if (e->store != NULL && thread_start_nice(&watch, "ph-end", end_anyway, NULL) == 0)
+		pthread_detach(watch);
 	if (e->ctl != NULL)
 		ctl_close(e->ctl);
 	if (e->link != NULL)
