@@ -223,20 +223,27 @@ static bool dial(struct sched *s, struct lane *lane)
 	return true;
 }
 
-/* Sessions that have carried their share, or nothing for a while, are ended. */
+/* Sessions that have carried their share, or nothing for a while, are ended; so are those that are
+ * too many since the limit was lowered, when their jobs are settled.
+ */
 static void retire(struct sched *s, struct lane *lane)
 {
 	const struct conf_limits *l = lane->site->limits;
 	uint64_t idle_us = (uint64_t)l->idle_ms * 1000;
+	uint32_t kept = 0;
 	struct conn *c;
 
 	DL_FOREACH(lane->conns, c)
 	{
-		if (!c->open || c->quitting || c->closed || c->jobs > 0)
+		if (!c->open || c->quitting || c->closed)
 			continue;
-		if (c->msgs < l->msgs_per_conn_max && s->now_us - c->idle_us < idle_us) {
-			site_wake_at(s, lane->site, c->idle_us + idle_us);
-			continue;
+		if (++kept <= l->conns_max) {
+			if (c->jobs > 0)
+				continue;
+			if (c->msgs < l->msgs_per_conn_max && s->now_us - c->idle_us < idle_us) {
+				site_wake_at(s, lane->site, c->idle_us + idle_us);
+				continue;
+			}
 		}
 		if (dp_quit(s->cf.dp, lane->worker, c->handle) == 0)
 			c->quitting = 1;

@@ -18,13 +18,13 @@ def domain(name, addr):
 
 class Receiver:
     """`opens`: (time, +1 or -1, peer) of each connection; `mails`: times of MAIL; `per_conn`:
-    messages of each connection; `waiting`: messages whose last byte came and whose answer is held
-    back while `hold_dot` is set."""
+    messages of each connection and how it ended; `waiting`: messages whose last byte came and whose
+    answer is held back while `hold_dot` is set; `hold_data` holds back the answer to DATA."""
 
     def __init__(self, addr, folder, dot_after_s=0.0):
         self.addr, self.folder, self.dot_after_s = addr, str(folder), dot_after_s
         self.opens, self.mails, self.per_conn, self.commands = [], [], [], []
-        self.waiting, self.taken, self.hold_dot = 0, 0, False
+        self.waiting, self.taken, self.hold_dot, self.hold_data = 0, 0, False, False
         self.ready = threading.Event()
 
     def __enter__(self):
@@ -41,10 +41,16 @@ class Receiver:
 
     def serve(self):
         asyncio.set_event_loop(self.loop)
-        self.loop.run_until_complete(asyncio.start_server(
+        server = self.loop.run_until_complete(asyncio.start_server(
             self.on_client, self.addr, 25, limit=smtpd.LINE_MAX, backlog=1024))
         self.ready.set()
         self.loop.run_forever()
+        server.close()
+        left = asyncio.all_tasks(self.loop)
+        for task in left:
+            task.cancel()
+        self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self.loop.close()
 
     async def on_client(self, reader, writer):
         peer = writer.get_extra_info("peername")[0]
@@ -81,6 +87,11 @@ class Session(smtpd.Session):
         self.n_mails += 1
         self.receiver.mails.append(time.monotonic())
         await super().on_mail(line)
+
+    async def on_data(self, line):
+        while self.receiver.hold_data:
+            await asyncio.sleep(0.02)
+        await super().on_data(line)
 
     async def body(self):
         lines = await super().body()
