@@ -15,7 +15,7 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include "control/campaign/thread.h"
+#include "control/thread.h"
 #include "control/ctl/ctl.h"
 #include "control/engine_conf.h"
 #include "control/link.h"

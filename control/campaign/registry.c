@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/campaign/thread.h"
+#include "control/thread.h"
 #include "control/xalloc.h"
 
 void registry_add(struct campaigns *cs, struct campaign *c)
