@@ -10,7 +10,14 @@
 #include "control/sched/sched.h"
 #include "tests/support/suite.h"
 
-enum { ROWS_MAX = 4000, DOMAINS_MAX = 16, QUEUE_MAX = 20000, CONNS_MAX = 64, WINDOW = 32 };
+enum {
+	ROWS_MAX = 4000,
+	DOMAINS_MAX = 16,
+	QUEUE_MAX = 20000,
+	CONNS_MAX = 64,
+	WINDOW = 32,
+	LOOK_UPS_MAX = 2
+};
 
 struct fake_conn {
 	uint64_t name;
@@ -34,6 +41,7 @@ static struct world {
 	bool over;
 	bool answers_are_old; /* a look-up answers at once, with what has just expired */
 	uint32_t lookups;     /* since time last moved */
+	uint32_t looking;     /* answers that are still to come */
 	/* what is on its way up */
 	struct late {
 		uint64_t at_us;
@@ -270,6 +278,8 @@ void mx_lookup(struct mx *mx, const char *domain, mx_done_fn *done, void *ctx)
 		}
 		struct late *l = later(LATE_MX, 50000);
 
+		HOLDS(++w.looking <= LOOK_UPS_MAX);
+
 		l->mx_done = done;
 		l->mx_ctx = ctx;
 		l->domain = i;
@@ -357,6 +367,7 @@ static struct conf conf = {
 	.limits = { .conns_max = 3, .rate_per_s = 0, .msgs_per_conn_max = 20, .idle_ms = 500 },
 	.retry = { .after_s = { 2, 4 }, .n_after = 2, .give_up_s = 15, .host_s = 4 },
 	.worker = { .conns_max = 32, .window = WINDOW },
+	.dns = { .queries_max = LOOK_UPS_MAX },
 };
 
 static void on_over(void *ctx, struct campaign *c)
@@ -435,6 +446,7 @@ static void deliver(struct sched *s, struct late l)
 		sched_on_composed(s, &done);
 		break;
 	case LATE_MX:
+		w.looking--;
 		w.answers[l.domain].expires_ms = (int64_t)(w.now_us / 1000) + 2000;
 		l.mx_done(l.mx_ctx, &w.answers[l.domain]);
 		break;
