@@ -39,9 +39,10 @@ static struct world {
 	uint32_t n_domains, n_rows;
 	uint32_t delivered_times[ROWS_MAX];
 	bool over;
-	bool answers_are_old; /* a look-up answers at once, with what has just expired */
-	uint32_t lookups;     /* since time last moved */
-	uint32_t looking;     /* answers that are still to come */
+	uint32_t ttl_ms;  /* of an answer */
+	bool at_once;     /* look-ups answer before they return; else half of them do */
+	uint32_t lookups; /* since time last moved */
+	uint32_t looking; /* answers that are still to come */
 	/* what is on its way up */
 	struct late {
 		uint64_t at_us;
@@ -270,9 +271,8 @@ void mx_lookup(struct mx *mx, const char *domain, mx_done_fn *done, void *ctx)
 			continue;
 		if (++w.lookups > 10000)
 			abort(); /* it would never end */
-		w.answers[i].expires_ms =
-		    (int64_t)(w.now_us / 1000) + (w.answers_are_old ? 0 : 2000);
-		if (w.answers_are_old || below(2) == 0) {
+		w.answers[i].expires_ms = (int64_t)(w.now_us / 1000) + w.ttl_ms;
+		if (w.at_once || below(2) == 0) {
 			done(ctx, &w.answers[i]);
 			return;
 		}
@@ -382,6 +382,7 @@ static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
 	w.seed = seed;
 	w.random = seed * 77777u + 1;
 	w.now_us = 1000000000;
+	w.ttl_ms = 2000;
 	ip_parse("10.0.0.1", &sources[0].addr4);
 	ip_parse("10.0.0.2", &sources[1].addr4);
 	for (; domains[w.n_domains] != NULL; w.n_domains++) {
@@ -447,7 +448,7 @@ static void deliver(struct sched *s, struct late l)
 		break;
 	case LATE_MX:
 		w.looking--;
-		w.answers[l.domain].expires_ms = (int64_t)(w.now_us / 1000) + 2000;
+		w.answers[l.domain].expires_ms = (int64_t)(w.now_us / 1000) + w.ttl_ms;
 		l.mx_done(l.mx_ctx, &w.answers[l.domain]);
 		break;
 	}
@@ -669,6 +670,7 @@ static void nothing_is_kept_when_all_are_served(void)
 		struct sched *s;
 
 		begin(seed, domains, 100);
+		w.ttl_ms = 0; /* so that one is often under way at the end */
 		s = run(0, 600);
 		CU_ASSERT_TRUE(w.over);
 		idle(s, 1500);
@@ -741,7 +743,8 @@ static void an_answer_that_expires_this_very_moment_serves_once_more(void)
 	struct sched *s;
 
 	begin(11, domains, 100);
-	w.answers_are_old = true;
+	w.ttl_ms = 0;
+	w.at_once = true;
 	s = run(0, 600);
 	CU_ASSERT_TRUE(w.over);
 	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 100);
