@@ -58,7 +58,7 @@ static void tell_blocked(struct sending *s, uint64_t blocked)
 {
 	struct sched_site_view v;
 
-	for (uint32_t n = 0; sched_site_at(engine_sched(s->e), n, &v); n++)
+	for (uint32_t at = 0; sched_site_next(engine_sched(s->e), &at, &v);)
 		if (v.blocked)
 			cmd_fail("%s: %s", v.domain, v.last_error);
 	s->status = cmd_fail("%" PRIu64 " recipients were not tried", blocked);

@@ -126,7 +126,7 @@ static void on_campaign_over(void *ctx, struct campaign *c)
 static bool is_quiet(const struct engine *e)
 {
 	return sched_n_conns(e->sched) == 0 && sched_n_flights(e->sched) == 0 &&
-	       store_pending(e->store) == 0;
+	       store_pending(e->store) == 0 && campaigns_n_jobs(e->campaigns) == 0;
 }
 
 /* As the configuration says; `quiet` takes the ordinary away. */
@@ -171,6 +171,7 @@ void engine_stop(struct engine *e)
 		ms += e->conf->shutdown.drain_max_ms;
 	}
 	e->stopping = true;
+	campaigns_cancel(e->campaigns);
 	sched_stop(e->sched);
 	dp_drain(e->dp);
 	uv_timer_start(&e->stop_timer, on_stop_bound, ms, 0);

@@ -296,6 +296,7 @@ static void conn_try_put(struct sched *s, struct conn *c)
 		lane->n_connecting--;
 	s->n_conns--;
 	s->n_conns_of[lane->worker]--;
+	s->fed++;
 	c->lane = NULL;
 	LL_PREPEND(s->free_conns, c);
 	site_todo(s, lane->site);

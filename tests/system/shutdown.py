@@ -131,6 +131,25 @@ def a_second_sigterm_goes_to_the_bound_at_once(world):
     print(f"ended {took:.1f} s after the second SIGTERM; {world.join(window=8)}")
 
 
+def an_import_under_way_is_cancelled_and_told(world):
+    with open(world.run / "long.csv", "w", encoding="utf-8") as f:
+        f.write("email,name,city,points\n")
+        f.writelines(f"r{n:06d}@{LATE},Ann,Oslo,1\n" for n in range(300000))
+    world.engine.start()
+    start = subprocess.Popen(
+        [systest.engine(), "campaign", "start", "-c", world.engine.conf, "--name", "long",
+         "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
+         str(world.run / "long.csv"), "--from", "news@sender.test"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    campaigns = world.run / "state/campaigns"
+    systest.wait_for((campaigns / "1.tmp/rows").exists, 10, "the import is under way")
+    took = world.ended(world.term(), 0, 3)
+    said = start.communicate(timeout=10)[1]
+    systest.check("import cancelled" in said, f"the client is told: {said!r}")
+    systest.equal(list(campaigns.iterdir()), [], "folders of campaigns")
+    print(f"ended {took:.1f} s after SIGTERM")
+
+
 def in_a_world_of_its_own(test):
     def run():
         world = World(test.__name__[:12])
@@ -145,7 +164,8 @@ def every_stop():
     (systest.run_dir() / "mail").mkdir()
     with Internet(systest.BUILD, systest.run_dir() / "mail", SERVED):
         for test in (an_orderly_stop_waits_for_answers_and_repeats_nobody, the_bound_ends_the_wait,
-                     a_second_sigterm_goes_to_the_bound_at_once):
+                     a_second_sigterm_goes_to_the_bound_at_once,
+                     an_import_under_way_is_cancelled_and_told):
             print(test.__name__.replace("_", " "))
             in_a_world_of_its_own(test)()
 

@@ -522,6 +522,37 @@ static void only_a_start_that_succeeds_lists_rejected_rows(void)
 	state_del(&s);
 }
 
+static void an_import_that_is_cancelled_says_so_and_leaves_nothing(void)
+{
+	enum { ROWS = 400000 };
+	struct campaign_spec spec;
+	char *text = NULL;
+	struct state_dir s;
+	size_t bytes;
+	FILE *list = open_memstream(&text, &bytes);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(list);
+	fputs("email,name\n", list);
+	for (int i = 0; i < ROWS; i++)
+		fprintf(list, "r%d@alpha.test,Ann\n", i);
+	fclose(list);
+	state_make(&s);
+	state_write(&s, "list.csv", text);
+	free(text);
+	spec = state_spec(&s, "welcome");
+	CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+	CU_ASSERT_EQUAL(campaigns_n_jobs(s.cs), 1);
+	campaigns_cancel(s.cs);
+	state_wait(&s);
+	CU_ASSERT_EQUAL(campaigns_n_jobs(s.cs), 0);
+	CU_ASSERT_EQUAL(s.result, -ECANCELED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "cancelled"));
+	CU_ASSERT_PTR_NULL(campaign_at(s.cs, 0));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "list.rejected.csv"));
+	state_del(&s);
+}
+
 static void closing_in_the_middle_of_an_import_leaves_nothing(void)
 {
 	struct campaign_spec spec;
@@ -614,6 +645,7 @@ SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending
       TEST(a_missing_or_damaged_campaign_stops_the_start_with_one_line),
       TEST(the_spec_is_kept_secret), TEST(a_dry_run_tells_counts_and_errors_and_leaves_nothing),
       TEST(only_a_start_that_succeeds_lists_rejected_rows),
+      TEST(an_import_that_is_cancelled_says_so_and_leaves_nothing),
       TEST(closing_in_the_middle_of_an_import_leaves_nothing),
       TEST(the_envelope_sender_names_the_row_unless_one_is_given),
       TEST(an_export_tells_each_recipients_last_word))
