@@ -19,6 +19,8 @@
 
 enum {
 	RX_BUFFERS = 2047, /* 512 in the ring, a burst, lcore cache, and ARP, ND, ICMP of our own */
+	RX_BUFFERS_AF_XDP =
+	    8191, /* 22.11 fills a ring of 2,048 and copies what it sends into more */
 	TX_BUFFERS_MIN = 4095,
 	TX_BUFFERS_MAX = (1 << 22) - 1, /* in the computed case */
 	TCP_HEADER_MAX = 60,
@@ -78,7 +80,8 @@ void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *s
 	uint64_t obj;
 
 	size->room_bytes = (uint16_t)(room > tcp_room ? room : tcp_room);
-	size->rx_buffers = RX_BUFFERS;
+	size->rx_buffers =
+	    strncmp(p->device, "net_af_xdp", 10) == 0 ? RX_BUFFERS_AF_XDP : RX_BUFFERS;
 	size->tx_buffers = tx_buffers(conf);
 	obj = OBJ_HEADER_BYTES + sizeof(struct rte_mbuf) + PORT_MBUF_PRIV_BYTES + size->room_bytes;
 	obj = (obj + 63) / 64 * 64;
