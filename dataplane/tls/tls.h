@@ -111,7 +111,9 @@ void tls_write_done(struct tls_conn *c, uint64_t now_us, size_t bytes);
 /* Hands TCP what it had no room for, and flushes it. */
 void tls_flush(struct tls_conn *c, uint64_t now_us);
 
-/* Says close_notify; the caller closes TCP after it. Nothing may be written any more. */
+/* Says close_notify if the handshake is over; the caller closes TCP after it. Nothing may be
+ * written and nothing is told any more.
+ */
 void tls_goodbye(struct tls_conn *c, uint64_t now_us);
 
 /* Once secured. */

@@ -241,11 +241,13 @@ void tls_flush(struct tls_conn *c, uint64_t now_us)
 void tls_goodbye(struct tls_conn *c, uint64_t now_us)
 {
 	c->tls->now_us = now_us;
-	if (c->state != TLS_STATE_SECURE)
-		return;
-	ERR_clear_error();
-	(void)SSL_shutdown(c->ssl);
-	(void)tls_spill_is_empty(c); /* what has no room now is lost with the connection */
+	if (c->state == TLS_STATE_SECURE) {
+		ERR_clear_error();
+		(void)SSL_shutdown(c->ssl);
+		(void)tls_spill_is_empty(c); /* what has no room now is lost with the connection */
+	}
+	c->state = TLS_STATE_CLOSED;
+	tls_dequeue(c);
 }
 
 void tls_describe(const struct tls_conn *c, struct tls_info *info)

@@ -21,7 +21,7 @@ enum {
 	TLS_N_DEMANDS = TLS_CHECKED + 1,
 };
 
-enum tls_state { TLS_STATE_HANDSHAKE, TLS_STATE_SECURE, TLS_STATE_FAILED };
+enum tls_state { TLS_STATE_HANDSHAKE, TLS_STATE_SECURE, TLS_STATE_FAILED, TLS_STATE_CLOSED };
 
 /* Bytes on their way between TCP and OpenSSL; from the heap, since most connections have none. */
 struct tls_buf {
