@@ -42,6 +42,12 @@ int smtp_open(const struct smtp_conf *conf, struct tcp *tcp, uint64_t now_us, st
 
 void smtp_close(struct smtp *smtp)
 {
+	for (uint32_t slot = 0; slot < smtp->sessions.n; slot++) {
+		struct session *s = pool_at(&smtp->sessions, slot);
+
+		if (pool_is_used(&smtp->sessions, slot) && s->tls != NULL)
+			tls_stop(s->tls);
+	}
 	wheel_fini(&smtp->wheel);
 	pool_fini(&smtp->sessions);
 	free(smtp);

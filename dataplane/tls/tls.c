@@ -88,7 +88,7 @@ static int make_all(struct tls *tls, char why[TLS_WHY_BYTES])
 	    SSL_CTX_load_verify_file(tls->ctx[TLS_CHECKED], conf->ca_file) != 1) {
 		snprintf(why, TLS_WHY_BYTES, "%.150s: no certificates could be read",
 		         conf->ca_file);
-		return -ENOENT;
+		return -EINVAL;
 	}
 	return 0;
 }

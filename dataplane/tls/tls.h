@@ -72,8 +72,8 @@ struct tls_info {
  */
 uint64_t tls_memory_bytes(const struct tls_conf *conf);
 
-/* Makes the engine. Returns 0, or -errno with one line in `why`: -ENOENT when ca_file cannot be
- * read.
+/* Makes the engine. Returns 0, or -errno with one line in `why`: -EINVAL when ca_file
+ * cannot be used.
  */
 int tls_open(const struct tls_conf *conf, struct tcp *tcp, struct tls **out,
              char why[TLS_WHY_BYTES]);
