@@ -454,8 +454,10 @@ static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
 	c->handle = evt->handle;
 	c->idle_us = s->now_us;
 	c->lane->n_connecting--;
-	if (evt->tls != 0 && h != NULL)
+	if (evt->tls != 0 && h != NULL) {
 		h->tls_until_us = s->now_us + (uint64_t)HOST_TLS_S * 1000000;
+		h->clear_until_us = 0;
+	}
 	host_worked(c->lane->site, &c->addr);
 	site_todo(s, c->lane->site);
 }
