@@ -114,6 +114,7 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 {
 	struct worker_engines_conf e;
 	const char *what = "network";
+	char tls_why[TLS_WHY_BYTES];
 	int rc;
 
 	worker_engines_conf(w->conf, w->index, &e);
@@ -130,7 +131,18 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 		rc = tcp_open(&e.tcp, w->now_us, &w->tcp);
 	}
 	if (rc == 0) {
+		e.tls.counters = &w->counters;
+		e.tls.ops = &smtp_tls_ops;
+		rc = tls_open(&e.tls, w->tcp, &w->tls, tls_why);
+		if (rc != 0) {
+			snprintf(why, DP_WHY_BYTES, "%s%.200s",
+			         rc == -EINVAL ? "tls.ca_file: " : "", tls_why);
+			return rc;
+		}
+	}
+	if (rc == 0) {
 		what = "SMTP";
+		e.smtp.tls = w->tls;
 		e.smtp.helos = w->helos;
 		e.smtp.emit = worker_emit;
 		e.smtp.emit_ctx = w;
@@ -240,6 +252,8 @@ void worker_close(struct worker *w)
 	assert(!w->running);
 	if (w->smtp != NULL)
 		smtp_close(w->smtp);
+	if (w->tls != NULL)
+		tls_close(w->tls);
 	if (w->tcp != NULL)
 		tcp_close_engine(w->tcp);
 	for (uint32_t i = 0; i < w->tx.n; i++)

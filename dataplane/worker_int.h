@@ -64,6 +64,7 @@ struct worker {
 	struct rte_mempool *rx_pool, *tx_pool;
 	struct net *net;
 	struct tcp *tcp;
+	struct tls *tls;
 	struct smtp *smtp;
 	struct trace trace;
 	struct stale stale;
@@ -111,6 +112,7 @@ void worker_emit(void *worker, const struct dp_evt *evt);
 struct worker_engines_conf {
 	struct net_conf net;
 	struct tcp_conf tcp;
+	struct tls_conf tls;
 	struct smtp_conf smtp;
 };
 void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct worker_engines_conf *e);

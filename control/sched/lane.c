@@ -208,13 +208,17 @@ static bool dial(struct sched *s, struct lane *lane)
 		return false;
 	}
 	d.remote = h->addr;
+	d.tls = site->tls;
+	if (d.tls == DP_TLS_OPPORTUNISTIC && h->clear_until_us > s->now_us)
+		d.tls = DP_TLS_NONE;
+	snprintf(d.host, sizeof(d.host), "%s", site->answer->hosts[h->host].name);
 	d.conn = (uint64_t)(c->gen + 1) << 32 | (uint32_t)(c - s->conns);
 	if (dp_connect(s->cf.dp, &d) != 0) {
 		site_hungry(s, site);
 		return false;
 	}
 	LL_DELETE(s->free_conns, c);
-	*c = (struct conn){ .gen = c->gen + 1, .lane = lane, .addr = h->addr };
+	*c = (struct conn){ .gen = c->gen + 1, .lane = lane, .addr = h->addr, .tls = d.tls };
 	DL_APPEND(lane->conns, c);
 	lane->n_conns++;
 	lane->n_connecting++;
@@ -340,7 +344,9 @@ static void remember_trouble(struct site *site, const struct conn *c, const stru
 	int n = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
 
 	ip_format(&c->addr, ip);
-	if (n > 0)
+	if (n == 0 && evt->kind == DP_EVT_CLOSED && evt->step == DP_STEP_TLS)
+		site_set_error(site, "%s: TLS handshake: %s", ip, dp_why_text(evt->why));
+	else if (n > 0)
 		site_set_error(site, "%s: %.*s", ip, n, evt->text);
 	else
 		site_set_error(site, "%s: %s", ip, dp_why_text(evt->why));
@@ -363,6 +369,21 @@ static void block(struct sched *s, struct site *site, const struct conn *c)
 		flight_return(s, lane->ready);
 }
 
+/* Opportunistic TLS asks nothing of a host: one whose handshake failed is tried in the clear,
+ * unless it has shown that it can do better. Port 465 knows no clear.
+ */
+static bool falls_back(struct sched *s, const struct conn *c, const struct dp_evt *evt)
+{
+	struct host_addr *h = addr_of(c->lane->site, &c->addr);
+
+	if (evt->step != DP_STEP_TLS || c->tls != DP_TLS_OPPORTUNISTIC ||
+	    s->conf->egress.smtp_port == 465 || s->conf->tls.clear_s == 0 || h == NULL ||
+	    h->tls_until_us > s->now_us)
+		return false;
+	h->clear_until_us = s->now_us + (uint64_t)s->conf->tls.clear_s * 1000000;
+	return true;
+}
+
 static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	struct site *site = c->lane->site;
@@ -373,7 +394,7 @@ static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 		remember_trouble(site, c, evt);
 	if (evt->why == DP_WHY_EGRESS && !site->blocked)
 		block(s, site, c);
-	else if (!in_order && !ours && c->delivered == 0)
+	else if (!in_order && !ours && c->delivered == 0 && !falls_back(s, c, evt))
 		host_failed(s, site, &c->addr);
 	c->closed = 1;
 	conn_try_put(s, c);
@@ -436,10 +457,16 @@ static struct conn *conn_of(struct sched *s, uint32_t worker, const struct dp_ev
 
 static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
+	struct host_addr *h = addr_of(c->lane->site, &c->addr);
+
 	c->open = 1;
 	c->handle = evt->handle;
 	c->idle_us = s->now_us;
 	c->lane->n_connecting--;
+	if (evt->tls != 0 && h != NULL) {
+		h->tls_until_us = s->now_us + (uint64_t)HOST_TLS_S * 1000000;
+		h->clear_until_us = 0;
+	}
 	host_worked(c->lane->site, &c->addr);
 	site_todo(s, c->lane->site);
 }

@@ -152,6 +152,7 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 		site->blocked = 0;
 		site_todo(s, site);
 	}
+	sites_sort(s);
 }
 
 void sched_add(struct sched *s, struct campaign *c)

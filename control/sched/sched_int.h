@@ -29,6 +29,7 @@ enum {
 	LANE_LOOKAHEAD_MIN = 4, /* messages composed ahead of a lane's connections, at least */
 	SITE_FULL_LANES_MAX =
 	    8, /* slices that may find their lane full before a site's turn ends */
+	HOST_TLS_S = 30 * 86400,   /* a host that completed TLS is not sent to in the clear */
 	HOST_BACKOFF_US = 1000000, /* after a host's first failure; doubles up to retry.host */
 };
 
@@ -103,8 +104,11 @@ struct sdomain {
 /* An address of a site's hosts, and whether it is of use now. */
 struct host_addr {
 	struct ip_addr addr;
-	uint32_t fails;    /* in a row */
-	uint64_t until_us; /* leave it alone until then */
+	uint32_t host;           /* index in the answer's hosts */
+	uint32_t fails;          /* in a row */
+	uint64_t until_us;       /* leave it alone until then */
+	uint64_t clear_until_us; /* its handshakes fail: opportunistic is in the clear */
+	uint64_t tls_until_us;   /* it completed TLS not long ago: that is what it can do */
 };
 
 /* Which list of sched a site is in. */
@@ -130,6 +134,7 @@ struct site {
 	uint32_t fails_in_row;  /* connections that failed since the last one that opened */
 	uint8_t has_v4, has_v6; /* 0 or 1 */
 	uint8_t blocked;        /* 0 or 1: refused by the egress guard */
+	uint8_t tls;            /* enum dp_tls_policy, part of the key */
 	uint8_t running;        /* 0 or 1: inside site_run() */
 	uint8_t queued;         /* enum site_queue */
 	uint64_t wake_us;       /* of its entry in sched.wakes; UINT64_MAX: none */
@@ -157,6 +162,7 @@ struct conn {
 	uint8_t open, quitting; /* 0 or 1 */
 	uint8_t closed;         /* 0 or 1: had its last event; only jobs are still to be settled */
 	uint8_t jobs;           /* unsettled */
+	uint8_t tls;            /* enum dp_tls_policy it was dialled with */
 	uint32_t msgs;          /* submitted */
 	uint32_t delivered;
 	struct lane *lane; /* NULL: slot is free */
@@ -219,6 +225,7 @@ void site_hungry(struct sched *s, struct site *site);
 void sites_feed(struct sched *s); /* as many hungry ones as there is something for */
 void site_wake_at(struct sched *s, struct site *site, uint64_t at_us);
 void site_run(struct sched *s, struct site *site);
+void sites_sort(struct sched *s); /* each domain to the site of its MX set and policy */
 void site_try_free(struct sched *s, struct site *site);
 void site_set_error(struct site *site, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sdomain_look_up(struct sdomain *dom);

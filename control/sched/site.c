@@ -103,6 +103,7 @@ static void site_set_answer(struct site *site, struct mx_answer *answer)
 			for (uint32_t k = 0; k < n_old; k++)
 				if (ip_eq(&old[k].addr, &h->addr))
 					*h = old[k];
+			h->host = i;
 			if (ip_is_v4(&h->addr))
 				site->has_v4 = 1;
 			else
@@ -112,16 +113,23 @@ static void site_set_answer(struct site *site, struct mx_answer *answer)
 	free(old);
 }
 
-/* The site of an answer. A domain that has nowhere to send to is a site of its own, so that its
+/* The site of an answer: domains of one MX set share it, and so its sessions, only if they ask the
+ * same of TLS. A domain that has nowhere to send to is a site of its own, so that its
  * recipients are judged by the same machinery.
  */
 static struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answer *answer)
 {
-	char key[MX_NAME_BYTES + 8];
+	static const char *const marks[] = { [DP_TLS_NONE] = "+none",
+		                             [DP_TLS_OPPORTUNISTIC] = "",
+		                             [DP_TLS_ENCRYPT] = "+encrypt",
+		                             [DP_TLS_VERIFY] = "+verify" };
+	const struct conf_limits *limits =
+	    conf_limits_for(s->conf, dom->name, answer->n_hosts > 0 ? answer->hosts[0].name : "");
+	char key[MX_NAME_BYTES + 16];
 	struct site *site;
 
 	if (answer->fate == MX_OK)
-		snprintf(key, sizeof(key), "%s", answer->site);
+		snprintf(key, sizeof(key), "%s%s", answer->site, marks[limits->tls]);
 	else
 		snprintf(key, sizeof(key), "!%s", dom->name);
 	HASH_FIND_STR(s->sites_by_key, key, site);
@@ -132,8 +140,8 @@ static struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answ
 		site->slot = slot_get(s);
 		site->gen = (uint32_t)(s->random += 0x9e3779b9);
 		site->wake_us = UINT64_MAX;
-		site->limits = conf_limits_for(s->conf, dom->name,
-		                               answer->n_hosts > 0 ? answer->hosts[0].name : "");
+		site->limits = limits;
+		site->tls = (uint8_t)limits->tls;
 		s->sites[site->slot] = site;
 		HASH_ADD_STR(s->sites_by_key, key, site);
 	}
@@ -187,6 +195,21 @@ static void move_to(struct sched *s, struct sdomain *dom, struct site *site)
 	if (old != NULL) {
 		old->n_domains--;
 		site_try_free(s, old);
+	}
+}
+
+void sites_sort(struct sched *s)
+{
+	struct sdomain *dom, *tmp;
+	struct slice *sl, *next;
+
+	HASH_ITER(hh, s->domains, dom, tmp)
+	{
+		if (dom->answer == NULL)
+			continue;
+		move_to(s, dom, site_of(s, dom, dom->answer));
+		DL_FOREACH_SAFE2(dom->slices, sl, next, dom_next)
+		slice_list(s, sl);
 	}
 }
 

@@ -2,7 +2,7 @@
  * resolver, and after every turn the promises that must hold.
  *
  * The fakes below stand for the rooms the scheduler drives; what each answers is decided by the
- * domain's name ("soft", "hard", "drop", "dead", "null", "egress"; all others deliver).
+ * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls"; all others deliver).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +60,8 @@ static struct world {
 	uint32_t gens;
 	uint32_t slabs; /* handed out and not freed */
 	uint32_t conns_open, conns_open_most, msgs_most, submits;
+	uint32_t dials_secret, dials_clear;
+	uint32_t tls_works; /* handshakes of "badtls" that still succeed */
 	uint64_t submit_us[ROWS_MAX * 4];
 	const char *broken; /* the first promise that did not hold */
 } w;
@@ -137,10 +139,23 @@ int dp_connect(struct dp *dp, const struct dp_dial *dial)
 	c = &w.conns[slot];
 	*c = (struct fake_conn){ .name = dial->conn, .gen = ++w.gens, .used = true };
 	memcpy(c->domain, w.domains[domain].name.at, w.domains[domain].name.bytes);
+	HOLDS(strcmp(dial->host, w.hosts[domain].name) == 0);
+	if (dial->tls == DP_TLS_NONE)
+		w.dials_clear++;
+	else
+		w.dials_secret++;
 	if (++w.conns_open > w.conns_open_most)
 		w.conns_open_most = w.conns_open;
 	if (strncmp(c->domain, "dead", 4) == 0 || strncmp(c->domain, "egress", 6) == 0) {
 		closed(c, c->domain[0] == 'd' ? DP_WHY_REFUSED : DP_WHY_EGRESS);
+		return 0;
+	}
+	if (strncmp(c->domain, "badtls", 6) == 0 && dial->tls != DP_TLS_NONE && w.tls_works == 0) {
+		l = &w.late[w.n_late];
+		closed(c, DP_WHY_TLS);
+		l->evt.step = DP_STEP_TLS;
+		l->evt.text_bytes = 8;
+		memcpy(l->evt.text, "TLS: old", 8);
 		return 0;
 	}
 	c->open = true;
@@ -148,6 +163,10 @@ int dp_connect(struct dp *dp, const struct dp_dial *dial)
 	l->evt.kind = DP_EVT_OPEN;
 	l->evt.conn = c->name;
 	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = c->gen };
+	if (dial->tls != DP_TLS_NONE) {
+		l->evt.tls = 13;
+		w.tls_works -= w.tls_works > 0;
+	}
 	return 0;
 }
 
@@ -399,6 +418,7 @@ static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
 		snprintf(a->site, sizeof(a->site), "mx.%s", domains[d]);
 		a->n_hosts = 1;
 		a->hosts[0].n_addrs = 1;
+		snprintf(a->hosts[0].name, sizeof(a->hosts[0].name), "mx.%s", domains[d]);
 		ip_parse("192.0.2.0", &a->hosts[0].addrs[0]);
 		a->hosts[0].addrs[0].b[15] = (uint8_t)d;
 	}
@@ -752,7 +772,79 @@ static void an_answer_that_expires_this_very_moment_serves_once_more(void)
 	sched_close(s);
 }
 
-SUITE("control/sched/sched", TEST(everyone_is_delivered_once_within_all_limits),
+/* Who only would have liked TLS goes on in the clear, once it is known that the host cannot; who
+ * asked for it waits; and a host that could yesterday is not believed to be unable today.
+ */
+static void clear_text_after_a_failed_handshake_is_for_the_opportunistic(void)
+{
+	static const char *const domains[] = { "badtls.test", NULL };
+	static const struct {
+		const char *why;
+		enum dp_tls_policy policy;
+		uint32_t clear_s, tls_works, port;
+		bool clear;
+	} cases[] = {
+		{ "opportunistic", DP_TLS_OPPORTUNISTIC, 3600, 0, 25, true },
+		{ "opportunistic, forbidden", DP_TLS_OPPORTUNISTIC, 0, 0, 25, false },
+		{ "opportunistic, TLS worked", DP_TLS_OPPORTUNISTIC, 3600, 1, 25, false },
+		{ "opportunistic, port 465", DP_TLS_OPPORTUNISTIC, 3600, 0, 465, false },
+		{ "encrypt", DP_TLS_ENCRYPT, 3600, 0, 25, false },
+		{ "verify", DP_TLS_VERIFY, 3600, 0, 25, false },
+	};
+	struct conf before = conf;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool works = cases[i].tls_works > 0;
+		struct sched *s;
+
+		begin(3, domains, 60);
+		w.tls_works = cases[i].tls_works;
+		w.c.spec.pool = sources[0].pool; /* one source: one connection at a time */
+		conf.limits.tls = cases[i].policy;
+		conf.limits.conns_max = 1;
+		conf.limits.msgs_per_conn_max = 20;
+		conf.tls.clear_s = cases[i].clear_s;
+		conf.egress.smtp_port = cases[i].port;
+		s = run(1, 600);
+		if ((w.dials_clear > 0) != cases[i].clear)
+			printf("\n    %s: %u dials in the clear", cases[i].why, w.dials_clear);
+		CU_ASSERT_EQUAL(w.dials_clear > 0, cases[i].clear);
+		CU_ASSERT_TRUE(w.dials_secret > 0);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), cases[i].clear ? 60 : works ? 20 : 0);
+		CU_ASSERT_EQUAL(in_state(RCPT_DEFERRED), cases[i].clear ? 0 : works ? 40 : 60);
+		if (cases[i].clear)
+			CU_ASSERT_EQUAL(w.dials_secret, 1); /* then it is known */
+		sched_close(s);
+	}
+	conf = before;
+}
+
+/* A session never carries mail of a domain that asks more of TLS. */
+static void a_new_policy_moves_a_domain_to_a_site_of_its_own(void)
+{
+	static const char *const domains[] = { "soft.test", NULL };
+	struct sched_site_view view;
+	uint32_t cursor = 0;
+	bool found = false;
+	struct sched *s;
+
+	begin(4, domains, 10);
+	conf.limits.tls = DP_TLS_OPPORTUNISTIC;
+	s = run(0, 1);
+	CU_ASSERT_TRUE(sched_site_next(s, &cursor, &view));
+	CU_ASSERT_STRING_EQUAL(view.name, "mx.soft.test");
+	conf.limits.tls = DP_TLS_VERIFY;
+	sched_set_conf(s, &conf);
+	for (cursor = 0; !found && sched_site_next(s, &cursor, &view);)
+		found = strcmp(view.name, "mx.soft.test+verify") == 0;
+	CU_ASSERT_TRUE(found);
+	conf.limits.tls = DP_TLS_NONE;
+	sched_close(s);
+}
+
+SUITE("control/sched/sched", TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
+      TEST(a_new_policy_moves_a_domain_to_a_site_of_its_own),
+      TEST(everyone_is_delivered_once_within_all_limits),
       TEST(each_kind_of_trouble_ends_in_its_own_state),
       TEST(a_recipient_out_of_attempts_stays_deferred),
       TEST(what_the_egress_guard_refuses_stays_pending_and_is_counted),
