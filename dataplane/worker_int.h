@@ -72,6 +72,7 @@ struct worker {
 	uint64_t now_us; /* of this turn */
 	uint64_t net_due_us, timer_due_us;
 	uint64_t last_work_us;
+	uint32_t full_bursts; /* turns in a row that may have left frames in the device's queue */
 	uint32_t nap_us;
 	uint32_t n_emitted; /* events that control was not yet woken for */
 	uint32_t drains_seen;

@@ -17,6 +17,7 @@ enum {
 	RX_BURST = 32,
 	CMDS_PER_TURN = 32,
 	TIMERS_PER_TURN = 256,
+	FULL_BURSTS_MAX = 32, /* 1,024 frames: more than stood in any queue when they were begun */
 	NET_TICK_US = 100000,
 	TX_PATIENCE_US = 10000, /* net_tap can refuse one frame for ever */
 	TX_RETRY_US = 50,
@@ -238,13 +239,20 @@ static bool run_timers(struct worker *w)
 
 bool worker_turn(struct worker *w, uint64_t now_us)
 {
+	uint32_t n;
 	bool found;
 
 	w->now_us = now_us;
-	found = receive(w) > 0;
+	n = receive(w);
+	w->full_bursts = n == RX_BURST ? w->full_bursts + 1 : 0;
+	found = n > 0;
 	found |= obey(w) > 0;
-	/* A timer that had nothing to send or say is no reason to stay awake, see worker_loop(). */
-	(void)run_timers(w);
+	/* What has arrived is heard before a timer says that it has not: a worker that had lost its
+	 * CPU for long would send again what is acknowledged in its queue. A timer that had nothing
+	 * to send or say is no reason to stay awake, see worker_loop().
+	 */
+	if (w->full_bursts % FULL_BURSTS_MAX == 0)
+		(void)run_timers(w);
 	tcp_turn_end(w->tcp, now_us);
 	found |= w->tx.n > w->tx.n_refused;
 	worker_tx_flush(w);

@@ -14,7 +14,7 @@
 
 enum { MARK = 0x5a, FRAME_BYTES = 60 };
 
-static _Atomic uint32_t frames_back, probes, aborts;
+static _Atomic uint32_t frames_back, probes, aborts, ticks;
 
 struct net {
 	struct net_conf conf;
@@ -45,6 +45,11 @@ uint32_t fake_frames_back(void)
 uint32_t fake_probes(void)
 {
 	return atomic_load(&probes);
+}
+
+uint32_t fake_ticks(void)
+{
+	return atomic_load(&ticks);
 }
 
 uint32_t fake_aborts(void)
@@ -165,6 +170,7 @@ uint64_t tcp_tick(struct tcp *tcp, uint64_t now_us, uint32_t budget)
 	(void)tcp;
 	(void)now_us;
 	(void)budget;
+	atomic_fetch_add(&ticks, 1);
 	return UINT64_MAX;
 }
 

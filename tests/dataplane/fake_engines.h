@@ -10,6 +10,9 @@
 /* How many frames net_input() got that net_output() had sent. Any thread. */
 uint32_t fake_frames_back(void);
 
+/* Calls of tcp_tick(). Any thread. */
+uint32_t fake_ticks(void);
+
 /* Calls of tcp_abort_all(). Any thread. */
 uint32_t fake_aborts(void);
 

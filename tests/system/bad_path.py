@@ -3,8 +3,11 @@
 wherever it hurts. Every recipient is accounted for, and the engine is afterwards as it was: no
 session, no connection, no buffer is left."""
 
+import signal
 import subprocess
 import sys
+import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -140,6 +143,30 @@ def a_closed_window_is_waited_for(world):
     systest.equal(got["tcp_rto"], 0, "a closed window is no loss")
 
 
+def a_pause_of_the_engine_is_no_loss(world):
+    """What was acknowledged while the engine could not run is not sent again: the ACKs wait in the
+    tap, and are heard before the timers. What leaves in a turn that was cut in its middle is older
+    than it looks, so a few may be; without that rule it is a segment of every connection."""
+    def pauses():
+        while not over.wait(0.1):
+            cuts.append(time.monotonic())
+            world.engine.proc.send_signal(signal.SIGSTOP)
+            time.sleep(0.4)
+            world.engine.proc.send_signal(signal.SIGCONT)
+
+    over, cuts = threading.Event(), []
+    pauser = threading.Thread(target=pauses)
+    pauser.start()
+    try:
+        got = world.campaign("pause", SERVED, 2000)
+    finally:
+        over.set()
+        pauser.join()
+    systest.check(got["tcp_retransmits"] <= 2 * len(cuts),
+                  f"{got['tcp_retransmits']} of {got['tcp_segments_out']} segments sent again in "
+                  f"{len(cuts)} pauses")
+
+
 def receivers_may_end_a_connection_anywhere(world):
     with receiver("10.25.1.30", world.run / "mail/rude", rude.HABITS):
         got = world.campaign("rude", [RUDE], 200)
@@ -154,8 +181,8 @@ def bad_paths_and_peers_lose_nobody_and_leave_nothing():
         world.engine.start()
         world.note_idle()
         for path in (lost_packets_are_sent_again, a_slow_path_is_not_flooded,
-                     a_small_mtu_of_the_peers_is_kept, a_closed_window_is_waited_for,
-                     receivers_may_end_a_connection_anywhere):
+                     a_small_mtu_of_the_peers_is_kept, a_pause_of_the_engine_is_no_loss,
+                     a_closed_window_is_waited_for, receivers_may_end_a_connection_anywhere):
             if len(sys.argv) > 1 and path.__name__ not in sys.argv:
                 continue
             path(world)

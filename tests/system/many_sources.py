@@ -38,7 +38,8 @@ OURS2 = addresses(SECOND, "10.26.8.0")
 
 def source(number, port, four, six):
     return (f'source "s{number}" {{\n\tport = "{port}"\n\taddress = "{four}"\n'
-            + (f'\taddress6 = "{six}"\n' if six else "") + f'\thelo = "m{number}.sender.test"\n}}\n')
+            + (f'\taddress6 = "{six}"\n' if six else "")
+            + f'\thelo = "m{number}.sender.test"\n}}\n')
 
 
 def write_conf(path, state):
