@@ -222,8 +222,8 @@ static void line_ends_and_a_byte_order_mark_do_not_matter(void)
 		"email,x\na@b.test,1\nc@b.test,2\n",
 		"email,x\r\na@b.test,1\r\nc@b.test,2\r\n",
 		"email,x\ra@b.test,1\rc@b.test,2\r",
-		"\xef\xbb\xbf"
-		"email,x\na@b.test,1\nc@b.test,2",
+		("\xef\xbb\xbf"
+		 "email,x\na@b.test,1\nc@b.test,2"),
 		"\n\nemail,x\n\n  \na@b.test,1\n\r\n\nc@b.test,2\n\n",
 		"\"email\",\"x\"\n\"a@b.test\",\"1\"\n\"c@b.test\",\"2\"",
 		" email , x \n a@b.test , 1\n c@b.test , 2\n",
