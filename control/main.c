@@ -24,6 +24,8 @@ static const struct {
 	{ "campaign",  cmd_campaign,  "start|status|export ...",     "campaigns of a running engine" },
 	{ "ctl",       cmd_ctl,       "[-c FILE | -s SOCKET] [--json] WORDS...",
 	                                                             "any command of a running engine; try: ctl help" },
+	{ "render",    cmd_render,    "TEMPLATE [--data FILE.json] | --batch FILE.jsonl",
+	                                                             "a Liquid template over JSON data" },
 	{ "reference", cmd_reference, "options|commands|counters",   "the tables behind them, as Markdown" },
 	/* clang-format on */
 };

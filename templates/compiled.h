@@ -3,7 +3,9 @@
 
 #include "templates/fields.h"
 
+/* Each part has a unit of its own: a partial is compiled for where it is written. */
 struct tpl {
+	struct unit field_unit, html_unit, text_unit;
 	struct fields fields;
 	struct prog html, text;
 	bool has_html, has_text; /* one at least; text is made from HTML where it is missing */
@@ -14,8 +16,20 @@ struct tpl {
 struct tpl_sources {
 	struct span message, html, text;
 	bool has_html, has_text;
+	const struct tpl_text_source *partials;
+	uint32_t n_partials;
 };
 
 /* As tpl_open(), from memory; keeps copies only. */
 int tpl_open_sources(const struct tpl_sources *sources, const struct tpl_columns *columns,
                      struct tpl **out, struct tpl_err *err);
+
+/* ---- compile.c: one text, and the partials of a unit ---- */
+
+int compile_text(struct prog *prog, struct unit *unit, const char *file, struct span text,
+                 enum tpl_context context, struct tpl_err *err);
+int compile_partials(struct unit *unit, const struct tpl_text_source *from, uint32_t n,
+                     enum tpl_context context, struct tpl_err *err);
+
+/* Checks the names in partials, once all that calls them is compiled. */
+int link_partials(struct unit *unit, struct tpl_err *err);

@@ -145,14 +145,13 @@ static int take_name(struct src *src, struct line l, char name[FIELD_NAME_BYTES]
 }
 
 /* A line that begins with a tag may hold comments only. */
-static int comment_line(struct src *src, struct line l, const struct tpl_columns *columns,
-                        struct tpl_err *err)
+static int comment_line(struct src *src, struct line l, struct unit *unit, struct tpl_err *err)
 {
 	struct prog nothing;
 	int r;
 
 	prog_init(&nothing, src->file, TPL_IN_HEADER);
-	r = parse_slice(&nothing, src, l.at, l.end, columns, err);
+	r = parse_slice(&nothing, src, l.at, l.end, unit, err);
 	for (uint32_t i = 0; r == 0 && i < nothing.n_ops; i++) {
 		const struct prog_op *op = &nothing.ops[i];
 
@@ -165,8 +164,8 @@ static int comment_line(struct src *src, struct line l, const struct tpl_columns
 	return r;
 }
 
-static int field_line(struct fields *fields, struct src *src, struct line l,
-                      const struct tpl_columns *columns, struct tpl_err *err)
+static int field_line(struct fields *fields, struct src *src, struct line l, struct unit *unit,
+                      struct tpl_err *err)
 {
 	struct field_tpl *f = &fields->at[fields->n];
 	const struct rule *rule;
@@ -189,11 +188,10 @@ static int field_line(struct fields *fields, struct src *src, struct line l,
 	src_place(src, l.at, &f->line, &column);
 	prog_init(&f->value, src->file, TPL_IN_HEADER);
 	fields->n++;
-	return parse_slice(&f->value, src, value, l.end, columns, err);
+	return parse_slice(&f->value, src, value, l.end, unit, err);
 }
 
-int fields_parse(struct fields *fields, struct src *src, const struct tpl_columns *columns,
-                 struct tpl_err *err)
+int fields_parse(struct fields *fields, struct src *src, struct unit *unit, struct tpl_err *err)
 {
 	struct span text = src->text;
 	size_t at = 0;
@@ -208,9 +206,9 @@ int fields_parse(struct fields *fields, struct src *src, const struct tpl_column
 		if (is_empty(text, l.at, l.end))
 			continue;
 		if (l.end - l.at >= 2 && memcmp(text.at + l.at, "{%", 2) == 0)
-			r = comment_line(src, l, columns, err);
+			r = comment_line(src, l, unit, err);
 		else
-			r = field_line(fields, src, l, columns, err);
+			r = field_line(fields, src, l, unit, err);
 		if (r != 0)
 			return r;
 	}

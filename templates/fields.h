@@ -26,8 +26,7 @@ struct fields {
 };
 
 /* Reads message.liquid. Returns 0, or -errno with `err`; either way fields_fini() is due. */
-int fields_parse(struct fields *fields, struct src *src, const struct tpl_columns *columns,
-                 struct tpl_err *err);
+int fields_parse(struct fields *fields, struct src *src, struct unit *unit, struct tpl_err *err);
 void fields_fini(struct fields *fields);
 
 /* The field of that name in any case, or NULL. */

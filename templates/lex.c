@@ -83,9 +83,29 @@ static int next_markup(struct lex *lex, struct piece *p, struct tpl_err *err)
 	return 0;
 }
 
+/* A line of {% liquid %} that is not empty, as a tag. */
+static void next_line(struct lex *lex, struct piece *p)
+{
+	const uint8_t *text = lex->src->text.at;
+
+	while (lex->at < lex->end && is_space(text[lex->at]))
+		lex->at++;
+	*p = (struct piece){ .kind = lex->at < lex->end ? PIECE_TAG : PIECE_END,
+		             .start = lex->at,
+		             .at = lex->at };
+	while (lex->at < lex->end && text[lex->at] != '\n' && text[lex->at] != '\r')
+		lex->at++;
+	p->end = lex->at;
+}
+
 int lex_next(struct lex *lex, struct piece *p, struct tpl_err *err)
 {
 	size_t next;
+
+	if (lex->lines) {
+		next_line(lex, p);
+		return 0;
+	}
 
 	if (lex->at >= lex->end) {
 		*p = (struct piece){ .kind = PIECE_END, .start = lex->end };
@@ -101,37 +121,41 @@ int lex_next(struct lex *lex, struct piece *p, struct tpl_err *err)
 	return 0;
 }
 
-/* True when "{%" at `at` is the tag `name` with nothing else; then `after` is past its braces. */
-static bool is_tag(const struct lex *lex, size_t at, const char *prefix, const char *name,
-                   size_t *after, bool *dash)
+/* The first word of a tag's inside, and where it ends. */
+static struct span first_word(const struct lex *lex, size_t at, size_t end, size_t *after)
 {
 	const uint8_t *text = lex->src->text.at;
-	const char *parts[] = { prefix, name };
+	size_t from;
 
-	at += 2;
-	if (at < lex->end && text[at] == '-')
+	while (at < end && is_space(text[at]))
 		at++;
-	while (at < lex->end && is_space(text[at]))
+	from = at;
+	while (at < end && (is_name_start(text[at]) || is_digit(text[at])))
 		at++;
-	for (size_t i = 0; i < 2; i++) {
-		size_t n = strlen(parts[i]);
-
-		if (lex->end - at < n || memcmp(text + at, parts[i], n) != 0)
-			return false;
-		at += n;
-	}
-	while (at < lex->end && is_space(text[at]))
-		at++;
-	*dash = at < lex->end && text[at] == '-';
-	at += *dash;
-	*after = at + 2;
-	return lex->end - at >= 2 && memcmp(text + at, "%}", 2) == 0;
+	*after = at;
+	return span_of(text + from, at - from);
 }
 
-int lex_block(struct lex *lex, const struct piece *open, const char *name, bool nests,
-              struct piece *inside, struct tpl_err *err)
+static bool is_word(struct span word, const char *prefix, const char *name)
 {
-	unsigned depth = 1;
+	size_t n = strlen(prefix);
+
+	return word.bytes == n + strlen(name) && memcmp(word.at, prefix, n) == 0 &&
+	       memcmp(word.at + n, name, strlen(name)) == 0;
+}
+
+static int never_closed(struct lex *lex, const struct piece *open, const char *name,
+                        struct tpl_err *err)
+{
+	return src_fail(lex->src, open->start, err,
+	                "\"{%% %s %%}\" is never closed; expected \"{%% end%s %%}\"", name, name);
+}
+
+/* In raw text any "{%" may be the end, and nothing else counts. */
+int lex_raw(struct lex *lex, const struct piece *open, const char *name, struct piece *inside,
+            struct tpl_err *err)
+{
+	const uint8_t *text = lex->src->text.at;
 	size_t at = lex->at, after;
 	bool dash;
 
@@ -139,19 +163,60 @@ int lex_block(struct lex *lex, const struct piece *open, const char *name, bool 
 	for (;; at += 2) {
 		at = find_two(lex, at, "{%");
 		if (at == lex->end)
-			return src_fail(
-			    lex->src, open->start, err,
-			    "\"{%% %s %%}\" is never closed; expected \"{%% end%s %%}\"", name,
-			    name);
-		if (nests && is_tag(lex, at, "", name, &after, &dash))
-			depth++;
-		else if (is_tag(lex, at, "end", name, &after, &dash) && --depth == 0)
+			return never_closed(lex, open, name, err);
+		if (!is_word(first_word(lex, at + 2 + opens_with_dash(lex, at), lex->end, &after),
+		             "end", name))
+			continue;
+		while (after < lex->end && is_space(text[after]))
+			after++;
+		dash = after < lex->end && text[after] == '-';
+		after += dash;
+		if (lex->end - after >= 2 && memcmp(text + after, "%}", 2) == 0)
 			break;
 	}
 	inside->end = at;
 	trim_text(lex, inside, lex->trim, opens_with_dash(lex, at));
 	lex->trim = dash;
-	lex->at = after;
+	lex->at = after + 2;
+	return 0;
+}
+
+/* The next tag, whatever stands between; PIECE_END when there is none that is closed. */
+static void next_tag(struct lex *lex, struct piece *p)
+{
+	struct tpl_err ignored;
+
+	if (lex->lines) {
+		next_line(lex, p);
+		return;
+	}
+	lex->at = find_two(lex, lex->at, "{%");
+	if (lex->at == lex->end || next_markup(lex, p, &ignored) != 0)
+		*p = (struct piece){ .kind = PIECE_END };
+}
+
+int lex_comment(struct lex *lex, const struct piece *open, struct tpl_err *err)
+{
+	struct piece p, inside;
+	unsigned depth = 1;
+	size_t after;
+
+	while (depth != 0) {
+		struct span word;
+
+		next_tag(lex, &p);
+		if (p.kind == PIECE_END)
+			return never_closed(lex, open, "comment", err);
+		word = first_word(lex, p.at, p.end, &after);
+		if (is_word(word, "", "raw") && !lex->lines) {
+			if (lex_raw(lex, &p, "raw", &inside, err) != 0)
+				return never_closed(lex, open, "comment", err);
+		} else if (is_word(word, "", "comment")) {
+			depth++;
+		} else if (is_word(word, "end", "comment")) {
+			depth--;
+		}
+	}
 	return 0;
 }
 
@@ -198,11 +263,50 @@ static void take_number(struct toks *toks)
 	const uint8_t *text = toks->src->text.at;
 	size_t at = toks->at + 1;
 
-	while (at < toks->end && (is_digit(text[at]) || text[at] == '.'))
+	while (at < toks->end && is_digit(text[at]))
+		at++;
+	if (at + 1 < toks->end && text[at] == '.' && is_digit(text[at + 1]))
+		at++; /* "1..5" is a range */
+	while (at < toks->end && is_digit(text[at]))
 		at++;
 	toks->now.kind = TOK_NUMBER;
 	toks->now.text = span_of(text + toks->at, at - toks->at);
 	toks->at = at;
+}
+
+/* Comparisons, "..", and single marks; false for anything else. */
+static bool take_mark(struct toks *toks)
+{
+	static const struct {
+		const char *text;
+		enum tok_kind kind;
+		uint8_t compare;
+	} marks[] = {
+		/* clang-format off */
+		{ "==", TOK_COMPARE, IS_EQ }, { "!=", TOK_COMPARE, IS_NE }, { "<>", TOK_COMPARE, IS_NE },
+		{ "<=", TOK_COMPARE, IS_LE }, { ">=", TOK_COMPARE, IS_GE }, { "<",  TOK_COMPARE, IS_LT },
+		{ ">",  TOK_COMPARE, IS_GT }, { "..", TOK_DOTS,    0 },     { "|",  TOK_MARK,    0 },
+		{ ":",  TOK_MARK,    0 },     { ",",  TOK_MARK,    0 },     { ".",  TOK_MARK,    0 },
+		{ "[",  TOK_MARK,    0 },     { "]",  TOK_MARK,    0 },     { "(",  TOK_MARK,    0 },
+		{ ")",  TOK_MARK,    0 },     { "=",  TOK_MARK,    0 },
+		/* clang-format on */
+	};
+	const uint8_t *at = toks->src->text.at + toks->at;
+
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+		size_t n = strlen(marks[i].text);
+
+		if (toks->end - toks->at < n || memcmp(at, marks[i].text, n) != 0)
+			continue;
+		toks->now = (struct tok){ .kind = marks[i].kind,
+			                  .at = toks->at,
+			                  .text = span_of(at, n),
+			                  .mark = marks[i].text[0],
+			                  .compare = marks[i].compare };
+		toks->at += n;
+		return true;
+	}
+	return false;
 }
 
 int toks_next(struct toks *toks, struct tpl_err *err)
@@ -223,12 +327,7 @@ int toks_next(struct toks *toks, struct tpl_err *err)
 	} else if (is_digit(b) ||
 	           (b == '-' && toks->at + 1 < toks->end && is_digit(text[toks->at + 1]))) {
 		take_number(toks);
-	} else if (strchr("|:,.[]", b) != NULL) {
-		toks->now.kind = TOK_MARK;
-		toks->now.mark = (char)b;
-		toks->now.text = span_of(text + toks->at, 1);
-		toks->at++;
-	} else {
+	} else if (!take_mark(toks)) {
 		return src_fail(
 		    toks->src, toks->at, err,
 		    "unexpected \"%c\"; expected a variable, a filter after \"|\" or the end",

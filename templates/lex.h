@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "templates/src.h"
+#include "templates/prog.h"
 
 /* The outer layer: text, {{ output }}, {% tag %}. */
 enum piece_kind { PIECE_END, PIECE_TEXT, PIECE_OUTPUT, PIECE_TAG };
@@ -18,7 +18,8 @@ struct piece {
 struct lex {
 	struct src *src;
 	size_t at, end;
-	bool trim; /* the last markup ended in a dash */
+	bool trim;  /* the last markup ended in a dash */
+	bool lines; /* inside {% liquid %}: each line is a tag */
 };
 
 /* Reads the slice [at, end) of a source. */
@@ -27,20 +28,26 @@ void lex_init(struct lex *lex, struct src *src, size_t at, size_t end);
 /* The next piece. Returns 0, or -EINVAL with `err` when braces are not closed. */
 int lex_next(struct lex *lex, struct piece *piece, struct tpl_err *err);
 
-/* After the tag `open` ("raw", "comment"): the text up to the matching "end" tag, which is passed
- * over. With `nests`, the same tag inside counts. Returns 0, or -EINVAL when it is never closed.
+/* After the tag `open`: the text up to "{% end<name> %}", which is passed over, whatever it holds.
+ * Returns 0, or -EINVAL when it is never closed.
  */
-int lex_block(struct lex *lex, const struct piece *open, const char *name, bool nests,
-              struct piece *inside, struct tpl_err *err);
+int lex_raw(struct lex *lex, const struct piece *open, const char *name, struct piece *inside,
+            struct tpl_err *err);
+
+/* After the tag `comment`: passes over what it holds, tag by tag; comments nest, and what is in
+ * `raw` does not count. As lex_raw().
+ */
+int lex_comment(struct lex *lex, const struct piece *open, struct tpl_err *err);
 
 /* The inner layer. */
-enum tok_kind { TOK_END, TOK_NAME, TOK_STRING, TOK_NUMBER, TOK_MARK };
+enum tok_kind { TOK_END, TOK_NAME, TOK_STRING, TOK_NUMBER, TOK_MARK, TOK_DOTS, TOK_COMPARE };
 
 struct tok {
 	enum tok_kind kind;
 	size_t at;
 	struct span text; /* of a string: without its quotes */
-	char mark;        /* of a mark: | : , . [ ] */
+	char mark;        /* of a mark: | : , . [ ] ( ) = */
+	uint8_t compare;  /* of a comparison: enum prog_compare */
 };
 
 struct toks {

@@ -1,6 +1,7 @@
 /* names.c - which variables a template may use, and what to say about those it may not. */
 #include "templates/names.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 enum {
@@ -100,17 +101,19 @@ static void list_columns(const struct tpl_columns *columns, char out[LIST_BYTES 
 	}
 }
 
-int name_unknown(const struct tpl_columns *columns, struct src *src, size_t at, struct span name,
-                 struct tpl_err *err)
+int name_unknown(const struct tpl_columns *columns, const char *file, uint32_t line,
+                 uint32_t column, struct span name, struct tpl_err *err)
 {
 	struct span near = nearest(columns, name);
 	char list[LIST_BYTES + 8];
 
 	list_columns(columns, list);
 	if (near.at == NULL)
-		return src_fail(src, at, err, "unknown variable \"%.*s\" (columns: %s)",
-		                err_quote(name), (const char *)name.at, list);
-	return src_fail(src, at, err, "unknown variable \"%.*s\" (columns: %s); did you mean %.*s?",
-	                err_quote(name), (const char *)name.at, list, err_quote(near),
-	                (const char *)near.at);
+		return err_set(err, file, line, column, -EINVAL,
+		               "unknown variable \"%.*s\" (columns: %s)", err_quote(name),
+		               (const char *)name.at, list);
+	return err_set(err, file, line, column, -EINVAL,
+	               "unknown variable \"%.*s\" (columns: %s); did you mean %.*s?",
+	               err_quote(name), (const char *)name.at, list, err_quote(near),
+	               (const char *)near.at);
 }

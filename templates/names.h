@@ -19,11 +19,11 @@ struct name_at {
 /* Looks a name up: reserved names first, then columns. */
 bool name_find(const struct tpl_columns *columns, struct span name, struct name_at *out);
 
-/* Says that `name`, at `at` in the source, is unknown, what there is, and the nearest name where
- * one is near. Returns -EINVAL.
+/* Says that `name`, at that place, is unknown, what there is, and the nearest name where one is
+ * near. Returns -EINVAL.
  */
-int name_unknown(const struct tpl_columns *columns, struct src *src, size_t at, struct span name,
-                 struct tpl_err *err);
+int name_unknown(const struct tpl_columns *columns, const char *file, uint32_t line,
+                 uint32_t column, struct span name, struct tpl_err *err);
 
 /* Edit distance with neighbours swapped counting one; `most` + 1 when it is more than `most` or a
  * name has over 64 bytes.

@@ -1,5 +1,6 @@
 /* open.c - reads a template folder and compiles it. */
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +9,6 @@
 #include <unistd.h>
 
 #include "templates/compiled.h"
-#include "templates/parse.h"
 
 static const char message_file[] = "message.liquid";
 static const char html_file[] = "body.html.liquid";
@@ -16,33 +16,49 @@ static const char text_file[] = "body.text.liquid";
 
 /* ---- compiling ---- */
 
-static int compile_body(struct prog *prog, const char *file, enum tpl_context context,
-                        struct span text, const struct tpl_columns *columns, struct tpl_err *err)
+/* A body with the partials it may call. */
+static int compile_body(struct prog *prog, struct unit *unit, const char *file,
+                        enum tpl_context context, struct span text, const struct tpl_sources *s,
+                        struct tpl_err *err)
 {
-	struct src src;
-	int r = src_init(&src, file, text, err);
+	int r = compile_partials(unit, s->partials, s->n_partials, context, err);
 
-	if (r != 0)
-		return r;
-	prog_init(prog, file, context);
-	return parse_slice(prog, &src, 0, src.text.bytes, columns, err);
+	if (r == 0)
+		r = compile_text(prog, unit, file, text, context, err);
+	return r != 0 ? r : link_partials(unit, err);
 }
 
-static int compile(struct tpl *tpl, const struct tpl_sources *s, const struct tpl_columns *columns,
-                   struct tpl_err *err)
+static int compile(struct tpl *tpl, const struct tpl_sources *s, struct tpl_err *err)
 {
 	struct src src;
 	int r = src_init(&src, message_file, s->message, err);
 
-	if (r != 0 || (r = fields_parse(&tpl->fields, &src, columns, err)) != 0)
+	if (r != 0 || (r = fields_parse(&tpl->fields, &src, &tpl->field_unit, err)) != 0)
 		return r;
-	if (s->has_html &&
-	    (r = compile_body(&tpl->html, html_file, TPL_IN_HTML, s->html, columns, err)) != 0)
+	if (s->has_html && (r = compile_body(&tpl->html, &tpl->html_unit, html_file, TPL_IN_HTML,
+	                                     s->html, s, err)) != 0)
 		return r;
-	if (s->has_text &&
-	    (r = compile_body(&tpl->text, text_file, TPL_IN_TEXT, s->text, columns, err)) != 0)
+	if (s->has_text && (r = compile_body(&tpl->text, &tpl->text_unit, text_file, TPL_IN_TEXT,
+	                                     s->text, s, err)) != 0)
 		return r;
 	return 0;
+}
+
+static int init_units(struct tpl *tpl, const struct tpl_columns *columns, struct tpl_err *err)
+{
+	int r = unit_init(&tpl->field_unit, columns);
+
+	if (r == 0)
+		r = unit_init(&tpl->html_unit, columns);
+	if (r == 0)
+		r = unit_init(&tpl->text_unit, columns);
+	return r == 0 ? 0 : err_set(err, message_file, 0, 0, r, "out of memory");
+}
+
+/* The columns are the caller's; what is needed of them was copied. */
+static void forget_columns(struct tpl *tpl)
+{
+	tpl->field_unit.columns = tpl->html_unit.columns = tpl->text_unit.columns = NULL;
 }
 
 int tpl_open_sources(const struct tpl_sources *s, const struct tpl_columns *columns,
@@ -61,7 +77,10 @@ int tpl_open_sources(const struct tpl_sources *s, const struct tpl_columns *colu
 	tpl->has_html = s->has_html;
 	tpl->has_text = s->has_text;
 	tpl->n_columns = columns->n;
-	r = compile(tpl, s, columns, err);
+	r = init_units(tpl, columns, err);
+	if (r == 0)
+		r = compile(tpl, s, err);
+	forget_columns(tpl);
 	if (r != 0) {
 		tpl_close(tpl);
 		return r;
@@ -77,6 +96,9 @@ void tpl_close(struct tpl *tpl)
 	fields_fini(&tpl->fields);
 	prog_fini(&tpl->html);
 	prog_fini(&tpl->text);
+	unit_fini(&tpl->field_unit);
+	unit_fini(&tpl->html_unit);
+	unit_fini(&tpl->text_unit);
 	free(tpl);
 }
 
@@ -149,10 +171,54 @@ static int read_bodies(int dir, struct tpl_sources *s, struct tpl_err *err)
 	return 0;
 }
 
+/* A partial is every other NAME.liquid. */
+static bool is_partial(const char *file, size_t *name_bytes)
+{
+	size_t n = strlen(file), tail = strlen(".liquid");
+
+	*name_bytes = n < tail ? 0 : n - tail;
+	return n > tail && file[0] != '.' && strcmp(file + n - tail, ".liquid") == 0 &&
+	       strcmp(file, message_file) != 0 && strcmp(file, html_file) != 0 &&
+	       strcmp(file, text_file) != 0;
+}
+
+static int read_partials(int dir, struct tpl_text_source *to, uint32_t *n, struct tpl_err *err)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *files = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *file;
+
+	if (files == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return err_set(err, message_file, 0, 0, -ENOMEM, "the folder cannot be read");
+	}
+	while (r == 0 && (file = readdir(files)) != NULL) {
+		struct tpl_text_source *p = &to[*n];
+		size_t bytes;
+
+		if (!is_partial(file->d_name, &bytes))
+			continue;
+		if (*n == UNIT_PARTIALS_MAX) {
+			r = err_set(err, file->d_name, 0, 0, -EINVAL, "more than %d partials",
+			            UNIT_PARTIALS_MAX);
+			break;
+		}
+		r = read_file(dir, file->d_name, &p->text, err);
+		p->name = span_of(r != 0 ? NULL : strndup(file->d_name, bytes), bytes);
+		*n += r == 0;
+		if (r == 0 && p->name.at == NULL)
+			r = err_set(err, file->d_name, 0, 0, -ENOMEM, "out of memory");
+	}
+	closedir(files);
+	return r;
+}
+
 int tpl_open(const char *path, const struct tpl_columns *columns, struct tpl **out,
              struct tpl_err *err)
 {
-	struct tpl_sources s = { 0 };
+	struct tpl_text_source partials[UNIT_PARTIALS_MAX];
+	struct tpl_sources s = { .partials = partials };
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
 	if (dir < 0)
@@ -165,10 +231,16 @@ int tpl_open(const char *path, const struct tpl_columns *columns, struct tpl **o
 	if (r == 0)
 		r = read_bodies(dir, &s, err);
 	if (r == 0)
+		r = read_partials(dir, partials, &s.n_partials, err);
+	if (r == 0)
 		r = tpl_open_sources(&s, columns, out, err);
 	free((void *)s.message.at);
 	free((void *)s.html.at);
 	free((void *)s.text.at);
+	for (uint32_t i = 0; i < s.n_partials; i++) {
+		free((void *)partials[i].name.at);
+		free((void *)partials[i].text.at);
+	}
 	close(dir);
 	return r;
 }

@@ -1,25 +1,13 @@
-/* parse.c - from template text to a program; every mistake is told with line and column.
+/* parse.c - from template text to a program: its pieces, and the blocks that are open.
  *
- * Not     control flow yet: the tag table below is where a tag goes, the filter table where a
- *         filter goes. Both tables are the only place that spells their names.
+ * Blocks stand on a stack of their own, so nothing here recurses with the template but
+ * {% liquid %} in {% liquid %}, which is bounded.
  */
-#include "templates/parse.h"
-
 #include <errno.h>
-#include <stdio.h>
 
-#include "templates/lex.h"
+#include "templates/parse_int.h"
 
-struct parse {
-	struct prog *prog;
-	struct src *src;
-	struct lex lex;
-	struct toks toks; /* of the piece being read */
-	const struct tpl_columns *columns;
-	struct tpl_err *err;
-};
-
-static int out_of_room(struct parse *p, int r)
+int out_of_room(struct parse *p, int r)
 {
 	if (r == -E2BIG)
 		return src_fail(p->src, p->lex.at, p->err,
@@ -30,272 +18,255 @@ static int out_of_room(struct parse *p, int r)
 	return r;
 }
 
-static int expected(struct parse *p, const char *what)
+int expected(struct parse *p, const char *what)
 {
 	const struct tok *now = &p->toks.now;
 
 	if (now->kind == TOK_END)
-		return src_fail(p->src, now->at, p->err, "expected %s, found the end of the braces",
-		                what);
+		return src_fail(p->src, now->at, p->err, "expected %s, found the end of the %s",
+		                what, p->lex.lines ? "line" : "braces");
 	return src_fail(p->src, now->at, p->err, "expected %s, found \"%.*s\"", what,
 	                err_quote(now->text), (const char *)now->text.at);
 }
 
-static bool at_mark(const struct parse *p, char mark)
+int expect_end(struct parse *p)
 {
-	return p->toks.now.kind == TOK_MARK && p->toks.now.mark == mark;
+	return p->toks.now.kind == TOK_END ? 0 : expected(p, "nothing more in this tag");
 }
 
-/* A word of the template itself; in a header it may not carry a line end. */
-static int literal(struct parse *p, struct prog_op *op)
-{
-	struct span text = p->toks.now.text;
+/* ---- operations ---- */
 
-	for (size_t i = 0; i < text.bytes && p->prog->context == TPL_IN_HEADER; i++)
-		if (text.at[i] < 0x20 && text.at[i] != '\t')
-			return src_fail(p->src, p->toks.now.at, p->err,
-			                "a text with a line end or control character in a header");
-	op->from = FROM_POOL;
-	op->b = (uint32_t)text.bytes;
-	return out_of_room(p, prog_pool(p->prog, text, &op->a));
-}
-
-/* name, name.part, or ["a name of any shape"]; the parts are joined with dots and looked up. */
-static int variable(struct parse *p, struct prog_op *op, bool may_be_unknown)
-{
-	char path[256];
-	size_t n = 0, at = p->toks.now.at;
-	struct name_at where;
-	int r;
-
-	for (;;) {
-		bool bracket = at_mark(p, '[');
-		struct span part;
-
-		if (bracket && (r = toks_next(&p->toks, p->err)) != 0)
-			return r;
-		if (p->toks.now.kind != (bracket ? TOK_STRING : TOK_NAME))
-			return expected(p, bracket ? "a quoted name after \"[\"" : "a name");
-		part = p->toks.now.text;
-		if (part.bytes + 1 > sizeof(path) - n)
-			return src_fail(p->src, at, p->err, "a variable name over %zu bytes",
-			                sizeof(path) - 1);
-		memcpy(path + n, part.at, part.bytes);
-		n += part.bytes;
-		if ((r = toks_next(&p->toks, p->err)) != 0)
-			return r;
-		if (bracket && !at_mark(p, ']'))
-			return expected(p, "\"]\"");
-		if (bracket && (r = toks_next(&p->toks, p->err)) != 0)
-			return r;
-		if (!at_mark(p, '.') && !at_mark(p, '['))
-			break;
-		path[n++] = '.';
-		if (at_mark(p, '.') && (r = toks_next(&p->toks, p->err)) != 0)
-			return r;
-	}
-	if (name_find(p->columns, span_of(path, n), &where)) {
-		op->from = (uint8_t)where.from;
-		op->a = where.column;
-		return 0;
-	}
-	if (!may_be_unknown)
-		return name_unknown(p->columns, p->src, at, span_of(path, n), p->err);
-	op->from = FROM_POOL; /* empty, for the default to replace */
-	op->a = op->b = 0;
-	return 0;
-}
-
-/* A quoted text, a number or a variable, into an operation that takes a value. */
-static int value(struct parse *p, struct prog_op *op, bool may_be_unknown)
-{
-	int r;
-
-	src_place(p->src, p->toks.now.at, &op->line, &op->column);
-	if (p->toks.now.kind == TOK_NAME || at_mark(p, '['))
-		return variable(p, op, may_be_unknown);
-	if (p->toks.now.kind != TOK_STRING && p->toks.now.kind != TOK_NUMBER)
-		return expected(p, "a variable, a quoted text or a number");
-	r = literal(p, op);
-	return r != 0 ? r : toks_next(&p->toks, p->err);
-}
-
-/* ---- filters ---- */
-
-static const struct filter {
-	const char *name;
-	enum prog_opcode code;
-	bool takes_value;
-} filters[] = {
-	/* clang-format off */
-	{ "default", OP_DEFAULT, true  },
-	{ "escape",  OP_ESCAPE,  false },
-	{ "raw",     OP_RAW,     false },
-	/* clang-format on */
+static const struct {
+	uint8_t pops, pushes;
+} shapes[] = {
+#define PROG_OP(sym, pops, pushes) [OP_##sym] = { pops, pushes },
+#include "templates/prog_op.def"
+#undef PROG_OP
 };
 
-static const struct filter *filter_find(struct span name)
+static uint32_t pops_of(const struct parse *p, const struct prog_op *op)
 {
-	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++)
-		if (span_eq(name, span_str(filters[i].name)))
-			return &filters[i];
-	return NULL;
-}
+	const struct prog_call *call;
 
-static int unknown_filter(struct parse *p)
-{
-	char list[64];
-	size_t n = 0;
-
-	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]) && n < sizeof(list); i++)
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i == 0 ? "" : ", ",
-		                      filters[i].name);
-	return src_fail(p->src, p->toks.now.at, p->err, "unknown filter \"%.*s\"; supported: %s",
-	                err_quote(p->toks.now.text), (const char *)p->toks.now.text.at, list);
-}
-
-/* One filter; `now` stands after its "|". */
-static int filter(struct parse *p)
-{
-	const struct filter *f;
-	struct prog_op op = { 0 };
-	int r;
-
-	if (p->toks.now.kind != TOK_NAME)
-		return expected(p, "a filter name after \"|\"");
-	f = filter_find(p->toks.now.text);
-	if (f == NULL)
-		return unknown_filter(p);
-	op.code = (uint8_t)f->code;
-	if ((r = toks_next(&p->toks, p->err)) != 0)
-		return r;
-	if (f->takes_value) {
-		if (!at_mark(p, ':'))
-			return expected(p, "\":\" and a value after \"default\"");
-		if ((r = toks_next(&p->toks, p->err)) != 0 || (r = value(p, &op, false)) != 0)
-			return r;
+	switch (op->code) {
+	case OP_FILTER:
+		return op->n + 1u;
+	case OP_CYCLE:
+		return op->n + op->b;
+	case OP_WHEN:
+		return op->n;
+	case OP_FOR:
+	case OP_ROWS:
+		return 1u + !!(op->n & FOR_LIMIT) + !!(op->n & FOR_OFFSET) +
+		       !!(op->n & FOR_COLUMNS);
+	case OP_CALL:
+		call = &p->prog->calls[op->a];
+		return 1u + call->has_value + call->n_args;
+	default:
+		return shapes[op->code].pops;
 	}
+}
+
+int add(struct parse *p, struct prog_op op, size_t place)
+{
+	p->depth += shapes[op.code].pushes;
+	p->depth -= pops_of(p, &op);
+	if (p->depth > PROG_STACK_MAX)
+		return src_fail(p->src, place, p->err,
+		                "too many cases inside one another; make it simpler");
+	src_place(p->src, place, &op.line, &op.column);
 	return out_of_room(p, prog_add(p->prog, op));
 }
 
-/* True when a `default` filter follows in this piece, so that an unknown name has a stand-in. */
-static bool default_follows(const struct parse *p)
+int add_const(struct parse *p, struct tpl_value value)
 {
-	struct toks ahead = p->toks;
-	struct tpl_err ignored;
-	bool bar = false;
+	struct prog_op op = { .code = OP_CONST };
+	int r = out_of_room(p, prog_const(p->prog, value, &op.a));
 
-	while (ahead.now.kind != TOK_END) {
-		if (bar && ahead.now.kind == TOK_NAME &&
-		    span_eq(ahead.now.text, span_str("default")))
-			return true;
-		bar = ahead.now.kind == TOK_MARK && ahead.now.mark == '|';
-		if (toks_next(&ahead, &ignored) != 0)
-			return false;
-	}
-	return false;
+	return r != 0 ? r : add(p, op, p->toks.now.at);
 }
 
-static int output(struct parse *p, const struct piece *piece)
+int add_jump(struct parse *p, enum prog_opcode code, uint32_t *at)
 {
-	struct prog_op load = { .code = OP_LOAD }, emit = { .code = OP_EMIT };
-	int r = toks_init(&p->toks, p->src, piece, p->err);
+	*at = p->prog->n_ops;
+	return add(p, (struct prog_op){ .code = (uint8_t)code }, p->piece.start);
+}
+
+void jump_here(struct parse *p, uint32_t at)
+{
+	if (at != PROG_NONE)
+		p->prog->ops[at].a = p->prog->n_ops;
+}
+
+int chain_jump(struct parse *p, enum prog_opcode code, uint32_t *chain)
+{
+	uint32_t at = p->prog->n_ops;
+	struct prog_op op = { .code = (uint8_t)code, .a = *chain };
+	int r = add(p, op, p->piece.start);
+
+	if (r == 0)
+		*chain = at;
+	return r;
+}
+
+void chain_here(struct parse *p, uint32_t *chain)
+{
+	while (*chain != PROG_NONE) {
+		uint32_t at = *chain;
+
+		*chain = p->prog->ops[at].a;
+		jump_here(p, at);
+	}
+}
+
+int set_sym(struct parse *p, struct span name, uint32_t *sym)
+{
+	int r = out_of_room(p, unit_sym(p->unit, name, sym));
 
 	if (r != 0)
 		return r;
-	if (p->toks.now.kind == TOK_END) /* {{ }} writes nothing, as in Liquid */
-		return 0;
-	if ((r = value(p, &load, default_follows(p))) != 0)
-		return r;
-	if ((r = out_of_room(p, prog_add(p->prog, load))) != 0)
-		return r;
-	while (at_mark(p, '|')) {
-		if ((r = toks_next(&p->toks, p->err)) != 0 || (r = filter(p)) != 0)
-			return r;
-	}
-	if (p->toks.now.kind != TOK_END)
-		return expected(p, "\"|\" and a filter, or the end of the braces");
-	emit.line = load.line;
-	emit.column = load.column;
-	return out_of_room(p, prog_add(p->prog, emit));
+	p->unit->syms[*sym].set_by = p->prog->serial;
+	p->unit->syms[*sym].set_by_a_partial |= p->unit->compiling_partials;
+	return 0;
 }
 
-/* ---- tags ---- */
-
-static int text(struct parse *p, const struct piece *piece)
+int take_target(struct parse *p, uint32_t *sym)
 {
-	return out_of_room(p, prog_add_text(p->prog, span_of(p->src->text.at + piece->at,
-	                                                     piece->end - piece->at)));
-}
-
-static int tag_comment(struct parse *p, const struct piece *piece)
-{
-	struct piece inside;
-
-	return lex_block(&p->lex, piece, "comment", true, &inside, p->err);
-}
-
-static int tag_raw(struct parse *p, const struct piece *piece)
-{
-	struct piece inside;
-	int r = lex_block(&p->lex, piece, "raw", false, &inside, p->err);
-
-	return r != 0 ? r : text(p, &inside);
-}
-
-static const struct {
-	const char *name;
-	int (*run)(struct parse *p, const struct piece *piece); /* `now` is past the name */
-} tags[] = {
-	{ "comment", tag_comment },
-	{ "raw", tag_raw },
-};
-
-static int tag(struct parse *p, const struct piece *piece)
-{
-	char list[64];
-	size_t n = 0;
-	struct tok name;
-	int r = toks_init(&p->toks, p->src, piece, p->err);
-
-	if (r != 0)
-		return r;
-	name = p->toks.now;
-	if (name.kind != TOK_NAME)
-		return expected(p, "a tag name");
-	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
-		if (!span_eq(name.text, span_str(tags[i].name)))
-			continue;
-		if ((r = toks_next(&p->toks, p->err)) != 0)
-			return r;
-		if (p->toks.now.kind != TOK_END)
-			return expected(p, "nothing more in this tag");
-		return tags[i].run(p, piece);
-	}
-	for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]) && n < sizeof(list); i++)
-		n += (size_t)snprintf(list + n, sizeof(list) - n, "%s%s", i == 0 ? "" : ", ",
-		                      tags[i].name);
-	return src_fail(p->src, piece->start, p->err, "unknown tag \"%.*s\"; supported: %s",
-	                err_quote(name.text), (const char *)name.text.at, list);
-}
-
-int parse_slice(struct prog *prog, struct src *src, size_t at, size_t end,
-                const struct tpl_columns *columns, struct tpl_err *err)
-{
-	struct parse p = { .prog = prog, .src = src, .columns = columns, .err = err };
-	struct piece piece;
+	enum tok_kind kind = p->toks.now.kind;
 	int r;
 
-	lex_init(&p.lex, src, at, end);
-	while ((r = lex_next(&p.lex, &piece, err)) == 0 && piece.kind != PIECE_END) {
-		if (piece.kind == PIECE_TEXT)
-			r = text(&p, &piece);
-		else if (piece.kind == PIECE_OUTPUT)
-			r = output(&p, &piece);
+	if (kind != TOK_NAME && kind != TOK_STRING && kind != TOK_NUMBER)
+		return expected(p, "a name");
+	r = set_sym(p, p->toks.now.text, sym);
+	return r != 0 ? r : take(p);
+}
+
+/* ---- blocks ---- */
+
+struct block *block_top(struct parse *p)
+{
+	return p->n_blocks == p->floor ? NULL : &p->blocks[p->n_blocks - 1];
+}
+
+int block_open(struct parse *p, const struct block_kind *kind, struct block **out)
+{
+	if (p->n_blocks == BLOCKS_MAX)
+		return src_fail(p->src, p->piece.start, p->err,
+		                "more than %d blocks inside one another", BLOCKS_MAX);
+	*out = &p->blocks[p->n_blocks++];
+	**out = (struct block){ .kind = kind,
+		                .open = p->piece,
+		                .ops = p->prog->n_ops,
+		                .next = PROG_NONE,
+		                .exits = PROG_NONE,
+		                .info = PROG_NONE,
+		                .blank = true };
+	return 0;
+}
+
+static int never_closed(struct parse *p)
+{
+	const struct block *b = &p->blocks[p->n_blocks - 1];
+
+	return src_fail(p->src, b->open.start, p->err, "\"%s\" is never closed; expected \"end%s\"",
+	                b->kind->name, b->kind->name);
+}
+
+/* ---- pieces ---- */
+
+static bool is_white(struct span s)
+{
+	for (size_t i = 0; i < s.bytes; i++)
+		if (s.at[i] != ' ' && (s.at[i] < '\t' || s.at[i] > '\r'))
+			return false;
+	return true;
+}
+
+static int parse_text(struct parse *p)
+{
+	struct span text = span_of(p->src->text.at + p->piece.at, p->piece.end - p->piece.at);
+
+	if (p->n_blocks != 0 && !is_white(text))
+		p->blocks[p->n_blocks - 1].blank = false;
+	return out_of_room(p, prog_add_text(p->prog, text, (uint16_t)p->n_blocks));
+}
+
+static int parse_output(struct parse *p)
+{
+	struct prog_op emit = { .code = OP_EMIT };
+	size_t place;
+	int r = toks_init(&p->toks, p->src, &p->piece, p->err);
+
+	if (r != 0)
+		return r;
+	if (p->n_blocks != 0)
+		p->blocks[p->n_blocks - 1].blank = false;
+	if (p->toks.now.kind == TOK_END)
+		return 0;
+	place = p->toks.now.at;
+	if ((r = parse_filtered(p)) != 0)
+		return r;
+	if (p->toks.now.kind != TOK_END)
+		return expected(p, "\"|\" and a filter, or the end of the braces");
+	return add(p, emit, place);
+}
+
+int parse_pieces(struct parse *p)
+{
+	int r;
+
+	while ((r = lex_next(&p->lex, &p->piece, p->err)) == 0 && p->piece.kind != PIECE_END) {
+		if (p->piece.kind == PIECE_TEXT)
+			r = parse_text(p);
+		else if (p->piece.kind == PIECE_OUTPUT)
+			r = parse_output(p);
 		else
-			r = tag(&p, &piece);
+			r = parse_tag(p);
 		if (r != 0)
 			return r;
 	}
+	if (r == 0 && p->n_blocks != p->floor)
+		return never_closed(p);
 	return r;
+}
+
+/* ---- names ---- */
+
+int parse_link(struct prog *prog, struct tpl_err *err)
+{
+	const struct unit *u = prog->unit;
+
+	for (uint32_t i = 0; i < prog->n_ops && !u->is_open; i++) {
+		struct prog_op *op = &prog->ops[i];
+		const struct sym *s;
+		bool is_set;
+
+		if (op->code != OP_VAR)
+			continue;
+		s = &u->syms[op->a];
+		is_set = s->set_by_a_partial || s->set_by == prog->serial ||
+		         (prog->is_partial && s->set_by != 0);
+		if (is_set || (op->c & VAR_OPTIONAL) != 0)
+			continue;
+		if (s->column == SYM_NO_COLUMN || (op->c & VAR_HAS_PARTS) != 0)
+			return name_unknown(u->columns, prog->file, op->line, op->column,
+			                    value_span(prog_const_value(prog, op->b)), err);
+		op->code = OP_COLUMN; /* nothing stands before it, here or in a caller */
+		op->a = s->column;
+	}
+	return 0;
+}
+
+int parse_slice(struct prog *prog, struct src *src, size_t at, size_t end, struct unit *unit,
+                struct tpl_err *err)
+{
+	struct parse p = { .prog = prog, .src = src, .unit = unit, .err = err };
+	int r;
+
+	prog->unit = unit;
+	prog->serial = ++unit->serial;
+	prog->is_partial = unit->compiling_partials;
+	lex_init(&p.lex, src, at, end);
+	r = parse_pieces(&p);
+	return r != 0 || prog->is_partial ? r : parse_link(prog, err);
 }

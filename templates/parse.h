@@ -3,7 +3,13 @@
 
 #include "templates/prog.h"
 
-/* Compiles the slice [at, end) of a source and appends to `prog`. Returns 0, or -errno with `err`.
+/* Compiles the slice [at, end) of a source into an empty program of `unit`. Returns 0, or -errno
+ * with `err`.
  */
-int parse_slice(struct prog *prog, struct src *src, size_t at, size_t end,
-                const struct tpl_columns *columns, struct tpl_err *err);
+int parse_slice(struct prog *prog, struct src *src, size_t at, size_t end, struct unit *unit,
+                struct tpl_err *err);
+
+/* Checks that each name a partial reads is set or a column. parse_slice() does so for all else;
+ * partials may call each other, so they are checked when all are compiled.
+ */
+int parse_link(struct prog *prog, struct tpl_err *err);

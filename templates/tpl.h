@@ -78,9 +78,10 @@ struct tpl_out {
 	bool needs_smtputf8; /* RFC 6531 */
 };
 
-/* Compiles the template folder `dir` (message.liquid, body.html.liquid and/or body.text.liquid)
- * for rows with these columns. Returns 0, or -errno with `err` filled: -EINVAL for a template that
- * is wrong, -ENOENT for one that is not there. Reads the folder; keeps copies only.
+/* Compiles the template folder `dir` (message.liquid, body.html.liquid and/or body.text.liquid;
+ * every other NAME.liquid is a partial for `render` and `include`) for rows with these columns.
+ * Returns 0, or -errno with `err` filled: -EINVAL for a template that is wrong, -ENOENT for one
+ * that is not there. Reads the folder; keeps copies only.
  */
 int tpl_open(const char *dir, const struct tpl_columns *columns, struct tpl **out,
              struct tpl_err *err);
@@ -94,3 +95,59 @@ void tpl_close(struct tpl *tpl);
  */
 int tpl_compose(const struct tpl_job *job, uint8_t *slab, size_t slab_bytes, struct tpl_out *out,
                 struct tpl_err *err);
+
+/* ---- a template alone, over data of any shape ---- */
+
+enum tpl_kind {
+	TPL_NIL,
+	TPL_BOOL,
+	TPL_INT,
+	TPL_FLOAT,
+	TPL_STRING,
+	TPL_ARRAY,
+	TPL_OBJECT,
+	TPL_N_KINDS
+};
+
+/* Plain data, built by the caller; what it points at must outlive its use. */
+struct tpl_value {
+	uint8_t kind;  /* enum tpl_kind */
+	uint8_t state; /* 0; the room's own */
+	uint32_t n;    /* bytes of a string, items of an array, members of an object */
+	union {
+		bool yes;
+		int64_t number;
+		double real;
+		const char *text; /* UTF-8 */
+		const struct tpl_value *items;
+		const struct tpl_member *members; /* in order, names unique */
+		const void *other;                /* the room's own */
+	};
+};
+
+struct tpl_member {
+	struct span name;
+	struct tpl_value value;
+};
+
+enum { TPL_DATA_DEPTH_MAX = 64 }; /* arrays and objects inside one another */
+
+/* One template text, and the partials that `render` and `include` find by name. */
+struct tpl_text_source {
+	struct span name, text;
+};
+
+struct tpl_text_prog;
+
+/* Compiles `main` with its partials; any name may stand in the data. `html`: values are
+ * HTML-escaped. Returns 0, or -errno with `err` filled, whose file is the name of the source.
+ */
+int tpl_text_open(const struct tpl_text_source *main, const struct tpl_text_source *partials,
+                  uint32_t n_partials, bool html, struct tpl_text_prog **out, struct tpl_err *err);
+void tpl_text_close(struct tpl_text_prog *prog);
+
+/* Renders over `data`, an object, at the time `now_s`. A name that is not in it is empty. Returns 0
+ * with the bytes written; -ENOSPC when `room` is too small; -EINVAL with `err` filled.
+ */
+int tpl_text_render(const struct tpl_text_prog *prog, const struct tpl_value *data, int64_t now_s,
+                    uint8_t *to, size_t room, size_t *bytes, struct tpl_err *err);

@@ -2,11 +2,13 @@
  * 5322.
  *
  * Input: message.liquid, 0xff, body.html.liquid, 0xff, body.text.liquid; what is missing is absent.
+ * The text is a partial "p" of the HTML too, and the HTML is also rendered alone over typed data.
  */
 #include <assert.h>
 #include <errno.h>
 
 #include "templates/compiled.h"
+#include "templates/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -70,8 +72,48 @@ static int compose(const struct tpl *tpl, size_t room, uint8_t *to, struct tpl_o
 	return r;
 }
 
+/* Any template over any kind of value: refused, or text that is UTF-8. */
+static void alone(struct span text, struct span partial, bool html)
+{
+	static const struct tpl_value numbers[] = { { .kind = TPL_INT, .number = -3 },
+		                                    { .kind = TPL_FLOAT, .real = 1e300 },
+		                                    { .kind = TPL_NIL } };
+	static const struct tpl_member inner[] = {
+		{ { (const uint8_t *)"a", 1 }, { .kind = TPL_STRING, .n = 3, .text = "b<c" } },
+		{ { (const uint8_t *)"l", 1 }, { .kind = TPL_ARRAY, .n = 3, .items = numbers } },
+	};
+	static const struct tpl_value objects[] = {
+		{ .kind = TPL_OBJECT, .n = 2, .members = inner },
+		{ .kind = TPL_STRING, .n = 2, .text = "\xc3\xb6" },
+		{ .kind = TPL_BOOL, .yes = true },
+	};
+	static const struct tpl_member members[] = {
+		{ { (const uint8_t *)"o", 1 }, { .kind = TPL_OBJECT, .n = 2, .members = inner } },
+		{ { (const uint8_t *)"a", 1 }, { .kind = TPL_ARRAY, .n = 3, .items = objects } },
+		{ { (const uint8_t *)"n", 1 }, { .kind = TPL_INT, .number = INT64_MAX } },
+		{ { (const uint8_t *)"s", 1 }, { .kind = TPL_STRING, .n = 5, .text = "x,y z" } },
+	};
+	static const struct tpl_value top = { .kind = TPL_OBJECT, .n = 4, .members = members };
+	struct tpl_text_source main = { span_str("main"), text };
+	struct tpl_text_source p = { span_str("p"), partial };
+	struct tpl_text_prog *prog;
+	struct tpl_err err;
+	size_t got;
+	int r = tpl_text_open(&main, &p, 1, html, &prog, &err);
+
+	assert(r == 0 || (r == -EINVAL && err.text[0] != '\0'));
+	if (r != 0)
+		return;
+	r = tpl_text_render(prog, &top, 1767225600, slab[0], SLAB_BYTES, &got, &err);
+	assert(r == 0 || r == -ENOSPC || (r == -EINVAL && err.text[0] != '\0'));
+	if (r == 0)
+		assert(utf8_first_bad(span_of(slab[0], got)) == got);
+	tpl_text_close(prog);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
+	struct tpl_text_source partial = { .name = span_str("p") };
 	struct span rest = span_of(data, bytes);
 	struct tpl_sources s = { 0 };
 	struct tpl_out out[2];
@@ -83,6 +125,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	s.html = cut(&rest);
 	s.has_text = rest.bytes != 0 || !s.has_html;
 	s.text = rest;
+	partial.text = rest;
+	s.partials = &partial;
+	s.n_partials = s.has_text;
+	if (s.has_html) {
+		alone(s.html, s.text, false);
+		alone(s.html, s.text, true);
+	}
 	if (tpl_open_sources(&s, &columns, &tpl, &err) != 0) {
 		assert(err.text[0] != '\0' && err.file[0] != '\0');
 		return 0;

@@ -8,12 +8,16 @@
 static const struct span names[] = { { (const uint8_t *)"n", 1 } };
 static const struct tpl_columns columns = { .names = names, .n = 1 };
 
+static struct unit unit;
+
+/* Both are to be freed, whatever is returned. */
 static int parse(struct fields *f, const char *text, struct tpl_err *err)
 {
 	struct src src;
 
+	CU_ASSERT_EQUAL_FATAL(unit_init(&unit, &columns), 0);
 	CU_ASSERT_EQUAL_FATAL(src_init(&src, "message.liquid", span_str(text), err), 0);
-	return fields_parse(f, &src, &columns, err);
+	return fields_parse(f, &src, &unit, err);
 }
 
 static void fields_stand_one_a_line(void)
@@ -29,11 +33,12 @@ static void fields_stand_one_a_line(void)
 	CU_ASSERT_EQUAL_FATAL(f.n, 4);
 	CU_ASSERT_STRING_EQUAL(f.at[0].name, "Subject");
 	CU_ASSERT_EQUAL(f.at[0].line, 2);
-	CU_ASSERT_EQUAL(f.at[0].value.n_ops, 4); /* text, load, emit, text */
+	CU_ASSERT_EQUAL(f.at[0].value.n_ops, 4); /* text, column, emit, text */
 	CU_ASSERT_PTR_EQUAL(fields_find(&f, "FROM"), &f.at[3]);
 	CU_ASSERT_EQUAL(f.at[3].kind, HEADER_MAILBOX);
 	CU_ASSERT_PTR_NULL(fields_find(&f, "Reply-To"));
 	fields_fini(&f);
+	unit_fini(&unit);
 }
 
 static void what_a_template_may_not_write_is_refused_with_its_line(void)
@@ -83,6 +88,7 @@ static void what_a_template_may_not_write_is_refused_with_its_line(void)
 			       err.text);
 		CU_ASSERT(ok);
 		fields_fini(&f);
+		unit_fini(&unit);
 	}
 }
 
@@ -97,10 +103,12 @@ static void there_are_as_many_fields_as_the_bound_and_no_more(void)
 	CU_ASSERT_EQUAL(parse(&f, text, &err), 0);
 	CU_ASSERT_EQUAL(f.n, FIELDS_MAX);
 	fields_fini(&f);
+	unit_fini(&unit);
 	strcat(text, "X: y\n");
 	CU_ASSERT_EQUAL(parse(&f, text, &err), -EINVAL);
 	CU_ASSERT_EQUAL(err.line, FIELDS_MAX + 1);
 	fields_fini(&f);
+	unit_fini(&unit);
 }
 
 SUITE("templates/fields", TEST(fields_stand_one_a_line),
