@@ -2,6 +2,8 @@
 #include "control/engine_conf.h"
 
 #include <assert.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "control/log.h"
 #include "control/xalloc.h"
@@ -25,6 +27,14 @@ static void copy_port(struct dp_port_conf *to, const struct conf_port *from)
 		                     .vlan = (uint16_t)from->vlan,
 		                     .mtu_bytes = (uint16_t)from->mtu_bytes };
 	memcpy(to->addrs, from->addrs, from->n_addrs * sizeof(to->addrs[0]));
+}
+
+/* Certificates that nobody configured may be missing. */
+static const char *ca_file_of(const struct conf *conf)
+{
+	if (strcmp(conf->tls.ca_file, CONF_CA_FILE) == 0 && access(CONF_CA_FILE, R_OK) != 0)
+		return NULL;
+	return conf->tls.ca_file;
 }
 
 struct engine_dp_conf *engine_dp_conf_new(const struct conf *conf, const uint8_t secret[32])
@@ -65,6 +75,9 @@ struct engine_dp_conf *engine_dp_conf_new(const struct conf *conf, const uint8_t
 		          .reply_lines_max = conf->smtp.reply_lines_max,
 		          .reply_bytes_max = conf->smtp.reply_bytes_max,
 		          .pipelining = conf->smtp.pipelining },
+		.tls = { .ca_file = ca_file_of(conf),
+		         .sessions_max = conf->tls.sessions_max,
+		         .handshake_budget_us = conf->tls.handshake_budget_us },
 		.state_dir = conf->state_dir,
 		.secret = secret,
 		.log = log_line,

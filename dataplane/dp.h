@@ -52,6 +52,13 @@ struct dp_smtp_conf {
 	uint8_t pipelining;       /* 0 or 1: use RFC 2920 where offered */
 };
 
+/* TLS of a worker. */
+struct dp_tls_conf {
+	const char *ca_file;          /* PEM: who may vouch for hosts' names; NULL: nobody */
+	uint32_t sessions_max;        /* tickets kept for resumption, over all hosts */
+	uint32_t handshake_budget_us; /* of handshakes in one turn of the loop; one step at least */
+};
+
 /* Everything the data plane is told at start. The caller keeps it and what it points to until
  * dp_stop().
  */
@@ -68,6 +75,7 @@ struct dp_conf {
 	uint32_t buffers;      /* packet buffers per worker; 0: computed from conns_max */
 	uint32_t drain_max_ms; /* patience for unanswered transactions at dp_drain() */
 	struct dp_smtp_conf smtp;
+	struct dp_tls_conf tls;
 	const char *state_dir; /* for the record of open connections that outlives a crash */
 	const uint8_t *secret; /* 32 bytes; keys ISNs, ports and hashes */
 	dp_log_fn *log;

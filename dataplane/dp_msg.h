@@ -64,14 +64,26 @@ enum dp_why {
 	DP_N_WHYS
 };
 
+/* How a session is to be encrypted (RFC 3207; port 465 begins with TLS whatever this says, RFC
+ * 8314).
+ */
+enum dp_tls_policy {
+	DP_TLS_NONE,          /* in the clear */
+	DP_TLS_OPPORTUNISTIC, /* where it is offered, whoever the host is */
+	DP_TLS_ENCRYPT,       /* or not at all, whoever the host is */
+	DP_TLS_VERIFY,        /* or not at all, and the host proves its name */
+};
+
 /* One order to open a session. */
 struct dp_dial {
 	uint64_t conn;   /* the caller's name for the connection; comes back in every event */
 	uint32_t source; /* index in dp_conf.sources; with the family of `remote` gives the local
 	                    address */
 	uint16_t remote_port; /* host order; 25, 24, 465 and 587 only */
-	uint16_t pad0;
+	uint8_t tls;          /* enum dp_tls_policy */
+	uint8_t pad0;
 	struct ip_addr remote;
+	char host[DP_HELO_BYTES]; /* its name, A-labels: for SNI and checks; "": none */
 };
 
 /* One message for one session. */
@@ -96,7 +108,8 @@ struct dp_evt {
 	uint8_t why;         /* enum dp_why, of DP_EVT_CLOSED and DP_OUT_NOT_TRIED */
 	uint8_t rcpt;        /* index in the job */
 	uint8_t enhanced[3]; /* RFC 3463 class.subject.detail, 0.0.0: none; each saturates at 255 */
-	uint8_t pad0;
+	uint8_t
+	    tls; /* of DP_EVT_OPEN: 12 or 13, TLS 1.2 or 1.3, the suite is in `text`; 0: clear */
 	uint32_t took_us; /* of DP_EVT_RCPT: since MAIL FROM left; of DP_EVT_OPEN: since the SYN */
 	uint64_t conn;    /* as in dp_dial */
 	uint64_t message; /* as in dp_job; 0 for connection events */

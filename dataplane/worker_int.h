@@ -56,7 +56,7 @@ struct worker {
 	struct wake *control;
 	struct egress egress;
 	const char **helos; /* one per source; owned */
-	bool port_is_open;
+	bool port_is_found;
 
 	/* the worker's */
 	struct tsc_clock clock;
@@ -64,6 +64,7 @@ struct worker {
 	struct rte_mempool *rx_pool, *tx_pool;
 	struct net *net;
 	struct tcp *tcp;
+	struct tls *tls;
 	struct smtp *smtp;
 	struct trace trace;
 	struct stale stale;
@@ -71,6 +72,7 @@ struct worker {
 	uint64_t now_us; /* of this turn */
 	uint64_t net_due_us, timer_due_us;
 	uint64_t last_work_us;
+	uint32_t full_bursts; /* turns in a row that may have left frames in the device's queue */
 	uint32_t nap_us;
 	uint32_t n_emitted; /* events that control was not yet woken for */
 	uint32_t drains_seen;
@@ -111,6 +113,7 @@ void worker_emit(void *worker, const struct dp_evt *evt);
 struct worker_engines_conf {
 	struct net_conf net;
 	struct tcp_conf tcp;
+	struct tls_conf tls;
 	struct smtp_conf smtp;
 };
 void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct worker_engines_conf *e);

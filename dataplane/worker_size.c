@@ -51,6 +51,11 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct work
 	e->tcp.port_last = 65535;
 	e->tcp.secret = conf->secret;
 
+	e->tls = (struct tls_conf){ .conns_max = conf->conns_max,
+		                    .sessions_max = conf->tls.sessions_max,
+		                    .handshake_budget_us = conf->tls.handshake_budget_us,
+		                    .ca_file = conf->tls.ca_file };
+
 	e->smtp = (struct smtp_conf){ .sessions_max = conf->conns_max,
 		                      .connect_ms = s->connect_ms,
 		                      .banner_ms = s->banner_ms,
@@ -109,8 +114,8 @@ void worker_size_of(const struct dp_conf *conf, uint32_t index, struct worker_si
 	port_size_of(conf, index, &port);
 	size->eal_bytes = port.bytes + 16 * ((uint64_t)port.rx_buffers + port.tx_buffers);
 	size->tables_bytes =
-	    net_memory_bytes(&e.net) + tcp_memory_bytes(&e.tcp) + smtp_memory_bytes(&e.smtp) +
-	    ring_bytes(worker_evts_max(conf), sizeof(struct dp_evt)) +
+	    net_memory_bytes(&e.net) + tcp_memory_bytes(&e.tcp) + tls_memory_bytes(&e.tls) +
+	    smtp_memory_bytes(&e.smtp) + ring_bytes(worker_evts_max(conf), sizeof(struct dp_evt)) +
 	    ring_bytes(worker_cmds_max(conf), sizeof(struct worker_cmd)) +
 	    2 * sizeof(struct tcp_trace_entry) * (uint64_t)conf->conns_max + sizeof(struct worker);
 }

@@ -21,6 +21,9 @@ enum {
 	CONF_RETRY_STEPS_MAX = 30,
 };
 
+/* Debian's; a system that lacks it can verify nobody, and need not until it is asked to. */
+#define CONF_CA_FILE "/etc/ssl/certs/ca-certificates.crt"
+
 enum conf_egress_mode { CONF_EGRESS_SANDBOX, CONF_EGRESS_LIVE };
 
 struct conf_port {
@@ -46,6 +49,7 @@ struct conf_limits {
 	uint32_t rate_per_s;        /* messages per second per site */
 	uint32_t msgs_per_conn_max; /* then QUIT */
 	uint32_t idle_ms;           /* an idle session is closed after this */
+	uint32_t tls;               /* enum dp_tls_policy */
 };
 
 struct conf_site {
@@ -106,6 +110,11 @@ struct conf {
 	struct {
 		uint32_t drain_max_ms;
 	} shutdown;
+	struct {
+		char *ca_file;    /* PEM */
+		uint32_t clear_s; /* a host whose handshakes fail is sent to in the clear */
+		uint32_t sessions_max, handshake_budget_us;
+	} tls;
 	struct {
 		uint32_t level; /* enum dp_log_level */
 		uint32_t lines_per_s;

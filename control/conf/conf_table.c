@@ -86,8 +86,10 @@ static const char *check_smtp_port(const char *text, int64_t n)
 }
 
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
+static const char *const tls_policies[] = { "none", "opportunistic", "encrypt", "verify", NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
+static_assert(DP_TLS_NONE == 0 && DP_TLS_VERIFY == 3, "as in tls_policies");
 static_assert(DP_LOG_ERROR == 0 && DP_LOG_DEBUG == 3, "as in log_levels");
 
 enum {
@@ -202,6 +204,9 @@ const struct conf_opt conf_options[] = {
 	{ .name = "site.rate", SITE(rate_per_s), INT(NONE, 1, 1000000, 100), RELOAD,
 	  .def_note = "limits.rate",
 	  .help = "messages a second" },
+	{ .name = "site.tls", SITE(tls), ONE_OF(tls_policies), .def_str = "opportunistic", RELOAD,
+	  .def_note = "tls.policy",
+	  .help = "none, opportunistic, encrypt or verify, as tls.policy" },
 	{ .name = "smtp.banner_timeout", AT(smtp.banner_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
 	  .help = "patience for the greeting (this and the next: RFC 5321 4.5.3.2)" },
 	{ .name = "smtp.body_timeout", AT(smtp.body_ms), INT(MS, 100, 3600 * S, 180 * S), NOW,
@@ -250,6 +255,18 @@ const struct conf_opt conf_options[] = {
 	  .help = "records made durable at once" },
 	{ .name = "store.queue_max", AT(store.queue_max), INT(NONE, 16, 10000000, 65536), NOW,
 	  .help = "records that wait to become durable" },
+	{ .name = "tls.ca_file", AT(tls.ca_file), STR(CONF_CA_FILE), NOW, .check = check_path,
+	  .help = "certificates of who may vouch for hosts' names (PEM)" },
+	{ .name = "tls.clear_after_failure", AT(tls.clear_s), INT(S, 0, 3 * DAY, DAY), RELOAD,
+	  .help = "a host whose handshakes fail gets mail in the clear this long, if opportunistic" },
+	{ .name = "tls.handshake_budget", AT(tls.handshake_budget_us), INT(NONE, 1, 100000, 1000),
+	  NOW,
+	  .help = "microseconds of handshakes in one turn of a worker; one step at least" },
+	{ .name = "tls.policy", AT(limits.tls), ONE_OF(tls_policies), .def_str = "opportunistic",
+	  RELOAD,
+	  .help = "none; opportunistic: where offered; encrypt: or not at all; verify: the name too" },
+	{ .name = "tls.sessions_max", AT(tls.sessions_max), INT(NONE, 0, 1000000, 4096), NOW,
+	  .help = "tickets kept for resumption, a worker; each takes about 8 KiB" },
 	{ .name = "worker.buffers", AT(worker.buffers), INT(NONE, 0, 1 << 24, 0), NOW,
 	  .help = "packet buffers a worker; 0: computed from connections_max" },
 	{ .name = "worker.connections_max", AT(worker.conns_max), INT(NONE, 1, 1 << 20, 10000), NOW,

@@ -22,9 +22,14 @@ enum {
 	    16,              /* rows a slice gives before the next slice of its site has its turn */
 	SITE_ROUNDS_MAX = 3, /* times all addresses may fail in a row before recipients wait */
 	SITES_PER_RUN = 256, /* sites looked at before the loop turns */
+	LOOK_UPS_PER_RUN = 256, /* look-ups begun before the loop turns */
+	DUE_PER_RUN = 4096,     /* recipients that become due before the loop turns */
+	HUNGRY_PER_TICK = 64,   /* hungry sites looked at each RETRY_US, whatever came free */
+	RETRY_US = 2000,        /* when a ring or pool was full: look again after this */
 	LANE_LOOKAHEAD_MIN = 4, /* messages composed ahead of a lane's connections, at least */
 	SITE_FULL_LANES_MAX =
 	    8, /* slices that may find their lane full before a site's turn ends */
+	HOST_TLS_S = 30 * 86400,   /* a host that completed TLS is not sent to in the clear */
 	HOST_BACKOFF_US = 1000000, /* after a host's first failure; doubles up to retry.host */
 };
 
@@ -91,15 +96,19 @@ struct sdomain {
 	struct mx_answer *answer; /* held; NULL: not known yet */
 	struct site *site;
 	struct slice *slices;
-	uint8_t looking; /* 0 or 1: a look-up is under way */
+	struct sdomain *prev, *next; /* in sched.to_look_up */
+	uint8_t looking;             /* 0 or 1: a look-up is under way, or waits for its turn */
 	char name[];
 };
 
 /* An address of a site's hosts, and whether it is of use now. */
 struct host_addr {
 	struct ip_addr addr;
-	uint32_t fails;    /* in a row */
-	uint64_t until_us; /* leave it alone until then */
+	uint32_t host;           /* index in the answer's hosts */
+	uint32_t fails;          /* in a row */
+	uint64_t until_us;       /* leave it alone until then */
+	uint64_t clear_until_us; /* its handshakes fail: opportunistic is in the clear */
+	uint64_t tls_until_us;   /* it completed TLS not long ago: that is what it can do */
 };
 
 /* Which list of sched a site is in. */
@@ -125,6 +134,7 @@ struct site {
 	uint32_t fails_in_row;  /* connections that failed since the last one that opened */
 	uint8_t has_v4, has_v6; /* 0 or 1 */
 	uint8_t blocked;        /* 0 or 1: refused by the egress guard */
+	uint8_t tls;            /* enum dp_tls_policy, part of the key */
 	uint8_t running;        /* 0 or 1: inside site_run() */
 	uint8_t queued;         /* enum site_queue */
 	uint64_t wake_us;       /* of its entry in sched.wakes; UINT64_MAX: none */
@@ -152,6 +162,7 @@ struct conn {
 	uint8_t open, quitting; /* 0 or 1 */
 	uint8_t closed;         /* 0 or 1: had its last event; only jobs are still to be settled */
 	uint8_t jobs;           /* unsettled */
+	uint8_t tls;            /* enum dp_tls_policy it was dialled with */
 	uint32_t msgs;          /* submitted */
 	uint32_t delivered;
 	struct lane *lane; /* NULL: slot is free */
@@ -183,9 +194,12 @@ struct sched {
 	uint32_t n_conns, conns_max;
 	struct site **sites; /* by slot; NULL: free */
 	uint32_t sites_room;
-	uint32_t slot_hint; /* where to look first for a free one */
+	uint32_t *free_slots, n_free_slots;
 	struct site *sites_by_key, *todo, *hungry;
-	struct sdomain *domains;
+	struct sdomain *domains, *to_look_up;
+	uint32_t n_looking; /* look-ups under way */
+	uint32_t fed;       /* flights and connections that came free since the last run */
+	uint64_t fed_us;    /* when hungry sites were last looked at for the passing of time */
 	struct load *loads;
 	struct pool *pools;
 	struct heap due;   /* key Unix s, a slice, b row */
@@ -208,17 +222,20 @@ void flight_retry_waiting(struct sched *s); /* what the store or the composers d
 /* site.c */
 void site_todo(struct sched *s, struct site *site);
 void site_hungry(struct sched *s, struct site *site);
-void sites_fed(struct sched *s); /* all hungry ones are to be looked at */
+void sites_feed(struct sched *s); /* as many hungry ones as there is something for */
 void site_wake_at(struct sched *s, struct site *site, uint64_t at_us);
 void site_run(struct sched *s, struct site *site);
+void sites_sort(struct sched *s); /* each domain to the site of its MX set and policy */
 void site_try_free(struct sched *s, struct site *site);
 void site_set_error(struct site *site, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sdomain_look_up(struct sdomain *dom);
+bool sdomains_look_up(struct sched *s); /* those that wait; false: there is more to do at once */
+void sdomain_try_free(struct sdomain *dom);
 struct sdomain *sdomain_of(struct sched *s, struct span name);
 
 /* slice.c */
 void slice_new(struct sched *s, struct load *load, uint32_t domain);
-void slice_try_free(struct sched *s, struct slice *sl);
+void slice_try_free(struct slice *sl);
 bool slice_peek(struct slice *sl, uint32_t *row); /* the next row that may go now */
 void slice_take(struct slice *sl, uint32_t row);  /* the one just peeked */
 void slice_again(struct sched *s, struct slice *sl, uint32_t row);

@@ -14,6 +14,7 @@ int wake_init(struct wake *w)
 	if (w->fd < 0)
 		return -errno;
 	atomic_init(&w->sleeping, 0);
+	w->owed = 0;
 	return 0;
 }
 
@@ -35,11 +36,13 @@ void wake_awake(struct wake *w)
 {
 	uint64_t n;
 
-	/* A producer that has cleared the flag but not yet written when we read costs one needless
-	 * wake later, never a lost one.
+	/* A producer that has cleared the flag may not have written yet: what it owes is read at a
+	 * later awakening, or the descriptor would stay readable and no sleep would last.
 	 */
 	if (atomic_exchange_explicit(&w->sleeping, 0, memory_order_seq_cst) == 0)
-		(void)!read(w->fd, &n, sizeof(n));
+		w->owed++;
+	if (w->owed > 0 && read(w->fd, &n, sizeof(n)) == sizeof(n))
+		w->owed -= n;
 }
 
 void wake_wait(struct wake *w, uint64_t timeout_us)

@@ -15,7 +15,8 @@
 
 struct wake {
 	_Alignas(64) _Atomic uint32_t sleeping;
-	int fd; /* eventfd, non-blocking; readable when a signal is pending */
+	int fd;        /* eventfd, non-blocking; readable when a signal is pending */
+	uint64_t owed; /* the sleeper's: signals that were given and not read yet */
 };
 
 /* Opens the eventfd. Returns 0 or -errno. */

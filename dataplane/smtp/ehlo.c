@@ -43,6 +43,12 @@ static void offer_smtputf8(struct smtp_caps *caps, struct span arg)
 	caps->smtputf8 = true;
 }
 
+static void offer_starttls(struct smtp_caps *caps, struct span arg)
+{
+	(void)arg;
+	caps->starttls = true;
+}
+
 /* RFC 1870 4: up to 20 digits, none or zero for "no fixed maximum". A number we cannot read says
  * no more than the keyword alone; one too large for us limits nothing.
  */
@@ -68,10 +74,9 @@ static const struct {
 	const char *keyword;
 	offer_fn *offer;
 } keywords[] = {
-	{ "PIPELINING", offer_pipelining },
-	{ "8BITMIME", offer_eightbit },
-	{ "SMTPUTF8", offer_smtputf8 },
-	{ "SIZE", offer_size },
+	{ "PIPELINING", offer_pipelining }, { "8BITMIME", offer_eightbit },
+	{ "SMTPUTF8", offer_smtputf8 },     { "SIZE", offer_size },
+	{ "STARTTLS", offer_starttls },
 };
 
 void smtp_caps_line(struct smtp_caps *caps, struct span line)

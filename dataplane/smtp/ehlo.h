@@ -10,6 +10,7 @@ struct smtp_caps {
 	bool pipelining;         /* RFC 2920 */
 	bool eightbit;           /* 8BITMIME, RFC 6152 */
 	bool smtputf8;           /* RFC 6531 */
+	bool starttls;           /* RFC 3207 */
 	bool size;               /* RFC 1870 */
 	uint64_t size_max_bytes; /* 0: no fixed maximum (RFC 1870 4) */
 };

@@ -1,6 +1,7 @@
 /* session.c - the driver: moves the two cursors of a session through the table of steps. */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 
 #include "dataplane/smtp/session.h"
 
@@ -16,6 +17,7 @@ static const uint8_t next_step[DP_N_STEPS] = {
 	[DP_STEP_RCPT] = DP_STEP_DATA,      [DP_STEP_DATA] = DP_STEP_BODY,
 	[DP_STEP_BODY] = DP_STEP_DOT,       [DP_STEP_DOT] = DP_STEP_IDLE,
 	[DP_STEP_IDLE] = DP_STEP_IDLE,      [DP_STEP_QUIT] = DP_STEP_QUIT,
+	[DP_STEP_STARTTLS] = DP_STEP_TLS,   [DP_STEP_TLS] = DP_STEP_EHLO,
 };
 
 static void advance(const struct session *s, struct cursor *c)
@@ -33,6 +35,19 @@ static void set_cursors(struct session *s, enum dp_step step)
 	s->send = s->recv = (struct cursor){ .step = (uint8_t)step };
 }
 
+/* Version and suite, as an operator wants to read them. */
+static void tell_tls(const struct session *s, struct dp_evt *evt)
+{
+	struct tls_info info;
+	int n;
+
+	tls_describe(s->tls, &info);
+	evt->tls = info.version == 0x0304 ? 13 : 12;
+	n = snprintf(evt->text, sizeof(evt->text), "TLS 1.%u %s%s", evt->tls - 10u, info.suite,
+	             info.is_resumed ? ", resumed" : "");
+	evt->text_bytes = (uint16_t)n;
+}
+
 void session_ready(struct session *s, uint64_t now_us)
 {
 	struct dp_evt evt = { .kind = DP_EVT_OPEN,
@@ -40,10 +55,40 @@ void session_ready(struct session *s, uint64_t now_us)
 		              .code = s->reply.code,
 		              .took_us = (uint32_t)(now_us - s->began_us) };
 
+	if (s->tls != NULL)
+		tell_tls(s, &evt);
 	s->is_ready = true;
 	set_cursors(s, DP_STEP_IDLE);
 	count(&s->smtp->conf.counters->smtp_sessions_ready);
 	session_emit(s, now_us, &evt);
+}
+
+void session_greeted(struct session *s, uint64_t now_us)
+{
+	bool wants = s->policy != DP_TLS_NONE && s->smtp->conf.tls != NULL && s->tls == NULL;
+
+	if (wants && s->caps.starttls)
+		set_cursors(s, DP_STEP_STARTTLS);
+	else if (s->policy >= DP_TLS_ENCRYPT && s->tls == NULL)
+		session_end_by_tls(s, now_us,
+		                   "STARTTLS is not offered, and its policy asks for it");
+	else
+		session_ready(s, now_us);
+}
+
+void session_start_tls(struct session *s, uint64_t now_us)
+{
+	static const enum tls_demand demands[] = { [DP_TLS_NONE] = TLS_ANY,
+		                                   [DP_TLS_OPPORTUNISTIC] = TLS_ANY,
+		                                   [DP_TLS_ENCRYPT] = TLS_STRICT,
+		                                   [DP_TLS_VERIFY] = TLS_CHECKED };
+	struct tls_peer peer = { .host = s->host, .addr = s->remote, .demand = demands[s->policy] };
+
+	s->caps = (struct smtp_caps){ .size = false }; /* RFC 3207 4.2: they are forgotten */
+	set_cursors(s, DP_STEP_TLS);
+	s->tls = tls_start(s->smtp->conf.tls, &peer, s->tcp, s);
+	if (s->tls == NULL)
+		session_end(s, now_us, SESSION_END_FIN, DP_WHY_NO_ROOM);
 }
 
 /* The step we wait at: for a reply if one is due, else to be rid of what we say. */
@@ -66,6 +111,16 @@ static void expect(struct session *s, uint64_t now_us)
 	s->deadline_us = now_us + (uint64_t)ms * 1000;
 	if (smtp->is_draining && s->end == SESSION_LIVES && s->deadline_us > smtp->drain_until_us)
 		s->deadline_us = smtp->drain_until_us;
+}
+
+/* Nobody has spoken under TLS yet: on port 465 the server begins, behind STARTTLS we do. */
+void session_secured(struct session *s, uint64_t now_us)
+{
+	if (s->end != SESSION_LIVES)
+		return;
+	set_cursors(s, s->is_implicit ? DP_STEP_BANNER : DP_STEP_EHLO);
+	s->n_due = s->is_implicit ? 1 : 0;
+	expect(s, now_us);
 }
 
 /* True when nothing is asked of the server and nothing half said by either side. */
@@ -166,7 +221,7 @@ void session_pump(struct session *s, uint64_t now_us)
 	bool is_full, is_stalled;
 
 	if (say_all(s, now_us, &is_full)) {
-		tcp_flush(s->smtp->tcp, now_us, s->tcp);
+		wire_flush(s, now_us);
 		expect(s, now_us);
 	}
 	if (s->end == SESSION_END_ABORT) {
@@ -175,7 +230,7 @@ void session_pump(struct session *s, uint64_t now_us)
 	}
 	if (s->end == SESSION_END_FIN && !s->is_silent) {
 		s->is_silent = true;
-		tcp_close(s->smtp->tcp, now_us, s->tcp);
+		wire_close(s, now_us);
 		expect(s, now_us);
 	}
 	is_stalled = is_full && tcp_write_room(s->smtp->tcp, s->tcp) > 0;
@@ -234,8 +289,14 @@ static void hear_all(struct session *s, uint64_t now_us, struct span bytes)
 			break;
 		case SMTP_REPLY_END:
 			note_line(s);
-			hear(s, now_us);
-			break;
+			if (s->recv.step != DP_STEP_STARTTLS || bytes.bytes == 0) {
+				hear(s, now_us);
+				break;
+			}
+			/* Whoever wrote behind the answer wants it to be taken for something that
+			 * TLS protects (RFC 3207 6).
+			 */
+			/* fallthrough */
 		case SMTP_REPLY_BAD:
 			count(&s->smtp->conf.counters->smtp_protocol_errors);
 			session_end(s, now_us, SESSION_END_FIN, DP_WHY_PROTOCOL);
@@ -292,6 +353,10 @@ void session_opened(struct session *s, uint64_t now_us)
 {
 	set_cursors(s, DP_STEP_BANNER);
 	s->n_due = 1;
+	if (s->is_implicit) {
+		s->n_due = 0;
+		session_start_tls(s, now_us);
+	}
 	expect(s, now_us);
 	arm(s, now_us, false);
 }

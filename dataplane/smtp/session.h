@@ -3,6 +3,7 @@
  * Owner   the engine (smtp.c) whose pool the slot is from.
  * Life    session_begin() .. DP_EVT_CLOSED.
  *
+ *	            (TLS)      +- STARTTLS - TLS - EHLO -+
  *	CONNECT - BANNER - EHLO -+---------+- IDLE - QUIT
  *	                         HELO      |
  *	              +--------------------+-----------------------------+
@@ -37,6 +38,7 @@ struct cursor {
 struct session {
 	struct smtp *smtp;
 	tcp_id tcp;
+	struct tls_conn *tls; /* NULL: in the clear */
 	uint32_t source;
 	struct dp_handle handle;
 	uint64_t conn; /* control's name for it */
@@ -44,8 +46,10 @@ struct session {
 	uint64_t mail_us; /* when MAIL of the job in progress left; 0: not yet */
 	struct cursor send, recv;
 	uint8_t n_due;
+	uint8_t policy;    /* enum dp_tls_policy */
 	uint8_t said;      /* the step said last; the table says whether more may follow it */
 	uint16_t said_cut; /* bytes of the command at `send` that TCP has already taken */
+	bool is_implicit;  /* TLS from the first byte (RFC 8314 3.3) */
 	bool is_ready;     /* DP_EVT_OPEN was emitted */
 	bool has_job;      /* jobs[job_first] is in progress */
 	bool is_dotted;    /* its last byte was handed to TCP */
@@ -55,17 +59,19 @@ struct session {
 	bool has_begun_jobs, has_settled_jobs;
 	bool is_silent;      /* nothing more may be written: FIN was ordered */
 	bool has_quit;       /* QUIT was handed to TCP */
-	bool ended_by_reply; /* `reply` is what ended it */
+	bool ended_by_reply; /* `reply` tells what ended it */
 	uint8_t end;         /* enum session_end */
 	uint8_t why;         /* enum dp_why, once `end` is set */
 	uint8_t end_step;    /* enum dp_step it ended in */
 	uint8_t end_reach;   /* enum dp_reach */
 	uint8_t n_jobs, job_first;
+	struct ip_addr remote;
 	struct smtp_caps caps;
 	struct smtp_body body;
 	struct smtp_reply reply;
 	struct dp_job jobs[DP_JOBS_PER_CONN]; /* a ring; from job_first on, n_jobs of them */
 	struct dp_evt verdicts[DP_RCPTS_MAX]; /* of the job in progress; kind 0: still open */
+	char host[DP_HELO_BYTES];
 };
 
 struct smtp {
@@ -115,6 +121,17 @@ void session_settle(struct session *s, uint64_t now_us);
 /* EHLO or HELO was accepted. */
 void session_ready(struct session *s, uint64_t now_us);
 
+/* EHLO or HELO was accepted, and the session is as well encrypted as its policy asks: it is ready,
+ * or goes on to STARTTLS, or ends.
+ */
+void session_greeted(struct session *s, uint64_t now_us);
+
+/* The server waits for our handshake. */
+void session_start_tls(struct session *s, uint64_t now_us);
+
+/* Ends because of TLS; `text` says what was wrong. */
+void session_end_by_tls(struct session *s, uint64_t now_us, const char *text);
+
 /* Decides the end, once; the jobs get their last events now, CLOSED follows when TCP is through.
  * The driver, never its caller, carries it out.
  */
@@ -126,12 +143,20 @@ void session_end_by_reply(struct session *s, uint64_t now_us);
 /* Judges, without asking the server, what it is sure to refuse of the job in progress. */
 void session_refuse_unfit(struct session *s, uint64_t now_us);
 
+/* The way to TCP, in the clear or through TLS: as the functions of tcp.h. */
+size_t wire_write_start(struct session *s, uint64_t now_us, uint8_t **at);
+void wire_write_done(struct session *s, uint64_t now_us, size_t bytes);
+size_t wire_write(struct session *s, uint64_t now_us, struct span bytes);
+void wire_flush(struct session *s, uint64_t now_us);
+void wire_close(struct session *s, uint64_t now_us);
+
 /* The driver's entries. After pump, received, timer and peer_closed `s` may be gone. */
 void session_begin(struct session *s, uint64_t now_us);
 void session_opened(struct session *s, uint64_t now_us);
 void session_received(struct session *s, uint64_t now_us, struct span bytes);
 void session_peer_closed(struct session *s, uint64_t now_us);
 void session_timer(struct session *s, uint64_t now_us);
+void session_secured(struct session *s, uint64_t now_us);
 
 /* Says what may be said, carries out an end that was decided and sets the timer. */
 void session_pump(struct session *s, uint64_t now_us);

@@ -240,6 +240,17 @@ void session_end_by_reply(struct session *s, uint64_t now_us)
 	            DP_WHY_REPLY);
 }
 
+void session_end_by_tls(struct session *s, uint64_t now_us, const char *text)
+{
+	if (s->end != SESSION_LIVES)
+		return;
+	smtp_reply_reset(&s->reply);
+	s->reply.text_bytes =
+	    (uint32_t)snprintf(s->reply.text, sizeof(s->reply.text), "TLS: %s", text);
+	s->ended_by_reply = true;
+	session_end(s, now_us, s->tls == NULL ? SESSION_END_QUIT : SESSION_END_FIN, DP_WHY_TLS);
+}
+
 void session_emit_closed(struct session *s, uint64_t now_us)
 {
 	struct dp_evt evt = {

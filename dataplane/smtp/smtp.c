@@ -5,6 +5,8 @@
 
 #include "dataplane/smtp/session.h"
 
+enum { SMTPS_PORT = 465 };
+
 uint64_t smtp_memory_bytes(const struct smtp_conf *conf)
 {
 	return sizeof(struct smtp) + pool_memory_bytes(conf->sessions_max, sizeof(struct session)) +
@@ -40,6 +42,12 @@ int smtp_open(const struct smtp_conf *conf, struct tcp *tcp, uint64_t now_us, st
 
 void smtp_close(struct smtp *smtp)
 {
+	for (uint32_t slot = 0; slot < smtp->sessions.n; slot++) {
+		struct session *s = pool_at(&smtp->sessions, slot);
+
+		if (pool_is_used(&smtp->sessions, slot) && s->tls != NULL)
+			tls_stop(s->tls);
+	}
 	wheel_fini(&smtp->wheel);
 	pool_fini(&smtp->sessions);
 	free(smtp);
@@ -84,6 +92,9 @@ static enum dp_why why_of_error(int err)
 static void put_session(struct smtp *smtp, struct session *s)
 {
 	wheel_cancel(&smtp->wheel, s->handle.slot);
+	if (s->tls != NULL)
+		tls_stop(s->tls);
+	s->tls = NULL;
 	pool_put(&smtp->sessions, s->handle.slot);
 	gauge(&smtp->conf.counters->smtp_open_now, smtp->sessions.n_used);
 }
@@ -108,6 +119,10 @@ void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial 
 	s->handle.gen = pool_gen(&smtp->sessions, slot);
 	s->conn = dial->conn;
 	s->source = dial->source;
+	s->policy = dial->tls;
+	s->remote = dial->remote;
+	s->is_implicit = dial->remote_port == SMTPS_PORT && smtp->conf.tls != NULL;
+	memcpy(s->host, dial->host, sizeof(s->host));
 	err = tcp_connect(smtp->tcp, now_us, local, &dial->remote, dial->remote_port, s, &s->tcp);
 	if (err != 0) {
 		put_session(smtp, s);
@@ -213,6 +228,8 @@ static void fire(void *ctx, uint64_t now_us, uint32_t slot)
 uint64_t smtp_tick(struct smtp *smtp, uint64_t now_us, uint32_t budget)
 {
 	wheel_advance(&smtp->wheel, now_us, budget, fire, smtp);
+	if (smtp->conf.tls != NULL && tls_turn(smtp->conf.tls, now_us))
+		return now_us;
 	return wheel_next_due_us(&smtp->wheel);
 }
 
@@ -228,17 +245,33 @@ static void on_opened(void *user, uint64_t now_us)
 
 static void on_received(void *user, uint64_t now_us, struct span bytes)
 {
-	session_received(user, now_us, bytes);
+	struct session *s = user;
+
+	if (s->tls != NULL)
+		tls_received(s->tls, now_us, bytes);
+	else
+		session_received(s, now_us, bytes);
 }
 
 static void on_writable(void *user, uint64_t now_us)
 {
-	session_pump(user, now_us);
+	struct session *s = user;
+
+	if (s->tls != NULL)
+		tls_flush(s->tls, now_us);
+	session_pump(s, now_us);
 }
 
 static void on_peer_closed(void *user, uint64_t now_us)
 {
-	session_peer_closed(user, now_us);
+	struct session *s = user;
+	struct smtp *smtp = s->smtp;
+	struct dp_handle h = s->handle;
+
+	if (s->tls != NULL)
+		tls_finish(s->tls, now_us);
+	if (find_session(smtp, h) != NULL)
+		session_peer_closed(s, now_us);
 }
 
 static void on_closed(void *user, uint64_t now_us, int why)
@@ -257,4 +290,42 @@ const struct tcp_ops smtp_tcp_ops = {
 	.writable = on_writable,
 	.peer_closed = on_peer_closed,
 	.closed = on_closed,
+};
+
+static void on_tls_secured(void *user, uint64_t now_us)
+{
+	session_secured(user, now_us);
+}
+
+static void on_tls_writable(void *user, uint64_t now_us)
+{
+	session_pump(user, now_us);
+}
+
+static void on_tls_received(void *user, uint64_t now_us, struct span bytes)
+{
+	session_received(user, now_us, bytes);
+}
+
+static void on_tls_peer_closed(void *user, uint64_t now_us)
+{
+	session_peer_closed(user, now_us);
+}
+
+static void on_tls_failed(void *user, uint64_t now_us, const char *why)
+{
+	struct session *s = user;
+
+	session_end_by_tls(s, now_us, why);
+	if (s->end == SESSION_END_QUIT)
+		s->end = SESSION_END_FIN; /* nothing can be said any more */
+	session_pump(s, now_us);
+}
+
+const struct tls_ops smtp_tls_ops = {
+	.secured = on_tls_secured,
+	.writable = on_tls_writable,
+	.received = on_tls_received,
+	.peer_closed = on_tls_peer_closed,
+	.failed = on_tls_failed,
 };

@@ -12,6 +12,7 @@
 #include "dataplane/counters.h"
 #include "dataplane/dp_msg.h"
 #include "dataplane/tcp/tcp.h"
+#include "dataplane/tls/tls.h"
 
 struct smtp;
 
@@ -26,6 +27,7 @@ struct smtp_conf {
 	uint32_t reply_lines_max, reply_bytes_max;
 	uint8_t pipelining;       /* 0 or 1 */
 	const char *const *helos; /* one per source, as in dp_dial.source; borrowed */
+	struct tls *tls;          /* made with smtp_tls_ops; NULL: every session is in the clear */
 	smtp_emit_fn *emit;
 	void *emit_ctx;
 	struct dp_counters *counters;
@@ -33,6 +35,9 @@ struct smtp_conf {
 
 /* The callbacks that tcp_conf.ops must hold for connections of this client. */
 extern const struct tcp_ops smtp_tcp_ops;
+
+/* And those that tls_conf.ops must hold. */
+extern const struct tls_ops smtp_tls_ops;
 
 /* Bytes that smtp_open() will allocate. Pure. */
 uint64_t smtp_memory_bytes(const struct smtp_conf *conf);
@@ -59,7 +64,8 @@ void smtp_quit(struct smtp *smtp, uint64_t now_us, struct dp_handle conn);
  */
 void smtp_drain(struct smtp *smtp, uint64_t now_us, uint32_t drain_ms);
 
-/* Runs timers that are due, at most `budget`. Returns when the next one is due (see tcp_tick()). */
+/* Runs timers that are due, at most `budget`, and TLS handshakes. Returns when the next one is due
+ * (see tcp_tick()). */
 uint64_t smtp_tick(struct smtp *smtp, uint64_t now_us, uint32_t budget);
 
 /* Sessions now. */

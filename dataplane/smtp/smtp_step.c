@@ -16,8 +16,7 @@ static bool say_text(struct session *s, uint64_t now_us, const char *text, size_
 	size_t took;
 
 	assert(s->said_cut < bytes);
-	took = tcp_write(s->smtp->tcp, now_us, s->tcp,
-	                 span_of(text + s->said_cut, bytes - s->said_cut));
+	took = wire_write(s, now_us, span_of(text + s->said_cut, bytes - s->said_cut));
 	assert(took <= bytes - s->said_cut);
 	s->said_cut += (uint16_t)took;
 	if (s->said_cut < bytes)
@@ -48,6 +47,11 @@ static bool say_ehlo(struct session *s, uint64_t now_us)
 static bool say_helo(struct session *s, uint64_t now_us)
 {
 	return say_greeting(s, now_us, "HELO");
+}
+
+static bool say_starttls(struct session *s, uint64_t now_us)
+{
+	return say_line(s, now_us, "STARTTLS\r\n");
 }
 
 /* RFC 5321 4.1.1.2; parameters by RFC 1870 6, RFC 6152 2, RFC 6531 3.4. */
@@ -99,12 +103,11 @@ static bool say_body(struct session *s, uint64_t now_us)
 		return true;
 	while (!smtp_body_is_done(&s->body, job)) {
 		uint8_t *at;
-		size_t room = tcp_write_start(s->smtp->tcp, s->tcp, &at);
+		size_t room = wire_write_start(s, now_us, &at);
 
 		if (room == 0)
 			return false;
-		tcp_write_done(s->smtp->tcp, now_us, s->tcp,
-		               smtp_body_copy(&s->body, job, at, room));
+		wire_write_done(s, now_us, smtp_body_copy(&s->body, job, at, room));
 	}
 	session_emit(s, now_us, &taken);
 	return true;
@@ -174,7 +177,7 @@ static void hear_ehlo(struct session *s, uint64_t now_us, const struct smtp_repl
 	} else if (reply->code != 250) {
 		hear_nonsense(s, now_us);
 	} else {
-		session_ready(s, now_us);
+		session_greeted(s, now_us);
 	}
 }
 
@@ -185,6 +188,19 @@ static void hear_helo(struct session *s, uint64_t now_us, const struct smtp_repl
 		session_end_by_reply(s, now_us);
 	else if (reply->code != 250)
 		hear_nonsense(s, now_us);
+	else
+		session_greeted(s, now_us);
+}
+
+/* RFC 3207 4. Who only would have liked TLS goes on without it. */
+static void hear_starttls(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
+{
+	if (reply->code == 220)
+		session_start_tls(s, now_us);
+	else if (!is_refusal(reply))
+		hear_nonsense(s, now_us);
+	else if (s->policy >= DP_TLS_ENCRYPT || reply->code == 421)
+		session_end_by_reply(s, now_us);
 	else
 		session_ready(s, now_us);
 }
@@ -287,6 +303,8 @@ const struct smtp_step smtp_steps[DP_N_STEPS] = {
 	[DP_STEP_DOT]     = { say_dot,  hear_dot,    DP_REACH_MESSAGE,   false, PATIENCE(dot_ms) },
 	[DP_STEP_RSET]    = { say_rset, hear_rset,   DP_REACH_HOST,      true,  PATIENCE(rset_ms) },
 	[DP_STEP_IDLE]    = { NULL,     hear_idle,   DP_REACH_HOST,      false, PATIENCE(rset_ms) },
+	[DP_STEP_STARTTLS] = { say_starttls, hear_starttls, DP_REACH_HOST, false, PATIENCE(ehlo_ms) },
+	[DP_STEP_TLS]     = { NULL,     NULL,        DP_REACH_HOST,      false, PATIENCE(ehlo_ms) },
 	[DP_STEP_QUIT]    = { say_quit, NULL,        DP_REACH_NONE,      false, PATIENCE(quit_ms) },
 };
 /* clang-format on */

@@ -14,7 +14,7 @@
 
 enum { MARK = 0x5a, FRAME_BYTES = 60 };
 
-static _Atomic uint32_t frames_back, probes;
+static _Atomic uint32_t frames_back, probes, aborts, ticks;
 
 struct net {
 	struct net_conf conf;
@@ -34,6 +34,7 @@ struct smtp {
 };
 
 const struct tcp_ops smtp_tcp_ops;
+const struct tls_ops smtp_tls_ops;
 static struct smtp *the_smtp; /* whom a frame that came back concerns */
 
 uint32_t fake_frames_back(void)
@@ -44,6 +45,16 @@ uint32_t fake_frames_back(void)
 uint32_t fake_probes(void)
 {
 	return atomic_load(&probes);
+}
+
+uint32_t fake_ticks(void)
+{
+	return atomic_load(&ticks);
+}
+
+uint32_t fake_aborts(void)
+{
+	return atomic_load(&aborts);
 }
 
 static void say(struct smtp *s, uint64_t now_us, uint32_t slot, struct dp_evt e)
@@ -139,6 +150,13 @@ void tcp_icmp(struct tcp *tcp, uint64_t now_us, const struct net_icmp *icmp)
 	(void)icmp;
 }
 
+void tcp_abort_all(struct tcp *tcp, uint64_t now_us)
+{
+	(void)tcp;
+	(void)now_us;
+	atomic_fetch_add(&aborts, 1);
+}
+
 void tcp_probe_stale(struct tcp *tcp, uint64_t now_us, const struct tcp_trace_entry *old)
 {
 	(void)tcp;
@@ -152,6 +170,7 @@ uint64_t tcp_tick(struct tcp *tcp, uint64_t now_us, uint32_t budget)
 	(void)tcp;
 	(void)now_us;
 	(void)budget;
+	atomic_fetch_add(&ticks, 1);
 	return UINT64_MAX;
 }
 
@@ -159,6 +178,24 @@ void tcp_turn_end(struct tcp *tcp, uint64_t now_us)
 {
 	(void)tcp;
 	(void)now_us;
+}
+
+uint64_t tls_memory_bytes(const struct tls_conf *conf)
+{
+	return (uint64_t)conf->conns_max * 128;
+}
+
+int tls_open(const struct tls_conf *conf, struct tcp *tcp, struct tls **out,
+             char why[TLS_WHY_BYTES])
+{
+	(void)conf, (void)tcp, (void)why;
+	*out = NULL;
+	return 0;
+}
+
+void tls_close(struct tls *tls)
+{
+	(void)tls;
 }
 
 uint64_t smtp_memory_bytes(const struct smtp_conf *conf)

@@ -78,6 +78,7 @@ scache    unix  - - n -   1  scache
 proxymap  unix  - - n -   -  proxymap
 showq     unix  n - n -   -  showq
 pickup    unix  n - n 60  1  pickup
+tlsmgr    unix  - - n 1000? 1  tlsmgr
 postlog   unix-dgram n - n - 1 postlogd
 """
 
@@ -87,7 +88,7 @@ class Servers:
 
     def __init__(self, root, share):
         self.root, self.share = root, Path(share)
-        self.procs, self.postfixes = [], []
+        self.procs, self.postfixes, self.served = [], [], []
         self.log_dir = self.share / "log"
         self.log_dir.mkdir(exist_ok=True)
 
@@ -106,6 +107,7 @@ class Servers:
         """nsd needs no user and no root of its own: it runs where it was unpacked."""
         etc = self.share / "dns"
         etc.mkdir()
+        self.served = served
         text = NSD_CONF.format(addr=domains.DNS_ADDR, dir=etc)
         for zone in [domains.ZONE] + domains.BROKEN_ZONES:
             text += f'zone:\n  name: "{zone}"\n  zonefile: "{zone}.zone"\n'
@@ -139,14 +141,15 @@ class Servers:
                             str(self.share / r.name), *r.args], inside=False)
 
     def start_postfix(self, r):
-        domain = next(d.name for d in domains.DOMAINS if r in d.receivers)
+        domain = next(d.name for d in self.served if r in d.receivers)
         etc, spool, data = (self.root.path(p + r.name)
                             for p in ("/etc/", "/var/spool/", "/var/lib/"))
         for d in (etc, spool, data, self.share / r.name):
             d.mkdir(parents=True)
         os.chown(data, 59125, 59125)
         os.chown(self.share / r.name, 59127, 59127)
-        (etc / "main.cf").write_text(MAIN_CF.format(name=r.name, addr=r.addr, domain=domain))
+        (etc / "main.cf").write_text(MAIN_CF.format(name=r.name, addr=r.addr, domain=domain) +
+                                     "".join(line + "\n" for line in r.args))
         (etc / "master.cf").write_text(POSTFIX_SERVICES)
         for f in ("postfix-files", "post-install", "postfix-script"):
             for src in (self.root.path("/usr/share/postfix") / f,

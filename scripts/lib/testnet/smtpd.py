@@ -1,9 +1,11 @@
 """smtpd.py --listen ADDR --dir DIR [--port N] [--greylist]
-[--rcpt-reply REPLY]: a receiver with habits.
+[--rcpt-reply REPLY] [--starttls HOW --cert FILE]: a receiver with habits.
 
 Stores every accepted message as a file in the form of smtp-sink's dumps: pseudo headers of the
 envelope, then exactly the bytes that came between 354 and the final dot (dots still doubled).
---greylist refuses each recipient once with 450 4.7.1. Not an SMTP server to learn from: it is a
+--greylist refuses each recipient once with 450 4.7.1. --starttls offers TLS: "good" means it, with
+the key and certificate in FILE; "stall" says 220 and nothing more, "garbage" says 220 and answers
+the handshake with noise, "inject" says more than 220 at once. Not an SMTP server to learn from: it is a
 measuring instrument of tests.
 """
 
@@ -12,6 +14,7 @@ import asyncio
 import itertools
 import os
 import socket
+import ssl
 
 LINE_MAX = 1 << 20
 
@@ -35,6 +38,8 @@ class Session:
                 await self.writer.drain()
             line = await self.reader.readuntil(b"\r\n")
             verb = line[:4].upper()
+            if line[:-2].upper() == b"STARTTLS":
+                verb = b"STARTTLS"
             on = getattr(self, "on_" + verb.decode("ascii", "replace").strip().lower(), None)
             if on is None:
                 self.say("502 5.5.2 not known here")
@@ -44,9 +49,34 @@ class Session:
 
     async def on_ehlo(self, line):
         self.helo = line[5:]
-        for text in ("250-capture.test", "250-PIPELINING", "250-SIZE 104857600", "250-8BITMIME",
+        self.say("250-capture.test")
+        if self.opt.starttls and not self.tls():
+            self.say("250-STARTTLS")
+        for text in ("250-PIPELINING", "250-SIZE 104857600", "250-8BITMIME",
                      "250 ENHANCEDSTATUSCODES"):
             self.say(text)
+
+    def tls(self):
+        return self.writer.get_extra_info("ssl_object")
+
+    async def on_starttls(self, _line):
+        how = self.opt.starttls
+        if how == "inject":
+            self.say("220 go ahead\r\n250 mx.evil.test")
+            return
+        self.say("220 go ahead")
+        await self.writer.drain()
+        if how == "stall":
+            await self.reader.read()
+        if how in ("stall", "garbage"):
+            self.writer.write(b"this is no TLS\r\n")
+            await self.writer.drain()
+            await self.reader.read()
+            return False
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.opt.cert)
+        await self.writer.start_tls(context)
+        self.mail = None
 
     async def on_helo(self, line):
         self.helo = line[5:]
@@ -97,6 +127,8 @@ class Session:
         head = [b"X-Client-Addr: " + peer.encode(), b"X-Helo-Args: " + self.helo,
                 b"X-Mail-Args: " + self.mail]
         head += [b"X-Rcpt-Args: " + r for r in self.rcpts]
+        if self.tls():
+            head.append(b"X-Tls: " + self.tls().version().encode())
         name = os.path.join(self.opt.dir, f"{os.getpid()}.{next(self.counter)}")
         with open(name + ".part", "wb") as f:
             f.write(b"\n".join(head) + b"\n" + body)
@@ -120,7 +152,8 @@ async def serve(opt):
     async def on_client(reader, writer):
         try:
             await Session(opt, seen, reader, writer).run()
-        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError,
+                ssl.SSLError):
             pass
         finally:
             writer.close()
@@ -137,6 +170,8 @@ def main():
     p.add_argument("--port", type=int, default=25)
     p.add_argument("--dir", required=True)
     p.add_argument("--greylist", action="store_true")
+    p.add_argument("--starttls", choices=["good", "stall", "garbage", "inject"])
+    p.add_argument("--cert", help="PEM file with key and certificate")
     p.add_argument("--rcpt-reply", help="refuse every recipient so")
     asyncio.run(serve(p.parse_args()))
 

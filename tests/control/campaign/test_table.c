@@ -30,7 +30,8 @@ static void make_place(struct place *p)
 	p->conf = (struct table_import_conf){ .csv_path = p->csv,
 		                              .address_column = "email",
 		                              .dir = p->table,
-		                              .rejected_path = p->rejected };
+		                              .rejected_path = p->rejected,
+		                              .rejected_final = p->rejected };
 }
 
 static int import(struct place *p, struct span csv)
@@ -221,8 +222,8 @@ static void line_ends_and_a_byte_order_mark_do_not_matter(void)
 		"email,x\na@b.test,1\nc@b.test,2\n",
 		"email,x\r\na@b.test,1\r\nc@b.test,2\r\n",
 		"email,x\ra@b.test,1\rc@b.test,2\r",
-		"\xef\xbb\xbf"
-		"email,x\na@b.test,1\nc@b.test,2",
+		("\xef\xbb\xbf"
+		 "email,x\na@b.test,1\nc@b.test,2"),
 		"\n\nemail,x\n\n  \na@b.test,1\n\r\n\nc@b.test,2\n\n",
 		"\"email\",\"x\"\n\"a@b.test\",\"1\"\n\"c@b.test\",\"2\"",
 		" email , x \n a@b.test , 1\n c@b.test , 2\n",
@@ -296,7 +297,7 @@ static void paths_that_do_not_serve_are_named(void)
 	p.conf.rejected_path = "/nowhere/r.csv";
 	CU_ASSERT_EQUAL(import(&p, span_str("email\na@b.test\n")), -ENOENT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(p.why, "/nowhere/r.csv: No such file"));
-	p.conf.rejected_path = p.csv;
+	p.conf.rejected_final = p.csv;
 	CU_ASSERT_EQUAL(import(&p, span_str("email\na@b.test\n")), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(p.why, "is the recipient list itself"));
 	tmpdir_del(p.dir);

@@ -143,6 +143,7 @@ void tcp_close(struct tcp *tcp, uint64_t now_us, tcp_id id)
 	(void)now_us;
 	assert(!c->is_shut);
 	c->is_shut = true;
+	c->n_flushed = c->n_out; /* FIN takes along what was written */
 	tcp->n_closes++;
 }
 

@@ -1,0 +1,259 @@
+/* tls_conn.c - one encrypted connection: handshake, bytes both ways, goodbye. */
+#include <assert.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+
+#include "dataplane/tls/tls_int.h"
+
+/* An SSL object that knows whom it will talk to; NULL without memory. */
+static SSL *make_ssl(struct tls_conn *c, const struct tls_peer *peer)
+{
+	SSL_SESSION *session = tickets_find(&c->tls->tickets, &c->key, c->tls->now_us);
+	SSL *ssl = SSL_new(c->tls->ctx[peer->demand]);
+	BIO *bio = BIO_new(c->tls->bio);
+
+	if (ssl == NULL || bio == NULL) {
+		SSL_free(ssl);
+		BIO_free(bio);
+		return NULL;
+	}
+	BIO_set_data(bio, c);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(ssl, bio, bio);
+	SSL_set_app_data(ssl, c);
+	SSL_set_connect_state(ssl);
+	/* RFC 6066 3: a name, never an address. */
+	if (peer->host[0] != '\0' && SSL_set_tlsext_host_name(ssl, peer->host) != 1)
+		goto fail;
+	if (peer->demand == TLS_CHECKED) {
+		SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+		/* Without a name nothing would be compared: such a peer is nobody. */
+		if (SSL_set1_host(ssl, peer->host[0] != '\0' ? peer->host : ".") != 1)
+			goto fail;
+	}
+	c->was_offered = session != NULL && SSL_set_session(ssl, session) == 1;
+	return ssl;
+fail:
+	SSL_free(ssl);
+	return NULL;
+}
+
+struct tls_conn *tls_start(struct tls *tls, const struct tls_peer *peer, tcp_id tcp, void *user)
+{
+	uint32_t slot = pool_try_get(&tls->conns);
+	struct tls_conn *c;
+
+	if (slot == POOL_NONE)
+		return NULL;
+	c = pool_at(&tls->conns, slot);
+	*c = (struct tls_conn){ .tls = tls,
+		                .user = user,
+		                .tcp = tcp,
+		                .slot = slot,
+		                .demand = (uint8_t)peer->demand,
+		                .key = ticket_key_of(peer) };
+	c->ssl = make_ssl(c, peer);
+	ERR_clear_error();
+	if (c->ssl == NULL) {
+		pool_put(&tls->conns, slot);
+		return NULL;
+	}
+	tls_enqueue(c);
+	return c;
+}
+
+void tls_stop(struct tls_conn *c)
+{
+	struct tls *tls = c->tls;
+
+	tls_dequeue(c);
+	/* Else OpenSSL takes the session for spoilt, though only the connection is. */
+	SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(c->ssl);
+	tls_buf_free(&c->held);
+	tls_buf_free(&c->spill);
+	pool_put(&tls->conns, c->slot);
+}
+
+/* What went wrong, in words that live for ever and hold nothing secret. */
+static const char *error_text(const struct tls_conn *c)
+{
+	long verdict = SSL_get_verify_result(c->ssl);
+	const char *reason;
+
+	if (c->demand == TLS_CHECKED && verdict != X509_V_OK)
+		return X509_verify_cert_error_string(verdict);
+	reason = ERR_reason_error_string(ERR_peek_last_error());
+	return reason != NULL ? reason : "connection broken";
+}
+
+static void fail(struct tls_conn *c, const char *why)
+{
+	struct tls *tls = c->tls;
+
+	count(&tls->conf.counters->tls_failed);
+	if (c->state == TLS_STATE_HANDSHAKE)
+		tickets_del(&tls->tickets, &c->key);
+	c->state = TLS_STATE_FAILED;
+	c->why = why;
+	ERR_clear_error();
+	if (tls_spill_is_empty(c))
+		tcp_flush(tls->tcp, tls->now_us, c->tcp); /* the alert */
+	tls_dequeue(c);
+	tls->conf.ops->failed(c->user, tls->now_us, why);
+}
+
+/* Hands up all that can be decrypted of c->in. False when `c` is gone or failed. */
+static bool read_all(struct tls_conn *c)
+{
+	struct tls *tls = c->tls;
+	uint32_t slot = c->slot, gen = pool_gen(&tls->conns, slot);
+	size_t n;
+
+	while (ERR_clear_error(), SSL_read_ex(c->ssl, tls->in, sizeof(tls->in), &n) == 1) {
+		count_n(&tls->conf.counters->tls_bytes_in, n);
+		tls->conf.ops->received(c->user, tls->now_us, span_of(tls->in, n));
+		if (!pool_is_live(&tls->conns, slot, gen) || c->state != TLS_STATE_SECURE)
+			return false;
+	}
+	switch (SSL_get_error(c->ssl, 0)) {
+	case SSL_ERROR_WANT_READ:
+		tls_flush(c, tls->now_us); /* answers of OpenSSL's own */
+		return true;
+	case SSL_ERROR_ZERO_RETURN:
+		tls->conf.ops->peer_closed(c->user, tls->now_us);
+		return false;
+	default:
+		fail(c, error_text(c));
+		return false;
+	}
+}
+
+static void secured(struct tls_conn *c)
+{
+	struct tls *tls = c->tls;
+	struct dp_counters *counters = tls->conf.counters;
+	uint32_t slot = c->slot, gen = pool_gen(&tls->conns, slot);
+
+	c->state = TLS_STATE_SECURE;
+	count(&counters->tls_handshakes);
+	if (SSL_session_reused(c->ssl))
+		count(&counters->tls_resumed);
+	if (!SSL_CIPHER_is_aead(SSL_get_current_cipher(c->ssl)))
+		count(&counters->tls_no_aead);
+	tls->conf.ops->secured(c->user, tls->now_us);
+	if (!pool_is_live(&tls->conns, slot, gen) || !read_all(c))
+		return;
+	tls_buf_free(&c->held);
+	tls->conf.ops->writable(c->user, tls->now_us);
+}
+
+void tls_step(struct tls_conn *c, uint64_t now_us)
+{
+	struct tls *tls = c->tls;
+	int rc;
+
+	tls->now_us = now_us;
+	tls_dequeue(c);
+	if (c->state == TLS_STATE_FAILED) {
+		fail(c, c->why);
+		return;
+	}
+	c->in = span_of(c->held.at + c->held.first, c->held.n - c->held.first);
+	ERR_clear_error();
+	rc = SSL_do_handshake(c->ssl);
+	if (rc == 1) {
+		secured(c);
+		return;
+	}
+	if (SSL_get_error(c->ssl, rc) != SSL_ERROR_WANT_READ) {
+		fail(c, error_text(c));
+		return;
+	}
+	c->held.first = c->held.n;
+	tls_flush(c, now_us);
+}
+
+void tls_received(struct tls_conn *c, uint64_t now_us, struct span bytes)
+{
+	c->tls->now_us = now_us;
+	if (c->state == TLS_STATE_SECURE) {
+		c->in = bytes;
+		(void)read_all(c);
+	} else if (c->state == TLS_STATE_HANDSHAKE) {
+		if (tls_buf_add(&c->held, bytes.at, bytes.bytes, TLS_HELD_BYTES_MAX))
+			tls_enqueue(c);
+		else
+			fail(c, "handshake too long");
+	}
+}
+
+void tls_finish(struct tls_conn *c, uint64_t now_us)
+{
+	if (c->is_queued)
+		tls_step(c, now_us);
+}
+
+size_t tls_write_start(struct tls_conn *c, uint64_t now_us, uint8_t **at)
+{
+	size_t room;
+
+	c->tls->now_us = now_us;
+	*at = c->tls->out;
+	if (c->state != TLS_STATE_SECURE)
+		return 0;
+	room = tls_spill_is_empty(c) ? tcp_write_room(c->tls->tcp, c->tcp) : 0;
+	if (room <= TLS_OVERHEAD_BYTES)
+		return 0;
+	room -= TLS_OVERHEAD_BYTES;
+	return room < TLS_RECORD_BYTES ? room : TLS_RECORD_BYTES;
+}
+
+void tls_write_done(struct tls_conn *c, uint64_t now_us, size_t bytes)
+{
+	size_t took = 0;
+
+	c->tls->now_us = now_us;
+	assert(c->state == TLS_STATE_SECURE && bytes <= TLS_RECORD_BYTES);
+	if (bytes == 0)
+		return;
+	ERR_clear_error();
+	if (SSL_write_ex(c->ssl, c->tls->out, bytes, &took) == 1) {
+		assert(took == bytes); /* the BIO takes every record */
+		count_n(&c->tls->conf.counters->tls_bytes_out, bytes);
+		return;
+	}
+	/* No memory, most likely. It is told in the next turn: the caller is in the middle. */
+	c->why = error_text(c);
+	c->state = TLS_STATE_FAILED;
+	tls_enqueue(c);
+}
+
+void tls_flush(struct tls_conn *c, uint64_t now_us)
+{
+	c->tls->now_us = now_us;
+	if (tls_spill_is_empty(c))
+		tcp_flush(c->tls->tcp, now_us, c->tcp);
+}
+
+/* RFC 8446 6.1. Nothing may be said of a handshake that is not over. */
+void tls_goodbye(struct tls_conn *c, uint64_t now_us)
+{
+	c->tls->now_us = now_us;
+	if (c->state == TLS_STATE_SECURE) {
+		ERR_clear_error();
+		(void)SSL_shutdown(c->ssl);
+		(void)tls_spill_is_empty(c); /* what has no room now is lost with the connection */
+	}
+	c->state = TLS_STATE_CLOSED;
+	tls_dequeue(c);
+}
+
+void tls_describe(const struct tls_conn *c, struct tls_info *info)
+{
+	assert(c->state != TLS_STATE_HANDSHAKE);
+	info->version = (uint16_t)SSL_version(c->ssl);
+	info->is_resumed = SSL_session_reused(c->ssl);
+	snprintf(info->suite, sizeof(info->suite), "%s", SSL_get_cipher_name(c->ssl));
+}

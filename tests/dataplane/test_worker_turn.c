@@ -1,0 +1,69 @@
+/* test_worker_turn.c - in a turn, what has arrived comes before what is due.
+ *
+ * The device is a function that gives frames while the test says so; see test_worker_tx.c.
+ */
+#include "dataplane/worker_int.h"
+#include "tests/dataplane/fake_engines.h"
+#include "tests/support/suite.h"
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+static struct rte_mbuf frame;
+static uint8_t bytes[256];
+static struct worker *w;
+static uint32_t waiting; /* frames in the device's queue */
+
+static uint16_t give(void *queue, struct rte_mbuf **m, uint16_t n)
+{
+	(void)queue;
+	n = n < waiting ? n : (uint16_t)waiting;
+	for (uint16_t i = 0; i < n; i++)
+		m[i] = &frame;
+	waiting -= n;
+	return n;
+}
+
+static void make(void)
+{
+	static _Alignas(64) struct worker one;
+	static void *queue[1], *callback[1];
+
+	memset(&one, 0, sizeof(one));
+	w = &one;
+	w->net_due_us = w->stale.due_us = UINT64_MAX;
+	rte_eth_fp_ops[0].rx_pkt_burst = give;
+	rte_eth_fp_ops[0].rxq.data = queue;
+	rte_eth_fp_ops[0].rxq.clbk = callback;
+	frame = (struct rte_mbuf){ .buf_addr = bytes, .pkt_len = 100, .data_len = 100 };
+	rte_mbuf_refcnt_set(&frame, 60000); /* never given to a pool */
+}
+
+static void timers_wait_until_the_queue_is_empty(void)
+{
+	uint32_t ticks = fake_ticks();
+
+	make();
+	waiting = 100;
+	for (int turn = 0; turn < 3; turn++)
+		CU_ASSERT_TRUE(worker_turn(w, 1000000));
+	CU_ASSERT_EQUAL(waiting, 4);
+	CU_ASSERT_EQUAL(fake_ticks(), ticks);
+	CU_ASSERT_TRUE(worker_turn(w, 1000000));
+	CU_ASSERT_EQUAL(fake_ticks(), ticks + 1);
+	CU_ASSERT_EQUAL(counter_read(&w->counters.rx_packets), 100);
+}
+
+static void a_flood_does_not_hold_them_up_for_ever(void)
+{
+	uint32_t ticks = fake_ticks();
+
+	make();
+	waiting = 6400;
+	while (waiting > 0)
+		(void)worker_turn(w, 1000000);
+	CU_ASSERT_EQUAL(fake_ticks(), ticks + 6); /* once in 1,024 frames */
+}
+
+SUITE("dataplane/worker_turn", TEST(timers_wait_until_the_queue_is_empty),
+      TEST(a_flood_does_not_hold_them_up_for_ever))
