@@ -26,7 +26,7 @@ struct compose {
 	struct span fields;             /* all of them but the subject, as lines */
 	struct span subject, html, text;
 	bool utf8; /* an address needs SMTPUTF8 */
-	char id[IDS_HEX_BYTES + 1], boundary[IDS_HEX_BYTES + 1];
+	struct ids ids;
 };
 
 static int row_fails(struct compose *c, const char *file, uint32_t line, const char *what,
@@ -113,15 +113,17 @@ static bool occurs(struct span in, const char *what)
 static int name_it(struct compose *c)
 {
 	const struct tpl_job *job = c->job;
-	int r = ids_hash(job->campaign, job->number, "message-id", 0, c->id);
+	struct ids next;
 
-	for (uint32_t turn = 0; r == 0 && turn < BOUNDARY_TURNS_MAX; turn++) {
-		r = ids_hash(job->campaign, job->number, "boundary", turn, c->boundary);
-		if (r == 0 && !occurs(c->text, c->boundary) && !occurs(c->html, c->boundary))
-			return 0;
-	}
-	if (r != 0)
+	if (ids_make(job->campaign, job->number, 0, &c->ids) != 0)
 		return row_fails(c, "message.liquid", 0, "Message-ID", "the crypto library failed");
+	for (uint32_t turn = 1; turn < BOUNDARY_TURNS_MAX; turn++) {
+		if (!occurs(c->text, c->ids.boundary) && !occurs(c->html, c->ids.boundary))
+			return 0;
+		if (ids_make(job->campaign, job->number, turn, &next) != 0)
+			break;
+		memcpy(c->ids.boundary, next.boundary, sizeof(next.boundary));
+	}
 	return row_fails(c, "message.liquid", 0, "boundary", "every one tried occurs in the body");
 }
 
@@ -184,7 +186,7 @@ static int put_message_id(struct compose *c)
 		return row_fails(c, "message.liquid", 0, "Message-ID",
 		                 "the domain for it is no domain");
 	buf_str(&c->out, "Message-ID: <");
-	buf_str(&c->out, c->id);
+	buf_str(&c->out, c->ids.message);
 	buf_str(&c->out, "@");
 	buf_str(&c->out, ascii);
 	buf_str(&c->out, ">\r\n");
@@ -244,7 +246,7 @@ static void put_part(struct compose *c, const char *type, struct span body)
 static void put_delimiter(struct compose *c, const char *tail)
 {
 	buf_str(&c->out, "--=_");
-	buf_str(&c->out, c->boundary);
+	buf_str(&c->out, c->ids.boundary);
 	buf_str(&c->out, tail);
 }
 
@@ -264,7 +266,7 @@ static void put_parts(struct compose *c)
 		return;
 	}
 	buf_str(&c->out, "Content-Type: multipart/alternative;\r\n boundary=\"=_");
-	buf_str(&c->out, c->boundary);
+	buf_str(&c->out, c->ids.boundary);
 	buf_str(&c->out, "\"\r\n\r\n");
 	put_delimiter(c, "\r\n");
 	put_part(c, "plain", c->text);

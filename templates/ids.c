@@ -8,7 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PURPOSE_BYTES = 16 };
+enum {
+	LABEL_BYTES = 8,
+	NAME_BYTES_MAX = 256, /* of a campaign's name; its key alone tells it from others */
+};
 
 static void put_u64(uint8_t out[8], uint64_t v)
 {
@@ -16,29 +19,38 @@ static void put_u64(uint8_t out[8], uint64_t v)
 		out[i] = (uint8_t)v;
 }
 
-int ids_hash(const struct tpl_campaign *campaign, uint64_t number, const char *purpose,
-             uint32_t turn, char out[IDS_HEX_BYTES + 1])
+static void put_hex(const uint8_t *from, char out[IDS_HEX_BYTES + 1])
 {
-	/* Two hashes, so that a campaign name of any length cannot run into the numbers. */
-	uint8_t fixed[EVP_MAX_MD_SIZE + PURPOSE_BYTES + 16] = { 0 }, mac[EVP_MAX_MD_SIZE];
-	unsigned name_bytes = 0, mac_bytes = 0;
 	static const char hex[] = "0123456789abcdef";
 
-	if (HMAC(EVP_sha256(), campaign->key, TPL_KEY_BYTES, campaign->name.at,
-	         campaign->name.bytes, fixed, &name_bytes) == NULL)
-		return -EIO;
-	strncpy((char *)fixed + name_bytes, purpose, PURPOSE_BYTES - 1);
-	put_u64(fixed + name_bytes + PURPOSE_BYTES, number);
-	put_u64(fixed + name_bytes + PURPOSE_BYTES + 8, turn);
-	if (HMAC(EVP_sha256(), campaign->key, TPL_KEY_BYTES, fixed,
-	         (size_t)name_bytes + PURPOSE_BYTES + 16, mac, &mac_bytes) == NULL ||
-	    mac_bytes < IDS_HEX_BYTES / 2)
-		return -EIO;
 	for (size_t i = 0; i < IDS_HEX_BYTES / 2; i++) {
-		out[2 * i] = hex[mac[i] >> 4];
-		out[2 * i + 1] = hex[mac[i] & 15];
+		out[2 * i] = hex[from[i] >> 4];
+		out[2 * i + 1] = hex[from[i] & 15];
 	}
 	out[IDS_HEX_BYTES] = '\0';
+}
+
+/* One hash, whose halves are the two names: it is most of what a short message costs. What has a
+ * fixed size comes first, so that no name can run into the numbers.
+ */
+int ids_make(const struct tpl_campaign *campaign, uint64_t number, uint32_t turn, struct ids *out)
+{
+	uint8_t text[LABEL_BYTES + 16 + NAME_BYTES_MAX] = "ids", mac[EVP_MAX_MD_SIZE];
+	size_t name_bytes = campaign->name.bytes;
+	unsigned mac_bytes = 0;
+
+	if (name_bytes > NAME_BYTES_MAX)
+		name_bytes = NAME_BYTES_MAX;
+	put_u64(text + LABEL_BYTES, number);
+	put_u64(text + LABEL_BYTES + 8, turn);
+	if (name_bytes != 0)
+		memcpy(text + LABEL_BYTES + 16, campaign->name.at, name_bytes);
+	if (HMAC(EVP_sha256(), campaign->key, TPL_KEY_BYTES, text, LABEL_BYTES + 16 + name_bytes,
+	         mac, &mac_bytes) == NULL ||
+	    mac_bytes < IDS_HEX_BYTES)
+		return -EIO;
+	put_hex(mac, out->message);
+	put_hex(mac + IDS_HEX_BYTES / 2, out->boundary);
 	return 0;
 }
 

@@ -8,11 +8,15 @@ enum {
 	IDS_DATE_BYTES = 32,
 };
 
-/* Writes the hash for one purpose ("message-id", "boundary") and NUL. `turn` gives further ones.
- * Returns 0, or -EIO when the crypto library fails.
+/* What one message is called; each a hash of its own. */
+struct ids {
+	char message[IDS_HEX_BYTES + 1], boundary[IDS_HEX_BYTES + 1];
+};
+
+/* Names message `number` of a campaign. `turn` gives further names. Returns 0, or -EIO when the
+ * crypto library fails.
  */
-int ids_hash(const struct tpl_campaign *campaign, uint64_t number, const char *purpose,
-             uint32_t turn, char out[IDS_HEX_BYTES + 1]);
+int ids_make(const struct tpl_campaign *campaign, uint64_t number, uint32_t turn, struct ids *out);
 
 /* Writes "Thu, 01 Jan 1970 00:00:00 +0000" (RFC 5322 3.3). Returns 0, or -EINVAL for a time before
  * 1970 or after 9999.

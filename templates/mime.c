@@ -10,12 +10,17 @@ enum {
 
 enum mime_encoding mime_choose(struct span body)
 {
-	size_t beyond = 0, line = 0, longest = 0;
+	size_t beyond = 0, longest = 0;
 
-	for (size_t i = 0; i < body.bytes; i++) {
-		beyond += body.at[i] >= 0x80;
-		line = body.at[i] == '\n' ? 0 : line + (body.at[i] != '\r');
+	for (size_t i = 0; i < body.bytes; i++)
+		beyond += body.at[i] >> 7;
+	for (size_t at = 0; at < body.bytes;) {
+		const uint8_t *end = memchr(body.at + at, '\n', body.bytes - at);
+		size_t next = end == NULL ? body.bytes : (size_t)(end - body.at), line = next - at;
+
+		line -= end != NULL && line != 0 && body.at[next - 1] == '\r';
 		longest = line > longest ? line : longest;
+		at = next + 1;
 	}
 	if (beyond > body.bytes / 3)
 		return MIME_BASE64;

@@ -14,30 +14,41 @@ static void a_hash_depends_on_everything_it_is_given(void)
 		const char *why;
 		const struct tpl_campaign *campaign;
 		uint64_t number;
-		const char *purpose;
 		uint32_t turn;
 	} cases[] = {
-		{ "the first", &a, 1, "message-id", 0 },
-		{ "campaign", &b, 1, "message-id", 0 },
-		{ "key", &k, 1, "message-id", 0 },
-		{ "number", &a, 2, "message-id", 0 },
-		{ "high number", &a, 1ull << 63, "message-id", 0 },
-		{ "purpose", &a, 1, "boundary", 0 },
-		{ "turn", &a, 1, "message-id", 1 },
+		{ "the first", &a, 1, 0 },
+		{ "campaign", &b, 1, 0 },
+		{ "key", &k, 1, 0 },
+		{ "number", &a, 2, 0 },
+		{ "high number", &a, 1ull << 63, 0 },
+		{ "turn", &a, 1, 1 },
 	};
 	enum { N = sizeof(cases) / sizeof(cases[0]) };
-	char got[N][IDS_HEX_BYTES + 1], again[IDS_HEX_BYTES + 1];
+	struct ids got[N], again;
 
 	for (size_t i = 0; i < N; i++) {
-		CU_ASSERT_EQUAL(ids_hash(cases[i].campaign, cases[i].number, cases[i].purpose,
-		                         cases[i].turn, got[i]),
-		                0);
-		CU_ASSERT_EQUAL(strlen(got[i]), IDS_HEX_BYTES);
-		for (size_t k2 = 0; k2 < i; k2++)
-			CU_ASSERT_STRING_NOT_EQUAL(got[i], got[k2]);
+		CU_ASSERT_EQUAL(
+		    ids_make(cases[i].campaign, cases[i].number, cases[i].turn, &got[i]), 0);
+		CU_ASSERT_EQUAL(strlen(got[i].message), IDS_HEX_BYTES);
+		CU_ASSERT_EQUAL(strlen(got[i].boundary), IDS_HEX_BYTES);
+		CU_ASSERT_STRING_NOT_EQUAL(got[i].message, got[i].boundary);
+		for (size_t j = 0; j < i; j++) {
+			CU_ASSERT_STRING_NOT_EQUAL(got[i].message, got[j].message);
+			CU_ASSERT_STRING_NOT_EQUAL(got[i].boundary, got[j].boundary);
+		}
 	}
-	ids_hash(&a, 1, "message-id", 0, again);
-	CU_ASSERT_STRING_EQUAL(again, got[0]);
+	CU_ASSERT_EQUAL(ids_make(&a, 1, 0, &again), 0);
+	CU_ASSERT_STRING_EQUAL(again.message, got[0].message);
+	CU_ASSERT_STRING_EQUAL(again.boundary, got[0].boundary);
+}
+
+static void a_name_of_any_length_is_taken(void)
+{
+	static char name[1000];
+	struct tpl_campaign a = { .name = span_of(name, sizeof(name)) };
+	struct ids got;
+
+	CU_ASSERT_EQUAL(ids_make(&a, 1, 0, &got), 0);
 }
 
 static void dates_are_those_of_the_calendar(void)
@@ -69,4 +80,4 @@ static void dates_are_those_of_the_calendar(void)
 }
 
 SUITE("templates/ids", TEST(a_hash_depends_on_everything_it_is_given),
-      TEST(dates_are_those_of_the_calendar))
+      TEST(a_name_of_any_length_is_taken), TEST(dates_are_those_of_the_calendar))
