@@ -302,5 +302,5 @@ struct span value_to_text(struct arena *arena, struct tpl_value v)
 	if (v.kind == TPL_STRING)
 		return value_span(v);
 	value_print(&t, v);
-	return span_of(t.at, t.bytes);
+	return t.at == NULL ? span_of("", 0) : span_of(t.at, t.bytes); /* may be added to */
 }

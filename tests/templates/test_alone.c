@@ -108,6 +108,8 @@ static void a_template_says_what_liquid_says(void)
 		{ "urls", "{{ 'a b+ü' | url_encode }} {{ 'a+b%2B%zz' | url_decode }}", "a+b%2B%C3%BC a b+%zz" },
 		{ "a number has no properties", "{{ list | map: nosuch | size }}", NULL },
 		{ "sorting", "{{ 'b,A,a,B' | split: ',' | sort_natural | join }}", "A a b B" },
+		{ "filters of nothing", "[{{ nosuch | slice: 0, 2 }}{{ nil | replace: '', '-' }}{{ nosuch | strip | lstrip | "
+		  "capitalize | truncatewords: 2 | remove_last: '' | split: '' | join }}]", "[-]" },
 		{ "nothing in between", "{{ 'ab' | replace: '', '-' }}", "-a-b-" },
 		{ "a list of many items at once",
 		  "{{ (1..100000) | join: ',' | split: ',' | last }}", "100000" },
