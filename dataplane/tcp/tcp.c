@@ -25,7 +25,8 @@ static bool conf_is_sane(const struct tcp_conf *c)
 	       c->tx_bytes_max <= WINDOW_MAX && c->rx_window_bytes != 0 &&
 	       c->rx_window_bytes <= WINDOW_MAX && c->port_first != 0 &&
 	       c->port_first <= c->port_last && c->secret != NULL && c->pool != NULL &&
-	       c->net != NULL && c->counters != NULL && c->ops != NULL;
+	       c->net != NULL && c->counters != NULL && c->ops != NULL &&
+	       (c->listen_port == 0 || c->accept != NULL);
 }
 
 uint64_t tcp_memory_bytes(const struct tcp_conf *c)
@@ -277,7 +278,7 @@ void tcp_enter_time_wait(struct tcp *t, struct tcb *c)
 }
 
 static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple,
-                     const struct net_path *path, void *user)
+                     const struct net_path *path)
 {
 	uint32_t iss = t->iss_forced ? t->iss : tcp_key_isn(&t->key, tuple, t->now_us);
 	uint64_t hash = tcp_key_flow(&t->key, tuple);
@@ -296,7 +297,6 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 		.rcv_wscale = t->rcv_wscale,
 		.cc = TCP_CC_NEWRENO,
 		.ack_next = TCB_NONE,
-		.user = user,
 		.ts_offset = tcp_key_ts_offset(&t->key, tuple),
 		.open_us = (uint32_t)t->now_us,
 		.alive_ms = t->now_ms,
@@ -308,13 +308,44 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 	tcp_ccs[c->cc]->open(c);
 }
 
+/* A slot for a new connection, known to all tables; NULL: one of them is full. */
+static struct tcb *tcb_open(struct tcp *t, const struct tcp_tuple *tuple,
+                            const struct net_path *path)
+{
+	uint32_t id = pool_try_get(&t->conns);
+	struct tcb *c;
+
+	if (id == POOL_NONE) {
+		count(&t->conf.counters->tcp_conns_full);
+		return NULL;
+	}
+	c = tcb_at(t, id);
+	tcb_init(t, c, tuple, path);
+	if (!tcp_flow_try_add(&t->flow, tcb_hash(c), id)) {
+		pool_put(&t->conns, id);
+		count(&t->conf.counters->tcp_conns_full);
+		return NULL;
+	}
+	trace_set(t, c);
+	gauge(&t->conf.counters->tcp_open_now, t->conns.n_used);
+	return c;
+}
+
+/* A SYN or SYN-ACK that finds no buffer is sent by the RTO. */
+static void send_first(struct tcp *t, struct tcb *c, enum tcp_state state, uint8_t flags)
+{
+	tcp_set_state(t, c, state);
+	c->snd_nxt = c->snd_una + 1;
+	tcp_send_bare(t, c, flags, c->snd_una);
+	tcp_xmit_settle(t, c);
+}
+
 int tcp_connect(struct tcp *t, uint64_t now_us, const struct ip_addr *local,
                 const struct ip_addr *remote, uint16_t remote_port, void *user, tcp_id *out)
 {
 	struct tcp_tuple tuple = { .local = *local, .remote = *remote, .rport = remote_port };
 	struct net_path path;
 	struct tcb *c;
-	uint32_t id;
 	int rc;
 
 	tcp_set_now(t, now_us);
@@ -323,28 +354,32 @@ int tcp_connect(struct tcp *t, uint64_t now_us, const struct ip_addr *local,
 		rc = tcp_port_choose(t, &tuple);
 	if (rc != 0)
 		return rc;
-	id = pool_try_get(&t->conns);
-	if (id == POOL_NONE) {
-		count(&t->conf.counters->tcp_conns_full);
+	c = tcb_open(t, &tuple, &path);
+	if (c == NULL)
 		return -ENOBUFS;
-	}
-	c = tcb_at(t, id);
-	tcb_init(t, c, &tuple, &path, user);
-	if (!tcp_flow_try_add(&t->flow, tcb_hash(c), id)) {
-		pool_put(&t->conns, id);
-		count(&t->conf.counters->tcp_conns_full);
-		return -ENOBUFS;
-	}
-	trace_set(t, c);
+	c->user = user;
 	count(&t->conf.counters->tcp_connects);
-	gauge(&t->conf.counters->tcp_open_now, t->conns.n_used);
-	tcp_set_state(t, c, TCP_STATE_SYN_SENT);
-	c->snd_nxt = c->snd_una + 1;
-	tcp_send_bare(t, c, TCP_SYN,
-	              c->snd_una); /* a SYN that finds no buffer is sent by the RTO */
-	tcp_xmit_settle(t, c);
-	*out = id;
+	send_first(t, c, TCP_STATE_SYN_SENT, TCP_SYN);
+	*out = tcb_id(t, c);
 	return 0;
+}
+
+bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h)
+{
+	struct net_path path;
+	struct tcb *c;
+
+	if (net_route(t->conf.net, &tuple->local, &tuple->remote, &path) != 0 ||
+	    (c = tcb_open(t, tuple, &path)) == NULL)
+		return false;
+	c->user = t->conf.accept(t->conf.accept_ctx, tcb_id(t, c));
+	if (c->user == NULL) {
+		release(t, c);
+		return false;
+	}
+	tcp_take_syn(t, c, h);
+	send_first(t, c, TCP_STATE_SYN_RCVD, TCP_SYN | TCP_ACK);
+	return true;
 }
 
 void tcp_turn_end(struct tcp *t, uint64_t now_us)

@@ -69,6 +69,13 @@ struct tcp_conf {
 	struct tcp_trace_entry *trace; /* conns_max entries, or NULL */
 	struct dp_counters *counters;
 	const struct tcp_ops *ops;
+	/* For the test sink only: SYNs to this port are answered. `accept` returns the `user` of
+	 * the new connection, of which opened() or closed() follow, or NULL to refuse. 0: none
+	 * listens.
+	 */
+	uint16_t listen_port;
+	void *(*accept)(void *ctx, tcp_id id);
+	void *accept_ctx;
 };
 
 /* Bytes that tcp_open() will allocate, mbufs aside. Pure. */

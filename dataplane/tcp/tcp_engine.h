@@ -104,6 +104,8 @@ struct tcb *tcp_find(struct tcp *t, const struct tcp_tuple *tuple);
 void tcp_set_state(struct tcp *t, struct tcb *c, enum tcp_state state);
 /* Frees the connection and tells the layer above; nothing is sent. */
 void tcp_drop(struct tcp *t, struct tcb *c, int why);
+/* LISTEN (RFC 9293 3.10.7.2): a SYN becomes a connection in SYN-RECEIVED. False: refuse it. */
+bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h);
 /* Both FINs are acknowledged and ours was first: the rest is a compact entry's. */
 void tcp_enter_time_wait(struct tcp *t, struct tcb *c);
 /* The most a segment may carry now, from path, peer and options. */
@@ -129,6 +131,9 @@ void tcp_on_dupack(struct tcp *t, struct tcb *c);
 void tcp_on_progress(struct tcp *t, struct tcb *c, uint32_t acked, uint32_t flight_before);
 void tcp_detect_loss(struct tcp *t, struct tcb *c);
 void tcp_on_timeout_loss(struct tcp *t, struct tcb *c);
+
+/* tcp_input.c: what the peer's SYN says, its options included. */
+void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h);
 
 /* tcp_data.c. False: the connection is gone. */
 bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes);

@@ -23,7 +23,7 @@ static struct tcp_tuple tuple_of(const struct tcb *c)
 
 /* --- SYN-SENT (RFC 9293 3.10.7.3) --- */
 
-static void take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h)
+void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 {
 	c->rcv_nxt = c->ack_sent = h->seq + 1;
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(t->conf.rx_window_bytes, (uint32_t)UINT16_MAX);
@@ -107,7 +107,8 @@ static void syn_sent_synack(struct tcp *t, struct tcb *c, const struct tcp_head 
 		tcp_refuse(t, &tuple, h, bytes.bytes);
 		return;
 	}
-	take_syn(t, c, h); /* a payload is left for the peer to send again: nobody asked for it */
+	tcp_take_syn(t, c,
+	             h); /* a payload is left for the peer to send again: nobody asked for it */
 	if (established(t, c, h))
 		tcp_send(t, c);
 }
@@ -116,7 +117,7 @@ static void syn_sent_synack(struct tcp *t, struct tcb *c, const struct tcp_head 
 static void syn_sent_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
 {
 	(void)bytes;
-	take_syn(t, c, h);
+	tcp_take_syn(t, c, h);
 	tcp_set_state(t, c, TCP_STATE_SYN_RCVD);
 	tcp_send_bare(t, c, TCP_SYN | TCP_ACK, c->snd_una);
 }
