@@ -119,6 +119,8 @@ static bool deliver(struct tcp *t, struct tcb *c, struct span bytes)
 	if (bytes.bytes == 0)
 		return true;
 	c->rcv_nxt += (uint32_t)bytes.bytes;
+	if (c->state == TCP_STATE_FIN_WAIT_2) /* it has not closed, but it is at work */
+		c->life_due_ms = t->now_ms + TCP_FIN_WAIT_2_MS;
 	t->conf.ops->received(c->user, t->now_us, bytes);
 	return pool_is_live(&t->conns, id, gen);
 }
