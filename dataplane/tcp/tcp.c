@@ -20,8 +20,8 @@ enum {
 
 static bool conf_is_sane(const struct tcp_conf *c)
 {
-	return c->conns_max != 0 && c->conns_max <= CONNS_MAX && c->time_wait_max != 0 &&
-	       c->time_wait_max <= CONNS_MAX && c->tx_bytes_max != 0 &&
+	return c->cc < TCP_N_CCS && c->conns_max != 0 && c->conns_max <= CONNS_MAX &&
+	       c->time_wait_max != 0 && c->time_wait_max <= CONNS_MAX && c->tx_bytes_max != 0 &&
 	       c->tx_bytes_max <= WINDOW_MAX && c->rx_window_bytes != 0 &&
 	       c->rx_window_bytes <= WINDOW_MAX && c->port_first != 0 &&
 	       c->port_first <= c->port_last && c->secret != NULL && c->pool != NULL &&
@@ -295,17 +295,18 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 		.push_end = iss + 1,
 		.state = TCP_STATE_CLOSED,
 		.rcv_wscale = t->rcv_wscale,
-		.cc = TCP_CC_NEWRENO,
+		.cc = t->conf.cc,
 		.ack_next = TCB_NONE,
 		.ts_offset = tcp_key_ts_offset(&t->key, tuple),
-		.open_us = (uint32_t)t->now_us,
 		.alive_ms = t->now_ms,
 		.rcv_mss = TCP_MSS_MIN_V4,
 		.peer_mss = ip_is_v4(&path->remote) ? TCP_MSS_MIN_V4 : TCP_MSS_MIN_V6,
 	};
 	tcp_rto_init(&c->rto);
 	tcp_set_mss(t, c);
-	tcp_ccs[c->cc]->open(c);
+	tcp_cc_open(c);
+	c->open_us = (uint32_t)t->now_us;
+	c->fack = iss;
 }
 
 /* A slot for a new connection, known to all tables; NULL: one of them is full. */

@@ -61,6 +61,7 @@ struct tcp_conf {
 	uint32_t syn_timeout_ms;        /* patience for a SYN to be answered */
 	uint32_t user_timeout_ms;       /* patience for data to be acknowledged (RFC 5482) */
 	uint32_t rst_per_second_max;    /* answers to segments that match no connection */
+	uint8_t cc;                     /* enum tcp_cc of every connection; 0 is CUBIC */
 	uint16_t port_first, port_last; /* local ports, host order */
 	const uint8_t *secret;          /* 32 bytes */
 	struct rte_mempool *pool; /* for segments; data room of at least 128 + MSS, private area of

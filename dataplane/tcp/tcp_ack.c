@@ -24,8 +24,8 @@ void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
-/* The round trip that an ACK measures: of the segment that left last, unless one of them was sent twice or
- * was known to have arrived before (Karn; RFC 6298 3). 0: none.
+/* The round trip that an ACK measures: of the segment that left last, unless one of them was sent
+ * twice or was known to have arrived before (Karn; RFC 6298 3). 0: none.
  */
 struct sample {
 	uint64_t sent_us;
@@ -87,12 +87,16 @@ static void trim_front(struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 	s->bytes -= (uint16_t)bytes;
 }
 
-static void free_acked(struct tcp *t, struct tcb *c, uint32_t ack, struct sample *r)
+static void free_acked(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct sample *r)
 {
+	uint32_t ack = h->ack;
+
 	while (c->tx_head != c->tx_next && seq_leq(seg_end(c->tx_head), ack)) {
 		struct rte_mbuf *m = c->tx_head;
 
 		sample_add(r, seg_of(m));
+		if (!(seg_of(m)->flags & TCP_SEG_SACKED))
+			tcp_rack_arrived(t, c, m, h);
 		tcp_seg_mark(c, m, TCP_SEG_SACKED, 0); /* out of flight and of what is lost */
 		c->sacked -= seg_of(m)->bytes;
 		tcp_free_sent(t, c, m);
@@ -106,7 +110,8 @@ static void advance(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	uint32_t acked = h->ack - c->snd_una, before = tcp_in_flight(c);
 	struct sample r = { 0 };
 
-	free_acked(t, c, h->ack, &r);
+	tcp_undo_by_echo(t, c, h);
+	free_acked(t, c, h, &r);
 	/* Karn: without a sample the time-out stays backed off, but not for ever (RFC 6298 5.7). */
 	if (c->backoff > KEPT_BACKOFF_MAX)
 		c->backoff = KEPT_BACKOFF_MAX;
@@ -127,6 +132,8 @@ static bool is_duplicate(const struct tcb *c, const struct tcp_head *h, size_t b
 
 bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t bytes)
 {
+	uint32_t una = c->snd_una, sacked = c->sacked, delivered = 0 - sacked;
+
 	if (seq_gt(h->ack, c->snd_nxt)) { /* of what was never sent */
 		tcp_ack_challenge(t, c);
 		return false;
@@ -135,12 +142,20 @@ bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t
 		tcp_ack_challenge(t, c);
 		return false;
 	}
-	tcp_take_sacks(c, h);
-	if (seq_gt(h->ack, c->snd_una))
+	c->flags &= ~(uint32_t)TCB_F_DSACKED;
+	tcp_take_sacks(t, c, h);
+	if (seq_gt(h->ack, una)) {
 		advance(t, c, h);
-	else if (is_duplicate(c, h, bytes))
+		delivered += c->snd_una - una;
+	} else if (is_duplicate(c, h, bytes)) {
 		tcp_on_dupack(t, c);
-	tcp_detect_loss(t, c);
+		if (!(c->flags & TCB_F_SACK))
+			delivered += c->snd_mss;
+	}
+	delivered += c->sacked;
+	tcp_probe_acked(c, h, c->snd_una != una);
+	tcp_undo_by_dsack(t, c);
+	tcp_detect_loss(t, c, delivered);
 	if (c->snd_wnd == 0)
 		c->alive_ms = t->now_ms; /* its window is closed, but it is there */
 	return true;

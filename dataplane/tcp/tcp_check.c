@@ -14,7 +14,8 @@ static void check_timers(const struct tcp *t, const struct tcb *c)
 	    (c->flags & TCB_F_FIN_QUEUED) && !(c->flags & TCB_F_FIN_SENT) && tcb_is_synchronized(c);
 
 	if (c->snd_una != c->snd_nxt)
-		assert(c->xmit == TCB_XMIT_RTO);
+		assert(c->xmit == TCB_XMIT_RTO || c->xmit == TCB_XMIT_TLP ||
+		       c->xmit == TCB_XMIT_REO);
 	else if (waits)
 		assert(c->xmit == TCB_XMIT_PERSIST);
 	else

@@ -124,13 +124,32 @@ void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
 /* tcp_loss.c */
 void tcp_seg_mark(struct tcb *c, struct rte_mbuf *m, uint8_t set, uint8_t clear);
 void tcp_mark_lost(struct tcb *c, struct rte_mbuf *m);
-void tcp_take_sacks(struct tcb *c, const struct tcp_head *h);
+void tcp_take_sacks(struct tcp *t, struct tcb *c, const struct tcp_head *h);
 /* How many bytes are in the network: without SACK each duplicate ACK stands for a segment. */
 uint32_t tcp_in_flight(const struct tcb *c);
 void tcp_on_dupack(struct tcp *t, struct tcb *c);
 void tcp_on_progress(struct tcp *t, struct tcb *c, uint32_t acked, uint32_t flight_before);
-void tcp_detect_loss(struct tcp *t, struct tcb *c);
+/* `delivered`: bytes that the segment at hand says have arrived. */
+void tcp_detect_loss(struct tcp *t, struct tcb *c, uint32_t delivered);
 void tcp_on_timeout_loss(struct tcp *t, struct tcb *c);
+void tcp_note_resent(struct tcp *t, struct tcb *c, uint32_t bytes);
+
+/* tcp_rack.c */
+void tcp_rack_arrived(struct tcp *t, struct tcb *c, struct rte_mbuf *m, const struct tcp_head *h);
+void tcp_rack_detect(struct tcp *t, struct tcb *c);
+void tcp_rack_settle_down(struct tcb *c);
+void tcp_rack_timeout(struct tcp *t, struct tcb *c);
+bool tcp_may_probe(const struct tcb *c);
+uint32_t tcp_probe_after_us(const struct tcb *c);
+void tcp_probe_timeout(struct tcp *t, struct tcb *c);
+void tcp_probe_acked(struct tcb *c, const struct tcp_head *h, bool progress);
+
+/* tcp_undo.c */
+void tcp_undo_note(struct tcb *c);
+void tcp_undo_by_echo(struct tcp *t, struct tcb *c, const struct tcp_head *h);
+void tcp_undo_by_dsack(struct tcp *t, struct tcb *c);
+/* True when the first block is a report of a duplicate. */
+bool tcp_take_dsack(struct tcb *c, const struct tcp_head *h);
 
 /* tcp_input.c: what the peer's SYN says, its options included. */
 void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h);
@@ -142,6 +161,11 @@ unsigned tcp_ooo_blocks(const struct tcb *c, struct tcp_block *out, unsigned max
 
 /* tcp_output.c */
 void tcp_send(struct tcp *t, struct tcb *c);
+/* Sends one new segment, whatever the congestion window says; one of the queue once more. False for
+ * want of a buffer.
+ */
+bool tcp_send_one(struct tcp *t, struct tcb *c);
+bool tcp_send_again(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
 bool tcp_send_bare(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq);
 void tcp_ack_at_turn_end(struct tcp *t, struct tcb *c);
 void tcp_ack_challenge(struct tcp *t, struct tcb *c);

@@ -51,12 +51,12 @@ static bool established(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	tcp_id id = tcb_id(t, c);
 	uint32_t gen = pool_gen(&t->conns, id);
 
-	c->snd_una = h->ack;
+	c->snd_una = c->fack = h->ack;
 	if (c->flags & TCB_F_SYN_AGAIN)
 		c->rto.rto_us = c->backoff != 0 ? TCP_RTO_SYN_LOST_US : TCP_RTO_FIRST_US;
 	else
 		tcp_rto_sample(&c->rto, (uint32_t)t->now_us - c->open_us);
-	tcp_ccs[c->cc]->open(c);
+	tcp_cc_open(c);
 	if (c->backoff > 1)
 		c->cwnd = c->snd_mss; /* RFC 6928 2: one SYN lost is luck, two are a path */
 	c->backoff = 0;

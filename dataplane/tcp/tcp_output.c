@@ -2,6 +2,7 @@
 #include <rte_mbuf.h>
 #include <string.h>
 
+#include "dataplane/tcp/tcp_cc.h"
 #include "dataplane/tcp/tcp_engine.h"
 #include "dataplane/tcp/tcp_seg.h"
 #include "dataplane/tcp/tcp_seq.h"
@@ -189,6 +190,15 @@ bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 	return true;
 }
 
+bool tcp_send_again(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
+{
+	if (!send_segment(t, c, m))
+		return false;
+	seg_of(m)->flags |= TCP_SEG_TWICE;
+	count(&t->conf.counters->tcp_retransmits);
+	return true;
+}
+
 /* Sends what was marked lost, while the congestion window allows; the first at once when a loss was
  * just found (RFC 6675 5 step 4.3). Beyond a window that shrank only the first is sent, as a probe.
  */
@@ -207,11 +217,11 @@ static bool resend_lost(struct tcp *t, struct tcb *c)
 			return true;
 		if (m != c->tx_head && seq_gt(seg_end(m), c->snd_una + c->snd_wnd))
 			return true;
-		if (!send_segment(t, c, m))
+		if (!tcp_send_again(t, c, m))
 			return false;
-		tcp_seg_mark(c, m, TCP_SEG_RESENT | TCP_SEG_TWICE, 0);
+		tcp_seg_mark(c, m, TCP_SEG_RESENT, 0);
+		tcp_note_resent(t, c, s->bytes);
 		c->flags &= ~(uint32_t)TCB_F_RTX_ONCE;
-		count(&t->conf.counters->tcp_retransmits);
 	}
 	return true;
 }
@@ -248,30 +258,59 @@ static bool fit_to_window(struct tcp *t, struct tcb *c, struct rte_mbuf *m, bool
 	return true;
 }
 
+/* A window that was not used for a time-out says nothing of the path any more (RFC 5681 4.1). With
+ * nothing outstanding the timer's deadline stands where it was when the last ACK came.
+ */
+static void restart_after_idle(struct tcp *t, struct tcb *c)
+{
+	if (c->flight == 0 && c->xmit == TCB_XMIT_NONE && seq_gt(t->now_ms, c->xmit_due_ms))
+		c->cwnd = RTE_MIN(c->cwnd, tcp_cc_initial(c));
+}
+
+static bool send_first_new(struct tcp *t, struct tcb *c)
+{
+	struct rte_mbuf *m = c->tx_next;
+
+	if (!send_segment(t, c, m))
+		return false;
+	if (c->snd_una == c->snd_nxt)
+		c->alive_ms = t->now_ms; /* patience for an answer begins here */
+	c->tx_next = seg_of(m)->next;
+	c->snd_nxt = seg_end(m);
+	c->flight += seg_of(m)->bytes;
+	if (c->flags & TCB_F_RECOVERY)
+		c->prr.out += seg_of(m)->bytes;
+	if (seg_of(m)->flags & TCP_SEG_FIN) {
+		c->snd_nxt++;
+		c->flags |= TCB_F_FIN_SENT;
+	}
+	return true;
+}
+
 static bool send_new(struct tcp *t, struct tcb *c)
 {
 	bool no_buffer = false;
 
 	while (c->tx_next != NULL && tcp_is_sendable(c, c->tx_next)) {
-		struct rte_mbuf *m = c->tx_next;
-
-		if (!fit_to_window(t, c, m, &no_buffer))
+		if (!fit_to_window(t, c, c->tx_next, &no_buffer))
 			return !no_buffer;
-		if (c->flight != 0 && tcp_in_flight(c) + seg_of(m)->bytes > c->cwnd)
+		restart_after_idle(t, c);
+		if (c->flight != 0 && tcp_in_flight(c) + seg_of(c->tx_next)->bytes > c->cwnd)
 			return true;
-		if (!send_segment(t, c, m))
+		if (!send_first_new(t, c))
 			return false;
-		if (c->snd_una == c->snd_nxt)
-			c->alive_ms = t->now_ms; /* patience for an answer begins here */
-		c->tx_next = seg_of(m)->next;
-		c->snd_nxt = seg_end(m);
-		c->flight += seg_of(m)->bytes;
-		if (seg_of(m)->flags & TCP_SEG_FIN) {
-			c->snd_nxt++;
-			c->flags |= TCB_F_FIN_SENT;
-		}
 	}
 	return true;
+}
+
+bool tcp_send_one(struct tcp *t, struct tcb *c)
+{
+	bool no_buffer = false;
+
+	if (c->tx_next == NULL || !tcp_is_sendable(c, c->tx_next) ||
+	    !fit_to_window(t, c, c->tx_next, &no_buffer))
+		return !no_buffer;
+	return send_first_new(t, c);
 }
 
 /* A FIN that found no data to leave with. It asks no window: one that is closed is probed by it. */

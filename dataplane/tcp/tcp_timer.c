@@ -59,10 +59,10 @@ void tcp_xmit_settle(struct tcp *t, struct tcb *c)
 	enum tcb_xmit want = TCB_XMIT_NONE;
 
 	if (c->snd_una != c->snd_nxt)
-		want = TCB_XMIT_RTO;
+		want = tcp_may_probe(c) ? TCB_XMIT_TLP : TCB_XMIT_RTO;
 	else if (c->tx_next != NULL && tcp_is_sendable(c, c->tx_next) && tcb_is_synchronized(c))
 		want = TCB_XMIT_PERSIST;
-	if (want == c->xmit)
+	if (want == c->xmit || (want == TCB_XMIT_RTO && c->xmit == TCB_XMIT_REO))
 		return;
 	if (want == TCB_XMIT_NONE) {
 		c->xmit = TCB_XMIT_NONE; /* the node fires idle */
@@ -72,7 +72,9 @@ void tcp_xmit_settle(struct tcp *t, struct tcb *c)
 		c->backoff = 0;
 		c->alive_ms = t->now_ms;
 	}
-	tcp_xmit_start(t, c, want, tcp_rto_after(&c->rto, c->backoff));
+	tcp_xmit_start(t, c, want,
+	               want == TCB_XMIT_TLP ? tcp_probe_after_us(c)
+	                                    : tcp_rto_after(&c->rto, c->backoff));
 }
 
 void tcp_slow_start(struct tcp *t, struct tcb *c, uint32_t due_ms)
@@ -164,6 +166,10 @@ static void xmit_fired(struct tcp *t, struct tcb *c)
 		give_up(t, c);
 	else if (c->xmit == TCB_XMIT_RTO)
 		on_rto(t, c);
+	else if (c->xmit == TCB_XMIT_TLP)
+		tcp_probe_timeout(t, c);
+	else if (c->xmit == TCB_XMIT_REO)
+		tcp_rack_timeout(t, c);
 	else
 		on_persist(t, c);
 }

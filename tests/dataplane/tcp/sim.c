@@ -10,6 +10,7 @@
 #include <rte_mbuf.h>
 
 #include "dataplane/tcp/tcp.h"
+#include "dataplane/tcp/tcp_cc.h"
 #include "dataplane/tcp/tcp_engine.h"
 #include "dataplane/tcp/tcp_wire.h"
 #include "tests/support/eal.h"
@@ -463,6 +464,7 @@ static void open_end(struct sim *s, unsigned i)
 		.syn_timeout_ms = 600000,
 		.user_timeout_ms = 900000,
 		.rst_per_second_max = 10,
+		.cc = path->reno ? TCP_CC_NEWRENO : TCP_CC_CUBIC,
 		.port_first = PORT_A,
 		.port_last = PORT_A,
 		.secret = secret,

@@ -1,6 +1,7 @@
 /* test_tcp_output.c - what leaves, when, and again: windows, retransmission, persist, buffers. */
 #include "tests/dataplane/tcp/rig.h"
 #include "tests/support/suite.h"
+#include "dataplane/tcp/tcp_cc.h"
 
 #include <errno.h>
 #include <string.h>
@@ -167,7 +168,10 @@ static void three_duplicate_acks_resend_the_hole_and_halve_the_window(void)
 	struct rig r;
 	const struct rig_sent *s;
 
-	start(&r, &plain);
+	rig_conf(&r);
+	r.conf.cc = TCP_CC_NEWRENO;
+	rig_open(&r);
+	rig_establish(&r, &plain);
 	say(&r, 10000);
 	CU_ASSERT_EQUAL(rig_drain(&r), 10);
 	ack(&r, 0);
