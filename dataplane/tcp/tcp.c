@@ -68,7 +68,7 @@ int tcp_open(const struct tcp_conf *conf, uint64_t now_us, struct tcp **out)
 		t->tx_segs_max = UINT16_MAX;
 	t->held_segs_max = conf->pool->size / 8 * 5;
 	t->ooo_segs_max = conf->pool->size / 8 * 2;
-	t->ack_head = TCB_NONE;
+	t->ack_head = t->dup_conn = TCB_NONE;
 	t->rsts.per_s = conf->rst_per_second_max;
 	t->challenges.per_s = TCP_CHALLENGES_PER_S;
 	while (conf->rx_window_bytes >> t->rcv_wscale > UINT16_MAX)
@@ -239,6 +239,8 @@ static void forget_ack(struct tcp *t, struct tcb *c)
 static void release(struct tcp *t, struct tcb *c)
 {
 	forget_ack(t, c);
+	if (t->dup_conn == tcb_id(t, c))
+		t->dup_conn = TCB_NONE;
 	tcp_timers_stop(t, c);
 	free_segments(t, c);
 	trace_clear(t, c);

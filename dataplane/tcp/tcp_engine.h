@@ -55,6 +55,11 @@ struct tcp {
 	uint64_t now_us;
 	uint32_t now_ms;
 	uint32_t ack_head; /* connections that owe an ACK this turn */
+	/* The last duplicate that came, told in its connection's next ACK (RFC 2883). One for all:
+	 * it is advice, and the ACK leaves at the end of the turn.
+	 */
+	uint32_t dup_conn; /* TCB_NONE: none */
+	struct tcp_block dup;
 	/* Buffers held, and how many may be: of the pool five eighths for what is to be sent, two
 	 * for what came out of order, one for ACK, FIN, RST and copies, which must never wait.
 	 */
@@ -140,7 +145,7 @@ void tcp_rack_detect(struct tcp *t, struct tcb *c);
 void tcp_rack_settle_down(struct tcb *c);
 void tcp_rack_timeout(struct tcp *t, struct tcb *c);
 bool tcp_may_probe(const struct tcb *c);
-uint32_t tcp_probe_after_us(const struct tcb *c);
+uint32_t tcp_probe_after_us(const struct tcp *t, const struct tcb *c);
 void tcp_probe_timeout(struct tcp *t, struct tcb *c);
 void tcp_probe_acked(struct tcb *c, const struct tcp_head *h, bool progress);
 
@@ -157,6 +162,8 @@ void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h);
 /* tcp_data.c. False: the connection is gone. */
 bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes);
 void tcp_ooo_free(struct tcp *t, struct tcb *c);
+/* The peer sent these bytes again: its next ACK says so. */
+void tcp_note_dup(struct tcp *t, const struct tcb *c, uint32_t start, uint32_t end);
 unsigned tcp_ooo_blocks(const struct tcb *c, struct tcp_block *out, unsigned max);
 
 /* tcp_output.c */

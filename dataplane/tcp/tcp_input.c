@@ -160,6 +160,9 @@ static void answer_unacceptable(struct tcp *t, struct tcb *c, const struct tcp_h
                                 size_t bytes)
 {
 	count(&t->conf.counters->tcp_out_of_window);
+	if (bytes != 0 && (c->flags & TCB_F_SACK) && seq_lt(h->seq, c->rcv_nxt) &&
+	    c->rcv_nxt - h->seq <= t->conf.rx_window_bytes)
+		tcp_note_dup(t, c, h->seq, seq_min(h->seq + (uint32_t)bytes, c->rcv_nxt));
 	if (bytes != 0 || (h->flags & TCP_FIN) || h->seq == c->rcv_nxt - 1)
 		tcp_ack_at_turn_end(t, c);
 	else

@@ -73,10 +73,15 @@ static struct tcp_head make_head(struct tcp *t, struct tcb *c, uint8_t flags, ui
 		h.ts_val = t->now_ms + c->ts_offset;
 		h.ts_ecr = flags & TCP_ACK ? c->ts_recent : 0; /* RFC 7323 3.2 */
 	}
-	if (c->ooo != NULL && (c->flags & TCB_F_SACK) && !(flags & (TCP_SYN | TCP_RST))) {
-		unsigned most = h.has_ts ? 3 : 4;
+	if ((c->ooo != NULL || t->dup_conn == tcb_id(t, c)) && (c->flags & TCB_F_SACK) &&
+	    !(flags & (TCP_SYN | TCP_RST))) {
+		unsigned most = h.has_ts ? 3 : 4, n = 0;
 
-		h.n_sacks = (uint8_t)tcp_ooo_blocks(c, h.sacks, most);
+		if (t->dup_conn == tcb_id(t, c)) { /* RFC 2883 4: first, and once */
+			h.sacks[n++] = t->dup;
+			t->dup_conn = TCB_NONE;
+		}
+		h.n_sacks = (uint8_t)(n + tcp_ooo_blocks(c, h.sacks + n, most - n));
 		if (bytes != 0 && bytes + 4 + 8u * h.n_sacks > c->snd_mss)
 			h.n_sacks = 0; /* the payload has the room */
 	}
@@ -330,10 +335,14 @@ static bool send_fin(struct tcp *t, struct tcb *c)
 
 void tcp_send(struct tcp *t, struct tcb *c)
 {
+	uint32_t nxt = c->snd_nxt;
+
 	if (c->state < TCP_STATE_ESTABLISHED)
 		return; /* it leaves when the handshake is done */
 	if (!resend_lost(t, c) || !send_new(t, c) || !send_fin(t, c))
 		tcp_retry_later(t, c);
+	if (c->snd_nxt != nxt && c->xmit == TCB_XMIT_TLP)
+		c->xmit = TCB_XMIT_NONE; /* the tail is another: its probe waits anew */
 	tcp_xmit_settle(t, c);
 }
 

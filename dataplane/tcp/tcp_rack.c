@@ -29,7 +29,7 @@ static bool earlier_copy_arrived(const struct tcp *t, const struct tcb *c, const
 {
 	if (!(s->flags & TCP_SEG_TWICE))
 		return false;
-	if (h->has_ts && (c->flags & TCB_F_TS) &&
+	if (h->has_ts && (c->flags & TCB_F_TS) && h->ts_ecr != 0 &&
 	    seq_lt(h->ts_ecr - c->ts_offset, (uint32_t)(s->sent_us / 1000)))
 		return true;
 	return t->now_us - s->sent_us < c->min_rtt_us;
@@ -141,14 +141,17 @@ bool tcp_may_probe(const struct tcb *c)
 	       !(c->flags & (TCB_F_RECOVERY | TCB_F_LOSS | TCB_F_PROBED));
 }
 
-uint32_t tcp_probe_after_us(const struct tcb *c)
+/* From the last segment that left on (7.2), but no later than the time-out of the first. */
+uint32_t tcp_probe_after_us(const struct tcp *t, const struct tcb *c)
 {
 	uint32_t us = RTE_MAX(2 * c->rto.srtt_us, (uint32_t)PROBE_MIN_US);
+	uint64_t rto_us = seg_of(c->tx_head)->sent_us + c->rto.rto_us;
 
 	/* Less than two full segments: nothing obliges the peer to answer at once. */
 	if (c->snd_nxt - c->snd_una < 2u * c->snd_mss)
 		us += PEER_DELAY_US;
-	return RTE_MIN(us, c->rto.rto_us);
+	rto_us = rto_us > t->now_us ? rto_us - t->now_us : 0;
+	return us < rto_us ? us : (uint32_t)rto_us;
 }
 
 /* Sends what was not sent yet, if there is and the peer's window takes it, else the last segment
@@ -171,21 +174,11 @@ static bool send_probe(struct tcp *t, struct tcb *c, struct rte_mbuf *last)
 void tcp_probe_timeout(struct tcp *t, struct tcb *c)
 {
 	struct rte_mbuf *last = c->tx_head;
-	uint64_t due_us;
 
 	c->xmit = TCB_XMIT_NONE;
 	if (tcp_may_probe(c)) {
 		while (seg_of(last)->next != c->tx_next)
 			last = seg_of(last)->next;
-		/* What left since the timer was armed gets its time, though no more than the RTO
-		 * of the first.
-		 */
-		due_us = RTE_MIN(seg_of(last)->sent_us + tcp_probe_after_us(c),
-		                 seg_of(c->tx_head)->sent_us + c->rto.rto_us);
-		if (due_us > t->now_us) {
-			tcp_xmit_start(t, c, TCB_XMIT_TLP, (uint32_t)(due_us - t->now_us));
-			return;
-		}
 		c->flags |= TCB_F_PROBED; /* one only, whether it leaves or not: then the RTO */
 		if (send_probe(t, c, last))
 			count(&t->conf.counters->tcp_probes);

@@ -73,7 +73,7 @@ void tcp_xmit_settle(struct tcp *t, struct tcb *c)
 		c->alive_ms = t->now_ms;
 	}
 	tcp_xmit_start(t, c, want,
-	               want == TCB_XMIT_TLP ? tcp_probe_after_us(c)
+	               want == TCB_XMIT_TLP ? tcp_probe_after_us(t, c)
 	                                    : tcp_rto_after(&c->rto, c->backoff));
 }
 
