@@ -45,6 +45,9 @@ enum tcb_flag {
 	TCB_F_PROBE_RTX = 1 << 17,  /* ... and it was a segment sent again */
 	TCB_F_UNDO = 1 << 18,       /* undo_* tell how it was before the last loss */
 	TCB_F_DSACKED = 1 << 19,    /* the segment at hand reports a duplicate (RFC 2883) */
+	TCB_F_SYN_WAITS = 1 << 20,  /* the SYN waits for a neighbour, or was dropped there */
+	TCB_F_CLAMPED = 1 << 21,    /* cut to a smaller MTU by guess; is it the remedy? */
+	TCB_F_KEEP = 1 << 22,       /* life_due_ms counts: keepalive */
 };
 
 enum tcb_xmit { /* what the xmit timer is for: never two at once */

@@ -305,6 +305,8 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 		.peer_mss = ip_is_v4(&path->remote) ? TCP_MSS_MIN_V4 : TCP_MSS_MIN_V6,
 	};
 	tcp_rto_init(&c->rto);
+	c->path.mtu_bytes =
+	    tcp_dest_mtu(&t->dests, &t->key, &path->remote, path->mtu_bytes, t->now_ms);
 	tcp_set_mss(t, c);
 	tcp_cc_open(c);
 	c->open_us = (uint32_t)t->now_us;
@@ -340,7 +342,7 @@ static void send_first(struct tcp *t, struct tcb *c, enum tcp_state state, uint8
 	tcp_set_state(t, c, state);
 	c->snd_nxt = c->snd_una + 1;
 	tcp_send_bare(t, c, flags, c->snd_una);
-	tcp_xmit_settle(t, c);
+	tcp_syn_timer(t, c);
 }
 
 int tcp_connect(struct tcp *t, uint64_t now_us, const struct ip_addr *local,

@@ -60,6 +60,7 @@ struct tcp_conf {
 	uint32_t rx_window_bytes;       /* what we offer; also the cap of out-of-order bytes */
 	uint32_t syn_timeout_ms;        /* patience for a SYN to be answered */
 	uint32_t user_timeout_ms;       /* patience for data to be acknowledged (RFC 5482) */
+	uint32_t keepalive_ms;          /* an idle peer is asked after so long; 0: never */
 	uint32_t rst_per_second_max;    /* answers to segments that match no connection */
 	uint8_t cc;                     /* enum tcp_cc of every connection; 0 is CUBIC */
 	uint16_t port_first, port_last; /* local ports, host order */

@@ -51,7 +51,7 @@ static bool echo_is_good(const struct tcp *t, const struct tcb *c, const struct 
 	uint32_t since_us = (uint32_t)(t->now_us - r->sent_us);
 
 	return t->now_ms - echo_ms <= RTT_MAX_MS &&
-	       (seq_geq(echo_ms, (uint32_t)(r->sent_us / 1000)) || since_us < c->rto.srtt_us / 2);
+	       (seq_geq(echo_ms, (uint32_t)(r->sent_us / 1000)) || since_us < c->min_rtt_us);
 }
 
 static void sample_take(struct tcp *t, struct tcb *c, const struct sample *r,
@@ -116,6 +116,10 @@ static void advance(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	if (c->backoff > KEPT_BACKOFF_MAX)
 		c->backoff = KEPT_BACKOFF_MAX;
 	sample_take(t, c, &r, h);
+	if (c->flags & TCB_F_CLAMPED) {
+		c->flags &= ~(uint32_t)TCB_F_CLAMPED;
+		tcp_dest_note(&t->dests, &t->key, &c->path.remote, c->path.mtu_bytes, t->now_ms);
+	}
 	c->snd_una = h->ack;
 	c->alive_ms = t->now_ms;
 	tcp_on_progress(t, c, acked, before);

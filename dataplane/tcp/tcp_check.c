@@ -28,7 +28,7 @@ static void check_timers(const struct tcp *t, const struct tcb *c)
 	}
 	if (fin_waits)
 		assert(c->xmit != TCB_XMIT_NONE || (c->flags & TCB_F_RETRY));
-	if (c->flags & (TCB_F_DELACK | TCB_F_RETRY | TCB_F_LIFE))
+	if (c->flags & (TCB_F_DELACK | TCB_F_RETRY | TCB_F_LIFE | TCB_F_KEEP))
 		assert(wheel_is_armed(&t->wheel, node + 1));
 }
 

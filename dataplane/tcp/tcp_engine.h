@@ -17,6 +17,7 @@
 #include "dataplane/base/wheel.h"
 #include "dataplane/tcp/tcb.h"
 #include "dataplane/tcp/tcp.h"
+#include "dataplane/tcp/tcp_dest.h"
 #include "dataplane/tcp/tcp_flow.h"
 #include "dataplane/tcp/tcp_key.h"
 #include "dataplane/tcp/tcp_timewait.h"
@@ -25,9 +26,11 @@
 enum {
 	TCP_DELACK_MS = 40,        /* RFC 9293 3.8.6.3 allows 500 */
 	TCP_FIN_WAIT_2_MS = 60000, /* patience for the peer's FIN after ours was acknowledged */
+	TCP_KEEP_EVERY_MS = 75000, /* between keepalive probes */
 	TCP_RETRY_MS = 10,         /* before we ask for a buffer again */
 	TCP_HURRY_MS = 10,         /* a SYN that met a stale connection leaves again after it */
 	TCP_HURRIES_MAX = 3,
+	TCP_SYN_WAIT_MS = 200,       /* a SYN that did not leave is tried again after it */
 	TCP_OOO_SEGS_MAX = 64,       /* out-of-order segments a connection may hold */
 	TCP_PORT_COUNTERS = 1024,    /* RFC 6056 3.3.4's table */
 	TCP_PORT_PROBES_MAX = 4096,  /* ports looked at before we say there is none */
@@ -51,6 +54,7 @@ struct tcp {
 	struct wheel wheel; /* two nodes a connection: 2 * id is xmit, 2 * id + 1 is slow */
 	struct tcp_flow flow;
 	struct tcp_timewait tw;
+	struct tcp_dests dests;
 	struct tcp_limit rsts, challenges;
 	uint64_t now_us;
 	uint32_t now_ms;
@@ -181,11 +185,16 @@ bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 struct rte_mbuf *tcp_mbuf_get(struct tcp *t);
 bool tcp_is_sendable(const struct tcb *c, struct rte_mbuf *m);
 
+/* tcp_icmp.c: a router tells that the path takes less; time-outs make us think so. */
+void tcp_guess_black_hole(struct tcp *t, struct tcb *c);
+
 /* tcp_timer.c */
 void tcp_xmit_start(struct tcp *t, struct tcb *c, enum tcb_xmit kind, uint32_t in_us);
 void tcp_xmit_restart(struct tcp *t, struct tcb *c);
 /* Arms what must be armed after anything was sent or acknowledged, and nothing else. */
 void tcp_xmit_settle(struct tcp *t, struct tcb *c);
+void tcp_syn_timer(struct tcp *t, struct tcb *c);
+void tcp_keep_start(struct tcp *t, struct tcb *c);
 void tcp_slow_start(struct tcp *t, struct tcb *c, uint32_t due_ms);
 void tcp_retry_later(struct tcp *t, struct tcb *c);
 void tcp_timers_stop(struct tcp *t, struct tcb *c);

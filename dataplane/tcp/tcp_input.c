@@ -65,6 +65,7 @@ static bool established(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	if (c->flags & TCB_F_FIN_QUEUED)
 		tcp_set_state(t, c, TCP_STATE_FIN_WAIT_1);
 	tcp_xmit_restart(t, c);
+	tcp_keep_start(t, c);
 	tcp_ack_at_turn_end(t, c);
 	t->conf.ops->opened(c->user, t->now_us);
 	return pool_is_live(&t->conns, id, gen);
@@ -194,7 +195,7 @@ static bool take_fin_ack(struct tcp *t, struct tcb *c)
 		return true;
 	if (c->state == TCP_STATE_FIN_WAIT_1) {
 		tcp_set_state(t, c, TCP_STATE_FIN_WAIT_2);
-		c->flags |= TCB_F_LIFE;
+		c->flags = (c->flags | TCB_F_LIFE) & ~(uint32_t)TCB_F_KEEP;
 		c->life_due_ms = t->now_ms + TCP_FIN_WAIT_2_MS;
 		tcp_slow_start(t, c, c->life_due_ms);
 	} else if (c->state == TCP_STATE_CLOSING) {
@@ -213,6 +214,8 @@ static void on_segment(struct tcp *t, struct tcb *c, const struct tcp_head *h, s
 		return;
 	if (!tcp_take_ack(t, c, h, bytes.bytes))
 		return;
+	if (c->xmit == TCB_XMIT_NONE)
+		c->alive_ms = t->now_ms; /* idle, and heard of */
 	take_timestamp(t, c, h);
 	tcp_take_window(t, c, h);
 	if (!take_fin_ack(t, c) || !tcp_tell_writable(t, c) || !tcp_take_data(t, c, h, bytes))

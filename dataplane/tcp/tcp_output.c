@@ -103,6 +103,7 @@ static void put_head(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t 
                      uint32_t bytes, const struct tcp_head *h)
 {
 	unsigned head_bytes = tcp_head_bytes(h);
+	bool left;
 
 	m->data_off = (uint16_t)(payload_off - head_bytes);
 	m->data_len = (uint16_t)(head_bytes + bytes);
@@ -113,7 +114,9 @@ static void put_head(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t 
 	tcp_head_write(h, rte_pktmbuf_mtod(m, uint8_t *));
 	note_ack_sent(c, h);
 	count(&t->conf.counters->tcp_segments_out);
-	net_output(t->conf.net, t->now_us, &c->path, m);
+	left = net_output(t->conf.net, t->now_us, &c->path, m);
+	if (h->flags & TCP_SYN)
+		c->flags = (c->flags & ~(uint32_t)TCB_F_SYN_WAITS) | (left ? 0 : TCB_F_SYN_WAITS);
 }
 
 /* Sends a segment without payload. False for want of a buffer: nothing is sent then, and an ACK

@@ -102,6 +102,15 @@ static void give_up(struct tcp *t, struct tcb *c)
 	tcp_drop(t, c, -ETIMEDOUT);
 }
 
+/* The patience of RFC 6298 begins when the SYN leaves, not while it waits for a neighbour. */
+void tcp_syn_timer(struct tcp *t, struct tcb *c)
+{
+	if (c->flags & TCB_F_SYN_WAITS)
+		tcp_xmit_start(t, c, TCB_XMIT_RTO, TCP_SYN_WAIT_MS * 1000);
+	else
+		tcp_xmit_settle(t, c);
+}
+
 static void resend_syn(struct tcp *t, struct tcb *c)
 {
 	uint8_t flags = c->state == TCP_STATE_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
@@ -109,19 +118,24 @@ static void resend_syn(struct tcp *t, struct tcb *c)
 	c->flags |= TCB_F_SYN_AGAIN;
 	if (tcp_send_bare(t, c, flags, c->snd_una))
 		count(&t->conf.counters->tcp_retransmits);
+	tcp_syn_timer(t, c);
 }
 
 static void on_rto(struct tcp *t, struct tcb *c)
 {
+	c->xmit = TCB_XMIT_NONE;
+	if (c->flags & TCB_F_SYN_WAITS) { /* it was never on its way: nothing was lost */
+		resend_syn(t, c);
+		return;
+	}
 	count(&t->conf.counters->tcp_rto);
 	if (c->backoff != UINT8_MAX)
 		c->backoff++; /* RFC 6298 5.5 */
-	c->xmit = TCB_XMIT_NONE;
 	if (!tcb_is_synchronized(c)) {
 		resend_syn(t, c);
-		tcp_xmit_settle(t, c);
 		return;
 	}
+	tcp_guess_black_hole(t, c);
 	if (c->tx_head != c->tx_next) {
 		tcp_on_timeout_loss(t, c);
 	} else if (c->flags & TCB_F_FIN_SENT) { /* nothing but the FIN is outstanding */
@@ -174,8 +188,41 @@ static void xmit_fired(struct tcp *t, struct tcb *c)
 		on_persist(t, c);
 }
 
+void tcp_keep_start(struct tcp *t, struct tcb *c)
+{
+	if (t->conf.keepalive_ms == 0)
+		return;
+	c->flags |= TCB_F_KEEP;
+	c->life_due_ms = t->now_ms + t->conf.keepalive_ms;
+	tcp_slow_start(t, c, c->life_due_ms);
+}
+
+/* RFC 9293 3.8.4: a segment below the window, which must be answered. While something is
+ * outstanding the other timers judge the peer. False: the connection is gone.
+ */
+static bool keep_fired(struct tcp *t, struct tcb *c)
+{
+	uint32_t silent_ms = t->now_ms - c->alive_ms;
+
+	if (c->snd_una != c->snd_nxt || c->xmit != TCB_XMIT_NONE ||
+	    silent_ms < t->conf.keepalive_ms) {
+		c->life_due_ms =
+		    t->now_ms + t->conf.keepalive_ms - RTE_MIN(silent_ms, t->conf.keepalive_ms / 2);
+		return true;
+	}
+	if (silent_ms >= t->conf.keepalive_ms + t->conf.user_timeout_ms) {
+		give_up(t, c);
+		return false;
+	}
+	tcp_send_bare(t, c, TCP_ACK, c->snd_una - 1);
+	c->life_due_ms = t->now_ms + RTE_MIN(t->conf.keepalive_ms, (uint32_t)TCP_KEEP_EVERY_MS);
+	return true;
+}
+
 static void slow_fired(struct tcp *t, struct tcb *c)
 {
+	if ((c->flags & TCB_F_KEEP) && seq_leq(c->life_due_ms, t->now_ms) && !keep_fired(t, c))
+		return;
 	if ((c->flags & TCB_F_LIFE) && seq_leq(c->life_due_ms, t->now_ms)) {
 		if (c->state == TCP_STATE_SYN_SENT)
 			tcp_drop(t, c, -ECONNABORTED);
@@ -195,7 +242,7 @@ static void slow_fired(struct tcp *t, struct tcb *c)
 	}
 	if (c->flags & TCB_F_DELACK)
 		tcp_slow_start(t, c, c->ack_due_ms);
-	if (c->flags & TCB_F_LIFE)
+	if (c->flags & (TCB_F_LIFE | TCB_F_KEEP))
 		tcp_slow_start(t, c, c->life_due_ms);
 }
 

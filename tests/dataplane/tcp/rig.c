@@ -65,7 +65,7 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 		r->held[r->n_held++] = m;
 	else
 		rte_pktmbuf_free(m);
-	return true;
+	return !r->unresolved;
 }
 
 static void on_opened(void *user, uint64_t now_us)

@@ -56,7 +56,8 @@ struct rig {
 	uint32_t n_read; /* segments that rig_next() has given */
 	uint16_t mtu_bytes;
 	bool no_route;
-	bool hold; /* keep a reference to each mbuf sent, as a slow device does */
+	bool unresolved; /* the neighbour is: nothing leaves, though it is noted as sent */
+	bool hold;       /* keep a reference to each mbuf sent, as a slow device does */
 	uint32_t n_held;
 	struct rte_mbuf *held[RIG_SENT_MAX];
 	struct rig_user user;

@@ -739,7 +739,7 @@ struct sim_path sim_draw(uint64_t seed)
 		p.abort_ms = 1 + (uint32_t)(draw(r) % 3000);
 	if (draw(r) % 6 == 0) {
 		p.hole_bytes = (uint16_t)(576 + draw(r) % 900);
-		p.hole_tells = true;
+		p.hole_tells = draw(r) % 2 == 0;
 	}
 	return p;
 }

@@ -48,6 +48,7 @@ static void every_byte_arrives_once_and_in_order_whatever_the_path_does(void)
 		  .rx_window_bytes = 3000 },
 		{ .why = "hardly any buffers, 2 % lost", .loss = 20, .few_buffers = true },
 		{ .why = "a bottleneck of 2 Mbit/s", .kbit_s = 2000, .queue_bytes = 20000 },
+		{ .why = "a smaller MTU inside, not told", .hole_bytes = 1100 },
 		{ .why = "a smaller MTU inside, told", .hole_bytes = 1000, .hole_tells = true },
 	};
 

@@ -301,15 +301,15 @@ static void a_segment_that_the_device_still_holds_is_copied(void)
 
 	start(&r, &plain);
 	r.hold = true;
-	say(&r, 900);
+	say(&r, 500);
 	rig_drain(&r);
 	for (int i = 0; i < 3; i++) {
 		while ((s = rig_next(&r)) == NULL)
 			rig_run(&r, 1);
-		CU_ASSERT_EQUAL(s->bytes, 900);
-		CU_ASSERT_EQUAL(memcmp(s->payload, letters, 900), 0);
+		CU_ASSERT_EQUAL(s->bytes, 500);
+		CU_ASSERT_EQUAL(memcmp(s->payload, letters, 500), 0);
 	}
-	ack(&r, 900);
+	ack(&r, 500);
 	rig_close(&r);
 }
 
