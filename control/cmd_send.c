@@ -11,6 +11,7 @@
 #include "control/cmd.h"
 #include "control/engine.h"
 #include "control/log.h"
+#include "control/text.h"
 
 enum {
 	TICK_MS = 200,
@@ -23,6 +24,8 @@ struct sending {
 	struct campaign *c; /* NULL: not imported yet */
 	uv_timer_t tick;
 	struct cli_rate rate;
+	uint64_t began_us, had; /* when this process began, and what was done before */
+	uint64_t rate_per_s;    /* over all, once all were tried; 0: not yet */
 	bool is_tty, is_finished;
 	int status;
 };
@@ -32,9 +35,16 @@ static void show_progress(struct sending *s)
 	struct cli_progress p = { .verb = "sending",
 		                  .done = cli_campaign_done(s->c),
 		                  .total = table_n_rows(s->c->table) };
+	uint64_t now_us = uv_hrtime() / 1000;
 	char line[CLI_LINE_BYTES];
 
-	p.rate_per_s = cli_rate_add(&s->rate, uv_hrtime() / 1000, p.done);
+	p.rate_per_s = cli_rate_add(&s->rate, now_us, p.done);
+	if (p.done == p.total) { /* what is left are second attempts, when they are due */
+		if (s->rate_per_s == 0)
+			s->rate_per_s = (p.done - s->had) * 1000000 / (now_us - s->began_us);
+		p.rate_per_s = s->rate_per_s;
+		p.verb = s->is_finished ? "sending" : "retrying";
+	}
 	cli_progress_line(&p, WIDTH, line);
 	if (s->is_tty)
 		printf("\r%s\033[K", line);
@@ -58,7 +68,7 @@ static void tell_blocked(struct sending *s, uint64_t blocked)
 {
 	struct sched_site_view v;
 
-	for (uint32_t n = 0; sched_site_at(engine_sched(s->e), n, &v); n++)
+	for (uint32_t at = 0; sched_site_next(engine_sched(s->e), &at, &v);)
 		if (v.blocked)
 			cmd_fail("%s: %s", v.domain, v.last_error);
 	s->status = cmd_fail("%" PRIu64 " recipients were not tried", blocked);
@@ -100,11 +110,27 @@ static void on_tick(uv_timer_t *t)
 		show_progress(s);
 }
 
-static void begin(struct sending *s, struct campaign *c, const char *line)
+static void begin(struct sending *s, struct campaign *c)
 {
-	printf("campaign \"%s\": %s\n", c->spec.name, line);
 	fflush(stdout);
 	s->c = c;
+	s->began_us = uv_hrtime() / 1000;
+	s->had = cli_campaign_done(c);
+	cli_rate_add(&s->rate, s->began_us, s->had);
+}
+
+static void tell_imported(const struct campaign *c)
+{
+	char number[4][TEXT_NUMBER_BYTES];
+	const char *path = c->spec.rejected_path;
+
+	printf("campaign \"%s\": %s rows, %s recipients, %s rejected", c->spec.name,
+	       text_thousands(c->import.rows, number[0]),
+	       text_thousands(c->import.recipients, number[1]),
+	       text_thousands(c->import.rejected, number[2]));
+	if (path != NULL && c->import.rejected > 0)
+		printf(" (%s)", strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path);
+	printf(", %s duplicates\n", text_thousands(c->import.duplicates, number[3]));
 }
 
 static void on_started(void *ctx, int result, struct campaign *c, const char *line)
@@ -112,7 +138,8 @@ static void on_started(void *ctx, int result, struct campaign *c, const char *li
 	struct sending *s = ctx;
 
 	if (result == 0 && c != NULL) {
-		begin(s, c, line);
+		tell_imported(c);
+		begin(s, c);
 		return;
 	}
 	if (result == 0)
@@ -129,7 +156,8 @@ static int start(struct sending *s)
 	char why[CAMPAIGN_WHY_BYTES];
 
 	if (c != NULL && c->status == CAMPAIGN_RUNNING) {
-		begin(s, c, "goes on where it was");
+		printf("campaign \"%s\": goes on where it was\n", c->spec.name);
+		begin(s, c);
 		return 0;
 	}
 	if (engine_campaign_start(s->e, &s->opt.spec, on_started, s, why) != 0)
@@ -141,6 +169,8 @@ static void report(struct sending *s)
 {
 	if (s->c == NULL)
 		return;
+	if (s->is_tty && !s->is_finished)
+		putchar('\n'); /* the progress line stays */
 	cli_campaign_report(s->c, time(NULL), stdout);
 	fflush(stdout);
 	if (!s->is_finished)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/file.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "control/thread.h"
 #include "control/ctl/ctl.h"
 #include "control/engine_conf.h"
 #include "control/link.h"
@@ -22,6 +24,7 @@
 
 enum {
 	STOP_SLACK_MS = 5000, /* beyond shutdown.drain_max: QUIT, lingering and the last fsync */
+	CLOSE_MAX_S = 5,      /* patience for what blocks at the end: joins that wait for a disk */
 	N_SIGNALS = 3,
 };
 
@@ -123,7 +126,15 @@ static void on_campaign_over(void *ctx, struct campaign *c)
 static bool is_quiet(const struct engine *e)
 {
 	return sched_n_conns(e->sched) == 0 && sched_n_flights(e->sched) == 0 &&
-	       store_pending(e->store) == 0;
+	       store_pending(e->store) == 0 && campaigns_n_jobs(e->campaigns) == 0;
+}
+
+/* As the configuration says; `quiet` takes the ordinary away. */
+static void set_log(const struct engine *e)
+{
+	log_init(e->opts.quiet && e->conf->log.level == DP_LOG_INFO ? DP_LOG_WARN
+	                                                            : e->conf->log.level,
+	         e->conf->log.lines_per_s);
 }
 
 static void on_turn(void *ctx)
@@ -135,7 +146,7 @@ static void on_turn(void *ctx)
 		log_error("store: %s; outcomes wait in memory until it can be written again",
 		          trouble);
 	if (trouble == NULL && e->store_in_trouble)
-		log_info("store: can be written again");
+		log_warn("store: can be written again"); /* seen wherever the trouble was */
 	e->store_in_trouble = trouble != NULL;
 	if (e->stopping && is_quiet(e))
 		uv_stop(&e->loop);
@@ -160,6 +171,7 @@ void engine_stop(struct engine *e)
 		ms += e->conf->shutdown.drain_max_ms;
 	}
 	e->stopping = true;
+	campaigns_cancel(e->campaigns);
 	sched_stop(e->sched);
 	dp_drain(e->dp);
 	uv_timer_start(&e->stop_timer, on_stop_bound, ms, 0);
@@ -194,6 +206,7 @@ int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
 		return -EBUSY;
 	}
 	e->conf = fresh;
+	set_log(e);
 	sched_set_conf(e->sched, fresh);
 	if (old != e->conf_start)
 		conf_free(old);
@@ -302,9 +315,7 @@ int engine_open(const struct engine_opts *opts, struct engine **out, char why[CO
 	if (err != 0)
 		goto out;
 	e->conf_start = e->conf;
-	log_init(opts->quiet && e->conf->log.level == DP_LOG_INFO ? DP_LOG_WARN
-	                                                          : e->conf->log.level,
-	         e->conf->log.lines_per_s);
+	set_log(e);
 	if ((err = take_state_dir(e, why)) != 0 || (err = load_secret(e, why)) != 0)
 		goto out;
 	uv_loop_init(&e->loop);
@@ -339,8 +350,26 @@ static void close_handle(uv_handle_t *h, void *ctx)
 		uv_close(h, NULL);
 }
 
+/* A disk that never answers keeps the store or an import from ending, and nothing can be done about
+ * it: what is not recorded is as before, and is tried again at the next start.
+ */
+static void *end_anyway(void *arg)
+{
+	(void)arg;
+	sleep(CLOSE_MAX_S);
+	log_error("shutdown: state_dir takes no writes, ended without it after %d s; what was not "
+	          "recorded is tried again at the next start",
+	          CLOSE_MAX_S);
+	_exit(EXIT_FAILURE);
+}
+
 void engine_close(struct engine *e)
 {
+	pthread_t watch;
+
+	/* Nobody joins it: the end of the process ends it, too. */
+	if (e->store != NULL && thread_start_nice(&watch, "ph-end", end_anyway, NULL) == 0)
+		pthread_detach(watch);
 	if (e->ctl != NULL)
 		ctl_close(e->ctl);
 	if (e->link != NULL)
@@ -395,6 +424,31 @@ static void on_imported(void *ctx, int result, struct campaign *c, const char *l
 	free(st);
 }
 
+/* A pool without a source would keep its campaign waiting for ever. */
+static int check_pool(const struct engine *e, const char *pool, char why[CAMPAIGN_WHY_BYTES])
+{
+	const struct conf *c = e->conf;
+	size_t used;
+
+	if (pool == NULL)
+		return 0;
+	for (uint32_t i = 0; i < c->n_sources; i++)
+		if (strcmp(c->sources[i].pool, pool) == 0)
+			return 0;
+	used = (size_t)snprintf(why, CAMPAIGN_WHY_BYTES,
+	                        "no source is in pool \"%.64s\"; pools:", pool);
+	for (uint32_t i = 0; i < c->n_sources && used < CAMPAIGN_WHY_BYTES; i++) {
+		uint32_t before = 0;
+
+		while (strcmp(c->sources[before].pool, c->sources[i].pool) != 0)
+			before++;
+		if (before == i)
+			used += (size_t)snprintf(why + used, CAMPAIGN_WHY_BYTES - used, " %.64s",
+			                         c->sources[i].pool);
+	}
+	return -EINVAL;
+}
+
 int engine_campaign_start(struct engine *e, const struct campaign_spec *spec,
                           campaign_done_fn *done, void *ctx, char why[CAMPAIGN_WHY_BYTES])
 {
@@ -405,6 +459,9 @@ int engine_campaign_start(struct engine *e, const struct campaign_spec *spec,
 		snprintf(why, CAMPAIGN_WHY_BYTES, "the engine is shutting down");
 		return -ESHUTDOWN;
 	}
+	err = check_pool(e, spec->pool, why);
+	if (err != 0)
+		return err;
 	st = xcalloc(1, sizeof(*st));
 	*st = (struct starting){ e, done, ctx };
 	err = campaign_start(e->campaigns, spec, on_imported, st, why);

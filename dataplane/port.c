@@ -19,8 +19,10 @@
 
 enum {
 	RX_BUFFERS = 2047, /* 512 in the ring, a burst, lcore cache, and ARP, ND, ICMP of our own */
+	RX_BUFFERS_AF_XDP =
+	    8191, /* 22.11 fills a ring of 2,048 and copies what it sends into more */
 	TX_BUFFERS_MIN = 4095,
-	TX_BUFFERS_MAX = (1 << 22) - 1,
+	TX_BUFFERS_MAX = (1 << 22) - 1, /* in the computed case */
 	TCP_HEADER_MAX = 60,
 	OBJ_HEADER_BYTES = 64, /* mempool's own header, a cache line */
 };
@@ -61,11 +63,13 @@ bool port_is_pci(const char *device)
  */
 static uint32_t tx_buffers(const struct dp_conf *conf)
 {
-	uint64_t n = conf->buffers != 0 ? conf->buffers : 2048 + 2 * (uint64_t)conf->conns_max;
+	uint64_t n = 2048 + 2 * (uint64_t)conf->conns_max;
 
-	if (n < TX_BUFFERS_MIN)
-		n = TX_BUFFERS_MIN;
-	return n > TX_BUFFERS_MAX ? TX_BUFFERS_MAX : (uint32_t)n;
+	if (n > TX_BUFFERS_MAX)
+		n = TX_BUFFERS_MAX;
+	if (conf->buffers != 0)
+		n = conf->buffers; /* as told; what is too much is refused, never less taken */
+	return n < TX_BUFFERS_MIN ? TX_BUFFERS_MIN : (uint32_t)n;
 }
 
 void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *size)
@@ -76,7 +80,8 @@ void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *s
 	uint64_t obj;
 
 	size->room_bytes = (uint16_t)(room > tcp_room ? room : tcp_room);
-	size->rx_buffers = RX_BUFFERS;
+	size->rx_buffers =
+	    strncmp(p->device, "net_af_xdp", 10) == 0 ? RX_BUFFERS_AF_XDP : RX_BUFFERS;
 	size->tx_buffers = tx_buffers(conf);
 	obj = OBJ_HEADER_BYTES + sizeof(struct rte_mbuf) + PORT_MBUF_PRIV_BYTES + size->room_bytes;
 	obj = (obj + 63) / 64 * 64;
@@ -147,28 +152,34 @@ static int configure(struct port *p, const struct dp_port_conf *conf, struct rte
 	return 0;
 }
 
-int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *pool,
-              char why[DP_WHY_BYTES])
+int port_find(struct port *p, const struct dp_port_conf *conf, char why[DP_WHY_BYTES])
 {
-	char name[64], reason[DP_WHY_BYTES] = "";
-	int rc;
+	const char *said = eal_log_first_error();
+	char name[64];
 
 	memset(p, 0, sizeof(*p));
 	p->rx_fd = -1;
-	if (!port_device_name(conf->device, name) ||
-	    rte_eth_dev_get_port_by_name(name, &p->id) != 0) {
-		/* DPDK goes on without a device that it could not make. */
-		snprintf(why, DP_WHY_BYTES, "port \"%.32s\": cannot open %.56s: %.80s; %.42s",
-		         conf->name, conf->device, eal_log_first_error(),
-		         strncmp(conf->device, "net_tap", 7) == 0
-		             ? "is /dev/net/tun there and are you allowed?"
-		         : port_is_pci(conf->device) ? "is it bound to vfio-pci?"
-		                                     : "does what it names exist?");
-		return -ENODEV;
-	}
-	rc = configure(p, conf, pool, reason);
+	if (port_device_name(conf->device, name) && rte_eth_dev_get_port_by_name(name, &p->id) == 0)
+		return 0;
+	/* DPDK goes on without a device that it could not make. */
+	snprintf(why, DP_WHY_BYTES, "port \"%.32s\": cannot open %.56s: %.80s%s%.42s", conf->name,
+	         conf->device, said, said[0] != '\0' ? "; " : "",
+	         strncmp(conf->device, "net_tap", 7) == 0
+	             ? "is /dev/net/tun there and are you allowed?"
+	         : port_is_pci(conf->device) ? "is it there, and bound to vfio-pci?"
+	                                     : "does what it names exist?");
+	return -ENODEV;
+}
+
+int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *pool,
+              char why[DP_WHY_BYTES])
+{
+	char reason[DP_WHY_BYTES] = "";
+	int rc = configure(p, conf, pool, reason);
+
 	if (rc != 0)
-		snprintf(why, DP_WHY_BYTES, "port \"%s\": %.60s: %.150s", conf->name, name, reason);
+		snprintf(why, DP_WHY_BYTES, "port \"%s\": %.60s: %.150s", conf->name, conf->device,
+		         reason);
 	return rc;
 }
 

@@ -1,7 +1,7 @@
 /* port.h - one DPDK port with one receive and one transmit queue.
  *
  * Owner   the worker of the port from port_start() on.
- * Life    port_open() after EAL, port_start(), port_stop(), in this order.
+ * Life    port_find() and port_open() after EAL, port_start(), port_stop(), in this order.
  */
 #pragma once
 
@@ -43,8 +43,13 @@ bool port_is_pci(const char *device);
 /* How many buffers `conf` asks for on the port of one worker, and what they take. Pure. */
 void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *size);
 
-/* Finds and sets up the device; frames are received into `pool`. Returns 0, or -errno with a reason
- * in `why` that names the port.
+/* Finds the device that EAL was told of. Returns 0, or -ENODEV with a reason in `why` that names
+ * port and device.
+ */
+int port_find(struct port *p, const struct dp_port_conf *conf, char why[DP_WHY_BYTES]);
+
+/* Sets up the device that was found; frames are received into `pool`. Returns 0, or -errno with a
+ * reason in `why` that names the port.
  */
 int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *pool,
               char why[DP_WHY_BYTES]);

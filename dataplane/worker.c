@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
@@ -18,7 +19,7 @@
 enum {
 	SPIN_US = 100,
 	MEMPOOL_CACHE = 256,
-	STOP_GRACE_US = 50000, /* for the last FINs and RSTs */
+	STOP_GRACE_US = 50000, /* for a device that is slow to take the last resets */
 };
 
 /* Like rte_pktmbuf_pool_create(), but an mbuf may cross a page where no device does DMA: without
@@ -64,9 +65,15 @@ static int open_pools(struct worker *w, char why[DP_WHY_BYTES])
 	w->tx_pool = pool_make("tx", w, size.tx_buffers, size.room_bytes);
 	if (w->rx_pool != NULL && w->tx_pool != NULL)
 		return 0;
-	snprintf(why, DP_WHY_BYTES,
-	         "worker.buffers: cannot make %u buffers of %u bytes in DPDK's memory",
-	         size.tx_buffers, size.room_bytes);
+	if (port_is_pci(w->conf->ports[w->index].device) && !rte_eal_has_hugepages())
+		snprintf(why, DP_WHY_BYTES,
+		         "port \"%.32s\": %.56s needs hugepages: sysctl -w vm.nr_hugepages=%u",
+		         w->conf->ports[w->index].name, w->conf->ports[w->index].device,
+		         (uint32_t)(size.bytes >> 20) / 2 + 64);
+	else
+		snprintf(why, DP_WHY_BYTES,
+		         "worker.buffers: cannot make %u buffers of %u bytes in DPDK's memory",
+		         size.tx_buffers, size.room_bytes);
 	return -ENOMEM;
 }
 
@@ -220,12 +227,15 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	rc = open_helos(w, why);
 	if (rc == 0)
 		rc = open_rings(w, why);
+	/* Before memory is taken for it. */
+	if (rc == 0) {
+		rc = port_find(&w->port, &dp->ports[w->index], why);
+		w->port_is_found = rc == 0;
+	}
 	if (rc == 0)
 		rc = open_pools(w, why);
-	if (rc == 0) {
+	if (rc == 0)
 		rc = port_open(&w->port, &dp->ports[w->index], w->rx_pool, why);
-		w->port_is_open = rc == 0;
-	}
 	if (rc == 0)
 		rc = open_engines(w, why);
 	if (rc != 0) {
@@ -250,7 +260,7 @@ void worker_close(struct worker *w)
 		rte_pktmbuf_free(w->tx.m[i]);
 	if (w->net != NULL)
 		net_close(w->net);
-	if (w->port_is_open)
+	if (w->port_is_found)
 		port_stop(&w->port);
 	rte_mempool_free(w->rx_pool);
 	rte_mempool_free(w->tx_pool);
@@ -280,22 +290,19 @@ static void set_signals(void)
 	pthread_sigmask(SIG_SETMASK, &set, NULL);
 }
 
-/* Ends what is open as politely as no time allows; what stays open is in the trace, and the next
- * start ends it.
- */
+/* Ends what is open at once: a peer that was not told would wait for its own time-out. */
 static void say_goodbye(struct worker *w)
 {
 	uint64_t now = tsc_clock_us(&w->clock, rte_rdtsc()), end = now + STOP_GRACE_US;
 
 	w->now_us = now;
-	smtp_drain(w->smtp, now, 0);
-	smtp_drain(w->smtp, now, 0);
-	while (smtp_n_sessions(w->smtp) > 0 && now < end) {
-		(void)worker_turn(w, now);
-		now = tsc_clock_us(&w->clock, rte_rdtsc());
-	}
-	tcp_turn_end(w->tcp, now);
+	tcp_abort_all(w->tcp, now);
 	worker_tx_flush(w);
+	while (w->tx.n > 0 && now < end) {
+		now = tsc_clock_us(&w->clock, rte_rdtsc());
+		w->now_us = now;
+		worker_tx_flush(w);
+	}
 }
 
 static void *worker_thread(void *arg)

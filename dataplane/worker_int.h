@@ -56,7 +56,7 @@ struct worker {
 	struct wake *control;
 	struct egress egress;
 	const char **helos; /* one per source; owned */
-	bool port_is_open;
+	bool port_is_found;
 
 	/* the worker's */
 	struct tsc_clock clock;

@@ -3,10 +3,12 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
+#include <rte_mempool.h>
 #include <rte_pause.h>
 
 #include "dataplane/worker_int.h"
@@ -202,6 +204,18 @@ static void look_at_link(struct worker *w)
 	gauge(&w->counters.port_link_up, up);
 }
 
+/* What would cost too much to know at every turn. */
+static void look_at_self(struct worker *w)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	gauge(&w->counters.worker_cpu_us,
+	      (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000);
+	gauge(&w->counters.buffers_rx_now, rte_mempool_in_use_count(w->rx_pool));
+	gauge(&w->counters.buffers_tx_now, rte_mempool_in_use_count(w->tx_pool));
+}
+
 /* Returns true when a timer was due. */
 static bool run_timers(struct worker *w)
 {
@@ -210,6 +224,7 @@ static bool run_timers(struct worker *w)
 
 	if (w->net_due_us <= w->now_us) {
 		look_at_link(w);
+		look_at_self(w);
 		net_tick(w->net, w->now_us);
 		w->net_due_us = w->now_us + NET_TICK_US;
 		due = true;
@@ -310,6 +325,7 @@ awake:
 void worker_loop(struct worker *w)
 {
 	w->nap_us = NAP_MIN_US;
+	gauge(&w->counters.worker_tsc_hz, rte_get_tsc_hz());
 	while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
 		uint64_t tsc = rte_rdtsc(), now = tsc_clock_us(&w->clock, tsc);
 		bool due = wake_at(w) <= now;
@@ -320,9 +336,11 @@ void worker_loop(struct worker *w)
 			w->fd_idle = false;
 			due = true;
 		}
+		count_n(due ? &w->counters.worker_busy_cycles : &w->counters.worker_idle_cycles,
+		        rte_rdtsc() - tsc);
 		if (due)
-			count_n(&w->counters.worker_busy_cycles, rte_rdtsc() - tsc);
-		else if (now - w->last_work_us >= w->spin_us)
+			continue;
+		if (now - w->last_work_us >= w->spin_us)
 			worker_sleep(w);
 		else
 			rte_pause();

@@ -164,14 +164,30 @@ static int put_field(struct compose *c, const struct field_tpl *f)
 static int put_to(struct compose *c)
 {
 	struct span to = c->job->envelope.rcpt_to;
+	const char *why;
 
 	if (!address_is_valid(to) || !is_clean(to))
 		return row_fails(c, "message.liquid", 0, "To",
 		                 "the recipient's address is not local@domain");
 	buf_str(&c->out, "To: ");
-	buf_span(&c->out, to);
+	why = header_put_address(&c->out, to, &c->utf8);
 	buf_str(&c->out, "\r\n");
-	c->utf8 = c->utf8 || !utf8_is_ascii(to);
+	return why == NULL ? 0 : row_fails(c, "message.liquid", 0, "To", why);
+}
+
+static int put_message_id(struct compose *c)
+{
+	struct span domain = c->job->campaign->id_domain;
+	char ascii[MAILBOX_DOMAIN_MAX + 1];
+
+	if (!is_clean(domain) || !domain_is_valid(domain) || !domain_to_ascii(domain, ascii))
+		return row_fails(c, "message.liquid", 0, "Message-ID",
+		                 "the domain for it is no domain");
+	buf_str(&c->out, "Message-ID: <");
+	buf_str(&c->out, c->id);
+	buf_str(&c->out, "@");
+	buf_str(&c->out, ascii);
+	buf_str(&c->out, ">\r\n");
 	return 0;
 }
 
@@ -183,6 +199,7 @@ static int put_header(struct compose *c)
 	const struct fields *fields = &job->tpl->fields;
 	const struct field_tpl *from = fields_find(fields, "From"),
 			       *subject = fields_find(fields, "Subject");
+	size_t start = c->out.bytes;
 	char date[IDS_DATE_BYTES];
 	int r;
 
@@ -195,15 +212,8 @@ static int put_header(struct compose *c)
 	                 : put_own(c, "From", HEADER_MAILBOX, job->campaign->from);
 	if (r != 0 || (r = put_to(c)) != 0 || (r = put_field(c, subject)) != 0)
 		return r;
-	if (!is_clean(job->campaign->id_domain) || job->campaign->id_domain.bytes == 0 ||
-	    job->campaign->id_domain.bytes > MAILBOX_DOMAIN_MAX)
-		return row_fails(c, "message.liquid", 0, "Message-ID",
-		                 "the domain for it is no domain");
-	buf_str(&c->out, "Message-ID: <");
-	buf_str(&c->out, c->id);
-	buf_str(&c->out, "@");
-	buf_span(&c->out, job->campaign->id_domain);
-	buf_str(&c->out, ">\r\n");
+	if ((r = put_message_id(c)) != 0)
+		return r;
 	for (uint32_t i = 0; i < fields->n; i++) {
 		const struct field_tpl *f = &fields->at[i];
 
@@ -211,6 +221,9 @@ static int put_header(struct compose *c)
 			return r;
 	}
 	buf_str(&c->out, "MIME-Version: 1.0\r\n");
+	if (c->out.bytes - start > HEADER_BLOCK_BYTES_MAX)
+		return row_fails(c, "message.liquid", 0, "header",
+		                 "over 16384 bytes, which receivers refuse");
 	return 0;
 }
 

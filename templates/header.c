@@ -218,6 +218,22 @@ static void put_quoted(struct field *f, struct span s)
 	put_str(f, "\"");
 }
 
+/* RFC 6531 is asked for by the local part only: a domain has an ASCII form. */
+const char *header_put_address(struct buf *out, struct span address, bool *utf8)
+{
+	const uint8_t *sign = memrchr(address.at, '@', address.bytes);
+	struct span local = span_of(address.at, (size_t)(sign - address.at) + 1);
+	char domain[MAILBOX_DOMAIN_MAX + 1];
+
+	if (!domain_to_ascii(span_of(sign + 1, address.bytes - local.bytes), domain))
+		return "the domain of the address is no valid internationalised name";
+	if (!utf8_is_ascii(local))
+		*utf8 = true;
+	buf_span(out, local);
+	buf_str(out, domain);
+	return NULL;
+}
+
 static const char *put_mailbox(struct field *f, struct span value, bool *utf8)
 {
 	struct mailbox m;
@@ -226,12 +242,8 @@ static const char *put_mailbox(struct field *f, struct span value, bool *utf8)
 
 	if (why != NULL)
 		return why;
-	if (!utf8_is_ascii(m.address))
-		*utf8 = true;
-	if (m.display_bytes == 0) {
-		put(f, m.address);
-		return NULL;
-	}
+	if (m.display_bytes == 0)
+		return header_put_address(f->out, m.address, utf8);
 	if (!utf8_is_ascii(display) || contains(display, "=?") || display.bytes > 60)
 		put_encoded(f, display);
 	else if (is_phrase(display))
@@ -241,9 +253,9 @@ static const char *put_mailbox(struct field *f, struct span value, bool *utf8)
 	if (f->column + m.address.bytes + 3 > HEADER_LINE_BYTES)
 		fold(f);
 	put_str(f, " <");
-	put(f, m.address);
+	why = header_put_address(f->out, m.address, utf8);
 	put_str(f, ">");
-	return NULL;
+	return why;
 }
 
 const char *header_put(struct buf *out, const char *name, enum header_kind kind, struct span value,

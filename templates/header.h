@@ -17,6 +17,7 @@ enum {
 	HEADER_LINE_BYTES_MAX = 998, /* RFC 5322 2.1.1, without CRLF */
 	HEADER_WORD_BYTES_MAX = 900, /* a longer run without blanks cannot be folded */
 	HEADER_VALUE_BYTES_MAX = 16384,
+	HEADER_BLOCK_BYTES_MAX = 16384, /* all fields; large receivers refuse more */
 };
 
 /* Appends "name: value" CRLF. The value is UTF-8 without control characters but the tab. Returns
@@ -25,3 +26,7 @@ enum {
  */
 const char *header_put(struct buf *out, const char *name, enum header_kind kind, struct span value,
                        bool *utf8);
+
+/* Appends a valid address with its domain in ASCII. Returns NULL or what is wrong; `utf8` as above.
+ */
+const char *header_put_address(struct buf *out, struct span address, bool *utf8);

@@ -1,6 +1,9 @@
 /* mailbox.c - one address, with or without a display name, read and written. */
 #include "templates/mailbox.h"
 
+#include <idn2.h>
+#include <stdio.h>
+
 #include "templates/utf8.h"
 
 static bool is_blank(uint8_t b)
@@ -47,7 +50,7 @@ static bool is_quoted_string(struct span s)
 	return true;
 }
 
-static bool is_domain(struct span s)
+bool domain_is_valid(struct span s)
 {
 	size_t label = 0;
 
@@ -57,14 +60,39 @@ static bool is_domain(struct span s)
 				return false;
 		return true;
 	}
+	if (s.bytes > MAILBOX_DOMAIN_MAX)
+		return false;
 	for (size_t i = 0; i < s.bytes; i++) {
 		uint8_t b = s.at[i];
 
 		if (b == '.' ? label == 0 : !is_alnum(b) && b != '-' && b != '_' && b < 0x80)
 			return false;
 		label = b == '.' ? 0 : label + 1;
+		if (label > MAILBOX_LABEL_MAX)
+			return false;
 	}
 	return label != 0;
+}
+
+bool domain_to_ascii(struct span domain, char out[MAILBOX_DOMAIN_MAX + 1])
+{
+	char text[MAILBOX_DOMAIN_MAX + 1], *converted = NULL;
+	bool fits;
+
+	if (domain.bytes > MAILBOX_DOMAIN_MAX)
+		return false;
+	snprintf(text, sizeof(text), "%.*s", (int)domain.bytes, (const char *)domain.at);
+	if (utf8_is_ascii(domain)) {
+		strcpy(out, text);
+		return true;
+	}
+	if (idn2_to_ascii_8z(text, &converted, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL) != IDN2_OK)
+		return false;
+	fits = strlen(converted) <= MAILBOX_DOMAIN_MAX;
+	if (fits)
+		strcpy(out, converted);
+	idn2_free(converted);
+	return fits;
 }
 
 bool address_is_valid(struct span a)
@@ -76,8 +104,8 @@ bool address_is_valid(struct span a)
 		return false;
 	local = span_of(a.at, (size_t)(sign - a.at));
 	domain = span_of(sign + 1, a.bytes - local.bytes - 1);
-	return local.bytes <= MAILBOX_LOCAL_MAX && domain.bytes <= MAILBOX_DOMAIN_MAX &&
-	       (is_dot_atom(local) || is_quoted_string(local)) && is_domain(domain);
+	return local.bytes <= MAILBOX_LOCAL_MAX &&
+	       (is_dot_atom(local) || is_quoted_string(local)) && domain_is_valid(domain);
 }
 
 static struct span trimmed(struct span s)

@@ -7,6 +7,7 @@ enum {
 	MAILBOX_LOCAL_MAX = 64, /* RFC 5321 4.5.3.1.1 */
 	MAILBOX_DOMAIN_MAX = 255,
 	MAILBOX_DISPLAY_MAX = 512, /* bytes of a display name */
+	MAILBOX_LABEL_MAX = 63,    /* RFC 1035 2.3.4 */
 };
 
 struct mailbox {
@@ -19,6 +20,14 @@ struct mailbox {
  * then a domain or an address literal.
  */
 bool address_is_valid(struct span address);
+
+/* True for a domain name or an address literal. */
+bool domain_is_valid(struct span domain);
+
+/* Writes a valid domain with other letters than ASCII turned into A-labels (RFC 5890 2.3.2.1), so
+ * that a domain alone never asks for SMTPUTF8. Returns false when it is no internationalised name.
+ */
+bool domain_to_ascii(struct span domain, char out[MAILBOX_DOMAIN_MAX + 1]);
 
 /* Reads `address`, `<address>` or `any text <address>`; the text may be quoted. What stands before
  * the last "<" is the display name whatever it holds, so no value can become a second address.

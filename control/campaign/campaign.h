@@ -127,6 +127,12 @@ int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campa
 int campaigns_fd(const struct campaigns *cs);
 void campaigns_poll(struct campaigns *cs);
 
+/* Ends imports and exports under way: each calls its `done` with -ECANCELED, unless it is over by
+ * then. Returns at once; how many are not over yet.
+ */
+void campaigns_cancel(struct campaigns *cs);
+uint32_t campaigns_n_jobs(const struct campaigns *cs);
+
 struct campaign *campaign_find(struct campaigns *cs, const char *name);
 struct campaign *campaign_by_id(struct campaigns *cs, uint32_t id);
 

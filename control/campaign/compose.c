@@ -12,7 +12,7 @@
 #include <errno.h>
 
 #include "control/campaign/slab.h"
-#include "control/campaign/thread.h"
+#include "control/thread.h"
 #include "control/xalloc.h"
 #include "dataplane/base/spsc.h"
 #include "dataplane/base/wake.h"

@@ -45,6 +45,44 @@ int file_make(const char *path, const void *data, size_t bytes)
 	return result;
 }
 
+/* Copies through a name beside `to`, so that `to` is never half of it. */
+static int copy_over(const char *from, const char *to)
+{
+	char part[PATH_BYTES], *buf = xcalloc(COPY_BYTES, 1);
+	int in = open(from, O_RDONLY | O_CLOEXEC), out = -1, result = in < 0 ? -errno : 0;
+	ssize_t n;
+
+	if ((size_t)snprintf(part, sizeof(part), "%s.part", to) >= sizeof(part))
+		result = -ENAMETOOLONG;
+	if (result == 0 && (out = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666)) < 0)
+		result = -errno;
+	while (result == 0 && (n = read(in, buf, COPY_BYTES)) != 0)
+		result = n < 0 ? -errno : write_all(out, buf, (size_t)n);
+	if (out >= 0 && close(out) != 0 && result == 0)
+		result = -errno;
+	if (result == 0 && rename(part, to) != 0)
+		result = -errno;
+	if (result != 0 && out >= 0)
+		unlink(part);
+	if (in >= 0)
+		close(in);
+	free(buf);
+	return result;
+}
+
+int file_move(const char *from, const char *to)
+{
+	int result = 0;
+
+	if (rename(from, to) == 0)
+		return 0;
+	if (errno != EXDEV)
+		return -errno;
+	if ((result = copy_over(from, to)) == 0)
+		unlink(from);
+	return result;
+}
+
 int file_read(const char *path, size_t bytes_max, char **out, size_t *bytes)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC), result = 0;

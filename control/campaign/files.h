@@ -20,6 +20,11 @@ int file_make(const char *path, const void *data, size_t bytes);
  */
 int file_read(const char *path, size_t bytes_max, char **out, size_t *bytes);
 
+/* Moves a file into the place of another or none, between file systems too; `to` is whole or as it
+ * was before, but for its last bytes after a power cut. 0 or -errno.
+ */
+int file_move(const char *from, const char *to);
+
 /* Makes the names in a folder durable. 0 or -errno. */
 int dir_sync(const char *path);
 

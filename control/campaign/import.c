@@ -192,6 +192,7 @@ static int take_rows(struct import *im)
 {
 	const struct table_import_conf *conf = im->conf;
 	int got, result;
+	bool tells;
 
 	while (conf->limit == 0 || im->result->recipients < conf->limit) {
 		got = rows_next(im->rows, &im->row);
@@ -213,12 +214,12 @@ static int take_rows(struct import *im)
 			return -ECANCELED;
 		}
 	}
+	tells = im->result->rejected > 0 && conf->rejected_final != NULL;
 	if (im->result->recipients == 0)
-		return import_refuse(im, 0, "no recipient in it (rows=%llu rejected=%llu)%s%s",
-		                     (unsigned long long)im->result->rows,
-		                     (unsigned long long)im->result->rejected,
-		                     im->result->rejected > 0 ? "; reasons in " : "",
-		                     im->result->rejected > 0 ? conf->rejected_path : "");
+		return import_refuse(
+		    im, 0, "no recipient in it (rows=%llu rejected=%llu)%s%s",
+		    (unsigned long long)im->result->rows, (unsigned long long)im->result->rejected,
+		    tells ? "; reasons in " : "", tells ? conf->rejected_final : "");
 	return 0;
 }
 
@@ -300,10 +301,10 @@ static int open_all(struct import *im)
 		return import_fail(im, result, conf->csv_path);
 	if ((result = import_read_header(im)) != 0)
 		return result;
-	if (is_same_file(conf->csv_path, conf->rejected_path)) {
+	if (conf->rejected_final != NULL && is_same_file(conf->csv_path, conf->rejected_final)) {
 		snprintf(im->why, TABLE_WHY_BYTES,
 		         "%s: is the recipient list itself; list rejected rows in another file",
-		         conf->rejected_path);
+		         conf->rejected_final);
 		return -EINVAL;
 	}
 	im->rejected = fopen(conf->rejected_path, "we");

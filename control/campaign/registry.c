@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "control/campaign/thread.h"
+#include "control/thread.h"
 #include "control/xalloc.h"
 
 void registry_add(struct campaigns *cs, struct campaign *c)
@@ -44,11 +44,25 @@ int campaigns_open(const struct campaigns_conf *conf, struct campaigns **out,
 	return result;
 }
 
-void campaigns_close(struct campaigns *cs)
+void campaigns_cancel(struct campaigns *cs)
 {
 	for (uint32_t i = 0; i < REGISTRY_JOBS_MAX; i++)
 		if (cs->jobs[i] != NULL)
 			atomic_store(&cs->jobs[i]->cancel, true);
+}
+
+uint32_t campaigns_n_jobs(const struct campaigns *cs)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < REGISTRY_JOBS_MAX; i++)
+		n += cs->jobs[i] != NULL;
+	return n;
+}
+
+void campaigns_close(struct campaigns *cs)
+{
+	campaigns_cancel(cs);
 	for (uint32_t i = 0; i < REGISTRY_JOBS_MAX; i++) {
 		struct job *job = cs->jobs[i];
 

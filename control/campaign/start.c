@@ -6,6 +6,7 @@
  * Up to the store's word a crash leaves only what campaigns_open() removes.
  */
 #include <errno.h>
+#include <libgen.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -38,40 +39,53 @@ static void paths_of(const struct job *job, char made[REGISTRY_PATH_BYTES],
 	snprintf(kept, REGISTRY_PATH_BYTES, "%s/%u", job->cs->dir, job->draft->id);
 }
 
-/* Where the rejected rows are listed: "list.csv" has "list.rejected.csv" beside it; a dry run
- * leaves nothing behind that was not asked for.
+/* Where the rejected rows are listed at the end: "list.csv" has "list.rejected.csv" beside it; a
+ * dry run leaves nothing behind that was not asked for. NULL: nowhere.
  */
-static void rejected_path(const struct job *job, const char *folder, char out[REGISTRY_PATH_BYTES])
+static const char *rejected_final(const struct job *job, char out[REGISTRY_PATH_BYTES])
 {
 	const struct campaign_spec *spec = &job->draft->spec;
 	size_t bytes = strlen(spec->recipients_path);
 
 	if (spec->rejected_path != NULL)
-		snprintf(out, REGISTRY_PATH_BYTES, "%s", spec->rejected_path);
-	else if (spec->dry_run)
-		snprintf(out, REGISTRY_PATH_BYTES, "%s/rejected.csv", folder);
-	else {
-		if (bytes > 4 && strcmp(spec->recipients_path + bytes - 4, ".csv") == 0)
-			bytes -= 4;
-		snprintf(out, REGISTRY_PATH_BYTES, "%.*s.rejected.csv", (int)bytes,
-		         spec->recipients_path);
-	}
+		return spec->rejected_path;
+	if (spec->dry_run)
+		return NULL;
+	if (bytes > 4 && strcmp(spec->recipients_path + bytes - 4, ".csv") == 0)
+		bytes -= 4;
+	snprintf(out, REGISTRY_PATH_BYTES, "%.*s.rejected.csv", (int)bytes, spec->recipients_path);
+	return out;
+}
+
+/* Whether the list of rejected rows can be put there: seen before a million rows are read. */
+static int check_rejected(struct job *job, const char *path)
+{
+	char dir[REGISTRY_PATH_BYTES];
+	struct stat st;
+
+	snprintf(dir, sizeof(dir), "%s", path);
+	if (access(dirname(dir), W_OK) != 0)
+		return fail(job, -errno, path);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return fail(job, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL, path);
+	return 0;
 }
 
 static int make_parts(struct job *job, const char *folder)
 {
 	struct campaign *c = job->draft;
-	char path[REGISTRY_PATH_BYTES], rejected[REGISTRY_PATH_BYTES];
+	char path[REGISTRY_PATH_BYTES], listed[REGISTRY_PATH_BYTES], beside[REGISTRY_PATH_BYTES];
 	struct table_import_conf conf = {
 		.csv_path = c->spec.recipients_path,
 		.address_column = c->spec.address_column != NULL ? c->spec.address_column : "email",
 		.dir = folder,
-		.rejected_path = rejected,
+		.rejected_path = listed,
+		.rejected_final = rejected_final(job, beside),
 		.limit = c->spec.limit,
 		.to_test = c->spec.to_test,
 		.cancel = &job->cancel,
 	};
-	int result;
+	int result, moved;
 
 	if ((result = dir_del(folder)) != 0 || mkdir(folder, 0700) != 0)
 		return fail(job, result != 0 ? result : -errno, folder);
@@ -80,10 +94,21 @@ static int make_parts(struct job *job, const char *folder)
 	    dir_copy(c->spec.template_dir, path, &template_limits, job->line, sizeof(job->line));
 	if (result != 0)
 		return result;
-	rejected_path(job, folder, rejected);
-	if ((result = table_import(&conf, &c->import, job->line)) != 0)
+	if (conf.rejected_final != NULL && (result = check_rejected(job, conf.rejected_final)) != 0)
 		return result;
-	return campaign_open_parts(c, folder, job->line);
+	snprintf(listed, sizeof(listed), "%s/rejected", folder);
+	result = table_import(&conf, &c->import, job->line);
+	if (result == 0)
+		result = campaign_open_parts(c, folder, job->line);
+	/* A list without one good row is refused too, but with the reasons. */
+	if (result != 0 &&
+	    (result != -EINVAL || c->import.rejected == 0 || c->import.recipients > 0))
+		return result;
+	if (conf.rejected_final == NULL)
+		unlink(listed);
+	else if ((moved = file_move(listed, conf.rejected_final)) != 0)
+		return fail(job, moved, conf.rejected_final);
+	return result;
 }
 
 static int keep(struct job *job, const char *made, const char *kept)

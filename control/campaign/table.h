@@ -22,6 +22,7 @@ struct table_import_conf {
 	const char *address_column; /* "email" unless the caller says otherwise */
 	const char *dir;            /* gets the table's files; must exist and be empty of them */
 	const char *rejected_path;  /* CSV of line,reason,row for rejected and duplicate rows */
+	const char *rejected_final; /* where the caller will put it, for messages; NULL: nowhere */
 	uint64_t limit;             /* take this many recipients only; 0: all */
 	const char *to_test;        /* every row goes to this address instead; NULL: no */
 	const _Atomic bool *cancel; /* NULL or: becomes true to stop */

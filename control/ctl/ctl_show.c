@@ -191,8 +191,10 @@ enum ctl_said ctl_show_sites(struct ctl_req *req)
 		fprintf(req->out, "%-24s %-24s %9s %9s %9s %9s %10s %8s  %s\n", "domain", "site",
 		        "conns/max", "ready", "in flight", "deferred", "delivered", "refused",
 		        "last error");
-	for (uint32_t i = 0; i < CTL_CHUNK_ROWS; i++, req->cursor++) {
-		if (!sched_site_at(sched, req->cursor, &view)) {
+	for (uint32_t i = 0; i < CTL_CHUNK_ROWS; i++) {
+		bool is_first = req->cursor == 0;
+
+		if (!sched_site_next(sched, &req->cursor, &view)) {
 			fputs(req->json ? "]\n" : "", req->out);
 			return CTL_SAID_ALL;
 		}
@@ -200,7 +202,7 @@ enum ctl_said ctl_show_sites(struct ctl_req *req)
 			site_line(req, &view);
 			continue;
 		}
-		fputs(req->cursor == 0 ? "" : ",\n", req->out);
+		fputs(is_first ? "" : ",\n", req->out);
 		ctl_json_write(req, site_json(&view));
 	}
 	return CTL_SAID_PART;

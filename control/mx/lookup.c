@@ -171,8 +171,10 @@ static void ask_send(struct ask *ask)
 
 static void ask_init(struct lookup *l, struct ask *ask, enum dns_type type, const char *name)
 {
+	size_t bytes = strnlen(name, sizeof(ask->name) - 1);
+
 	*ask = (struct ask){ .lookup = l, .type = type };
-	snprintf(ask->name, sizeof(ask->name), "%s", name);
+	memcpy(ask->name, name, bytes);
 }
 
 static void ask_hosts(struct lookup *l)

@@ -1,8 +1,9 @@
 /* rate.h - how often something may happen: GCRA, one 8-byte state per key.
  *
- * Pure: time is an argument. Spread, never a burst of a whole period: with burst 1 events come
- * evenly spaced. A caller that looks late by up to d seconds loses that time unless burst is at
- * least 1 + d * per_s.
+ * Pure: time is an argument. Evenly spread, never a burst of a whole period. A limit is what
+ * whoever is at the other end may count in any second: events are RATE_SLACK_US a second rarer than
+ * that, which pays for callers that come late (RATE_LATE_US of it is made up for) and for what the
+ * way there does to their distances.
  */
 #pragma once
 
@@ -14,15 +15,12 @@ struct rate {
 	uint64_t tat_ns; /* theoretical arrival time of the next event */
 };
 
-struct rate_limit {
-	uint32_t per_s; /* events per second; 0: no limit */
-	uint32_t burst; /* events that may come at once after a pause; at least 1 */
-};
+enum { RATE_SLACK_US = 30000, RATE_LATE_US = 10000 };
 
-/* Takes one event if it may happen now. Else false, and `*wait_us` says how long until it may. In
- * any span of t seconds at most burst + t * per_s events are let through.
+/* Takes one event of at most `per_s` a second (0: no limit) if it may happen now. Else false, and
+ * `*wait_us` says how long until it may. No second, wherever it begins, holds more than per_s.
  */
-bool rate_try(struct rate *r, const struct rate_limit *l, uint64_t now_us, uint64_t *wait_us);
+bool rate_try(struct rate *r, uint32_t per_s, uint64_t now_us, uint64_t *wait_us);
 
 /* Gives back an event that did not happen after all. */
-void rate_undo(struct rate *r, const struct rate_limit *l);
+void rate_undo(struct rate *r, uint32_t per_s);

@@ -37,10 +37,12 @@ static void drop_slab(struct sched *s, struct flight *f)
 	f->slab = NULL;
 }
 
-static void leave_lane(struct flight *f)
+static void leave_lane(struct sched *s, struct flight *f)
 {
-	if (f->lane != NULL && f->state < FLIGHT_SENT)
+	if (f->lane != NULL && f->state < FLIGHT_SENT) {
 		f->lane->n_ahead--;
+		site_todo(s, f->lane->site); /* there is room, or the site is of no more use */
+	}
 	if (f->lane != NULL && f->state == FLIGHT_READY) {
 		DL_DELETE(f->lane->ready, f);
 		f->lane->n_ready--;
@@ -60,13 +62,14 @@ void flight_put(struct sched *s, struct flight *f)
 	struct slice *sl = f->slice;
 	struct site *site = sl->dom->site;
 
-	leave_lane(f);
+	leave_lane(s, f);
 	drop_slab(s, f);
 	credit_back(s, f);
 	campaign_set_in_flight(sl->load->c, f->row, false);
 	sl->in_flight--;
 	f->state = FLIGHT_FREE;
 	s->n_flights--;
+	s->fed++;
 	LL_PREPEND(s->free_flights, f);
 	site->n_flights--;
 	if (site->slices != NULL || site->n_flights == 0)
@@ -185,7 +188,7 @@ static struct store_rec outcome(struct sched *s, const struct flight *f, const s
 void flight_settle(struct sched *s, struct flight *f, const struct verdict *v,
                    const struct dp_evt *evt, const char *reason)
 {
-	leave_lane(f);
+	leave_lane(s, f);
 	drop_slab(s, f);
 	f->rec = outcome(s, f, v, evt, reason);
 	f->now = v->now;
@@ -236,7 +239,7 @@ static void on_settled(struct sched *s, struct flight *f)
 	} else {
 		slice_wait(s, sl, rec.row, rec.due_s);
 	}
-	slice_try_free(s, sl);
+	slice_try_free(sl);
 	if (load->left == 0) {
 		struct campaign *c = load->c;
 

@@ -80,13 +80,22 @@ void lane_push(struct sched *s, struct lane *lane, struct flight *f)
 	site_todo(s, lane->site);
 }
 
+/* Whether messages may wait on busy connections, to save a round trip each. They count for the rate
+ * when they are handed over and leave later, all at once if the receiver paused: only where that is
+ * next to nothing of the rate.
+ */
+static bool may_wait_on_conns(const struct conf_limits *l)
+{
+	return l->rate_per_s == 0 || l->conns_max * (DP_JOBS_PER_CONN - 1) <= l->rate_per_s / 100;
+}
+
 /* The best connection for one more message: an idle one, else, when no more may be opened, one
- * with a single job, whose next round trip it saves.
+ * with a single job.
  */
 static struct conn *pick(const struct lane *lane)
 {
 	const struct conf_limits *l = lane->site->limits;
-	bool full = lane->n_conns >= l->conns_max;
+	bool full = lane->n_conns >= l->conns_max && may_wait_on_conns(l);
 	struct conn *c, *second = NULL;
 
 	DL_FOREACH(lane->conns, c)
@@ -218,20 +227,27 @@ static bool dial(struct sched *s, struct lane *lane)
 	return true;
 }
 
-/* Sessions that have carried their share, or nothing for a while, are ended. */
+/* Sessions that have carried their share, or nothing for a while, are ended; so are those that are
+ * too many since the limit was lowered, when their jobs are settled.
+ */
 static void retire(struct sched *s, struct lane *lane)
 {
 	const struct conf_limits *l = lane->site->limits;
 	uint64_t idle_us = (uint64_t)l->idle_ms * 1000;
+	uint32_t kept = 0;
 	struct conn *c;
 
 	DL_FOREACH(lane->conns, c)
 	{
-		if (!c->open || c->quitting || c->closed || c->jobs > 0)
+		if (!c->open || c->quitting || c->closed)
 			continue;
-		if (c->msgs < l->msgs_per_conn_max && s->now_us - c->idle_us < idle_us) {
-			site_wake_at(s, lane->site, c->idle_us + idle_us);
-			continue;
+		if (++kept <= l->conns_max) {
+			if (c->jobs > 0)
+				continue;
+			if (c->msgs < l->msgs_per_conn_max && s->now_us - c->idle_us < idle_us) {
+				site_wake_at(s, lane->site, c->idle_us + idle_us);
+				continue;
+			}
 		}
 		if (dp_quit(s->cf.dp, lane->worker, c->handle) == 0)
 			c->quitting = 1;
@@ -240,18 +256,10 @@ static void retire(struct sched *s, struct lane *lane)
 	}
 }
 
-/* The loop's timer ticks in milliseconds: a burst of 5 ms worth keeps a fast site at its rate,
- * and is one message for all that are slower than 200/s.
- */
-static struct rate_limit rate_limit_of(const struct conf_limits *l)
-{
-	return (struct rate_limit){ .per_s = l->rate_per_s, .burst = 1 + l->rate_per_s / 200 };
-}
-
 void lane_run(struct sched *s, struct lane *lane)
 {
 	struct site *site = lane->site;
-	struct rate_limit limit = rate_limit_of(site->limits);
+	uint32_t per_s = site->limits->rate_per_s;
 	uint64_t wait_us;
 	struct conn *c;
 
@@ -260,12 +268,12 @@ void lane_run(struct sched *s, struct lane *lane)
 			site_hungry(s, site);
 			break;
 		}
-		if (!rate_try(&site->rate, &limit, s->now_us, &wait_us)) {
+		if (!rate_try(&site->rate, per_s, s->now_us, &wait_us)) {
 			site_wake_at(s, site, s->now_us + wait_us);
 			break;
 		}
 		if (!submit(s, lane, c, lane->ready)) {
-			rate_undo(&site->rate, &limit);
+			rate_undo(&site->rate, per_s);
 			site_hungry(s, site);
 			break;
 		}
@@ -292,6 +300,7 @@ static void conn_try_put(struct sched *s, struct conn *c)
 		lane->n_connecting--;
 	s->n_conns--;
 	s->n_conns_of[lane->worker]--;
+	s->fed++;
 	c->lane = NULL;
 	LL_PREPEND(s->free_conns, c);
 	site_todo(s, lane->site);

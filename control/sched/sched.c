@@ -6,7 +6,6 @@
 #include "control/xalloc.h"
 
 enum {
-	RETRY_US = 2000,          /* when a ring or pool was full: look again after this */
 	RUN_AT_MOST_US = 1000000, /* due recipients are looked for at least this often */
 };
 
@@ -120,6 +119,7 @@ void sched_close(struct sched *s)
 	heap_fini(&s->due);
 	heap_fini(&s->wakes);
 	free(s->sites);
+	free(s->free_slots);
 	free(s->flights);
 	free(s->conns);
 	free(s->credits);
@@ -170,20 +170,23 @@ void sched_add(struct sched *s, struct campaign *c)
 	}
 }
 
-/* Rows whose time has come go back to their slices. */
-static void take_due(struct sched *s)
+/* Rows whose time has come go back to their slices. False: there are more. */
+static bool take_due(struct sched *s)
 {
 	struct heap_item item;
 
-	while (heap_peek(&s->due, &item) && (int64_t)item.key <= s->now_s) {
+	for (int i = 0; heap_peek(&s->due, &item) && (int64_t)item.key <= s->now_s; i++) {
 		struct slice *sl = (struct slice *)(uintptr_t)item.a;
 
+		if (i == DUE_PER_RUN)
+			return false;
 		heap_pop(&s->due);
 		sl->waiting--;
 		if (sl->dom->site != NULL)
 			sl->dom->site->deferred--;
 		slice_again(s, sl, (uint32_t)item.b);
 	}
+	return true;
 }
 
 static void take_wakes(struct sched *s)
@@ -218,17 +221,19 @@ uint64_t sched_run(struct sched *s, uint64_t now_us, int64_t now_s)
 {
 	struct heap_item item;
 	uint64_t wait_us = RUN_AT_MOST_US;
+	bool all;
 
 	s->now_us = now_us;
 	s->now_s = now_s;
 	flight_retry_waiting(s);
 	if (s->stopping)
 		return s->append_wait != NULL ? RETRY_US : RUN_AT_MOST_US;
-	sites_fed(s);
-	take_due(s);
+	all = sdomains_look_up(s);
+	all = take_due(s) && all;
+	sites_feed(s);
 	take_wakes(s);
 	run_sites(s);
-	if (s->todo != NULL)
+	if (s->todo != NULL || !all)
 		return 0;
 	if (heap_peek(&s->wakes, &item) && item.key - now_us < wait_us)
 		wait_us = item.key > now_us ? item.key - now_us : 0;

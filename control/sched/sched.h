@@ -85,7 +85,7 @@ struct sched_site_view {
 	const char *last_error; /* NULL: none */
 };
 
-/* The n-th site, in order of first use; false when there are no more. The view's strings are
- * valid until the loop goes on.
+/* The next site; false when there are no more. `*cursor` is 0 at first and says where to go on; in
+ * between sites may come and go. The view's strings are valid until the loop goes on.
  */
-bool sched_site_at(const struct sched *s, uint32_t n, struct sched_site_view *view);
+bool sched_site_next(const struct sched *s, uint32_t *cursor, struct sched_site_view *view);

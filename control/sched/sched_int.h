@@ -22,6 +22,10 @@ enum {
 	    16,              /* rows a slice gives before the next slice of its site has its turn */
 	SITE_ROUNDS_MAX = 3, /* times all addresses may fail in a row before recipients wait */
 	SITES_PER_RUN = 256, /* sites looked at before the loop turns */
+	LOOK_UPS_PER_RUN = 256, /* look-ups begun before the loop turns */
+	DUE_PER_RUN = 4096,     /* recipients that become due before the loop turns */
+	HUNGRY_PER_TICK = 64,   /* hungry sites looked at each RETRY_US, whatever came free */
+	RETRY_US = 2000,        /* when a ring or pool was full: look again after this */
 	LANE_LOOKAHEAD_MIN = 4, /* messages composed ahead of a lane's connections, at least */
 	SITE_FULL_LANES_MAX =
 	    8, /* slices that may find their lane full before a site's turn ends */
@@ -92,7 +96,8 @@ struct sdomain {
 	struct mx_answer *answer; /* held; NULL: not known yet */
 	struct site *site;
 	struct slice *slices;
-	uint8_t looking; /* 0 or 1: a look-up is under way */
+	struct sdomain *prev, *next; /* in sched.to_look_up */
+	uint8_t looking;             /* 0 or 1: a look-up is under way, or waits for its turn */
 	char name[];
 };
 
@@ -189,9 +194,12 @@ struct sched {
 	uint32_t n_conns, conns_max;
 	struct site **sites; /* by slot; NULL: free */
 	uint32_t sites_room;
-	uint32_t slot_hint; /* where to look first for a free one */
+	uint32_t *free_slots, n_free_slots;
 	struct site *sites_by_key, *todo, *hungry;
-	struct sdomain *domains;
+	struct sdomain *domains, *to_look_up;
+	uint32_t n_looking; /* look-ups under way */
+	uint32_t fed;       /* flights and connections that came free since the last run */
+	uint64_t fed_us;    /* when hungry sites were last looked at for the passing of time */
 	struct load *loads;
 	struct pool *pools;
 	struct heap due;   /* key Unix s, a slice, b row */
@@ -214,18 +222,20 @@ void flight_retry_waiting(struct sched *s); /* what the store or the composers d
 /* site.c */
 void site_todo(struct sched *s, struct site *site);
 void site_hungry(struct sched *s, struct site *site);
-void sites_fed(struct sched *s); /* all hungry ones are to be looked at */
+void sites_feed(struct sched *s); /* as many hungry ones as there is something for */
 void site_wake_at(struct sched *s, struct site *site, uint64_t at_us);
 void site_run(struct sched *s, struct site *site);
 void sites_sort(struct sched *s); /* each domain to the site of its MX set and policy */
 void site_try_free(struct sched *s, struct site *site);
 void site_set_error(struct site *site, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void sdomain_look_up(struct sdomain *dom);
+bool sdomains_look_up(struct sched *s); /* those that wait; false: there is more to do at once */
+void sdomain_try_free(struct sdomain *dom);
 struct sdomain *sdomain_of(struct sched *s, struct span name);
 
 /* slice.c */
 void slice_new(struct sched *s, struct load *load, uint32_t domain);
-void slice_try_free(struct sched *s, struct slice *sl);
+void slice_try_free(struct slice *sl);
 bool slice_peek(struct slice *sl, uint32_t *row); /* the next row that may go now */
 void slice_take(struct slice *sl, uint32_t row);  /* the one just peeked */
 void slice_again(struct sched *s, struct slice *sl, uint32_t row);

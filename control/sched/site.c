@@ -41,9 +41,19 @@ void site_hungry(struct sched *s, struct site *site)
 	site->queued = SITE_HUNGRY;
 }
 
-void sites_fed(struct sched *s)
+/* One site for each thing that came free: 100,000 that starve must not be asked at every turn. The
+ * rest wait in line; time feeds a few, since rings have room again without telling.
+ */
+void sites_feed(struct sched *s)
 {
-	while (s->hungry != NULL)
+	uint32_t n = s->fed;
+
+	if (s->now_us - s->fed_us >= RETRY_US) {
+		s->fed_us = s->now_us;
+		n += HUNGRY_PER_TICK;
+	}
+	s->fed = 0;
+	for (; n > 0 && s->hungry != NULL; n--)
 		site_todo(s, s->hungry);
 }
 
@@ -59,20 +69,16 @@ static uint32_t slot_get(struct sched *s)
 {
 	uint32_t room;
 
-	for (uint32_t i = 0; i < s->sites_room; i++) {
-		uint32_t slot = (s->slot_hint + i) % s->sites_room;
-
-		if (s->sites[slot] == NULL) {
-			s->slot_hint = slot + 1;
-			return slot;
-		}
+	if (s->n_free_slots == 0) {
+		room = s->sites_room == 0 ? 64 : s->sites_room * 2;
+		s->sites = xrealloc(s->sites, room, sizeof(*s->sites));
+		memset(s->sites + s->sites_room, 0, (room - s->sites_room) * sizeof(*s->sites));
+		s->free_slots = xrealloc(s->free_slots, room, sizeof(*s->free_slots));
+		for (uint32_t slot = room; slot-- > s->sites_room;)
+			s->free_slots[s->n_free_slots++] = slot;
+		s->sites_room = room;
 	}
-	room = s->sites_room == 0 ? 64 : s->sites_room * 2;
-	s->sites = xrealloc(s->sites, room, sizeof(*s->sites));
-	memset(s->sites + s->sites_room, 0, (room - s->sites_room) * sizeof(*s->sites));
-	s->slot_hint = s->sites_room + 1;
-	s->sites_room = room;
-	return s->slot_hint - 1;
+	return s->free_slots[--s->n_free_slots];
 }
 
 /* Takes on a newer answer: addresses that stay keep their history. */
@@ -159,6 +165,7 @@ void site_try_free(struct sched *s, struct site *site)
 	unqueue(s, site);
 	HASH_DEL(s->sites_by_key, site);
 	s->sites[site->slot] = NULL;
+	s->free_slots[s->n_free_slots++] = site->slot;
 	mx_release(site->answer);
 	free(site->addrs);
 	free(site);
@@ -213,6 +220,7 @@ static void on_answer(void *ctx, struct mx_answer *answer)
 	struct slice *sl, *next;
 
 	dom->looking = 0;
+	s->n_looking--;
 	if (dom->answer != NULL)
 		mx_release(dom->answer);
 	dom->answer = mx_hold(answer);
@@ -221,14 +229,54 @@ static void on_answer(void *ctx, struct mx_answer *answer)
 		site_set_error(dom->site, "%s", answer->why);
 	DL_FOREACH_SAFE2(dom->slices, sl, next, dom_next)
 	slice_list(s, sl);
+	sdomain_try_free(dom);
 }
 
+static void look_up(struct sdomain *dom)
+{
+	dom->s->n_looking++;
+	mx_lookup(dom->s->cf.mx, dom->name, on_answer, dom); /* may answer before it returns */
+}
+
+/* The resolver asks queries_max at once; what is beyond waits here, where it costs nothing. */
 void sdomain_look_up(struct sdomain *dom)
 {
+	struct sched *s = dom->s;
+
 	if (dom->looking)
 		return;
 	dom->looking = 1;
-	mx_lookup(dom->s->cf.mx, dom->name, on_answer, dom);
+	if (s->to_look_up == NULL && s->n_looking < s->conf->dns.queries_max)
+		look_up(dom);
+	else
+		DL_APPEND(s->to_look_up, dom);
+}
+
+bool sdomains_look_up(struct sched *s)
+{
+	for (int i = 0; s->to_look_up != NULL && s->n_looking < s->conf->dns.queries_max; i++) {
+		struct sdomain *dom = s->to_look_up;
+
+		if (i == LOOK_UPS_PER_RUN)
+			return false;
+		DL_DELETE(s->to_look_up, dom);
+		look_up(dom);
+	}
+	return true;
+}
+
+/* A domain is known while it has recipients left or is being looked up. */
+void sdomain_try_free(struct sdomain *dom)
+{
+	struct sched *s = dom->s;
+
+	if (dom->slices != NULL || dom->looking)
+		return;
+	dom->site->n_domains--;
+	site_try_free(s, dom->site);
+	mx_release(dom->answer);
+	HASH_DEL(s->domains, dom);
+	free(dom);
 }
 
 struct sdomain *sdomain_of(struct sched *s, struct span name)
@@ -352,13 +400,23 @@ static enum gave give_rows(struct sched *s, struct slice *sl)
 	return gave;
 }
 
-/* An answer that has expired is asked for again; a good one serves meanwhile, a bad one waits. */
-static bool is_fresh(struct sched *s, struct sdomain *dom)
+/* Whether the slice's rows may go to its site now. An answer that has expired is asked for again; a
+ * good one serves meanwhile, a bad one waits. What comes at once serves, whatever its date: the
+ * resolver's clock may be a little behind ours, and asking until they agree would never end.
+ */
+static bool may_go(struct sched *s, struct slice *sl)
 {
-	if (dom->answer->expires_ms > (int64_t)(s->now_us / 1000))
-		return true;
-	sdomain_look_up(dom);
-	return dom->answer->fate == MX_OK || !dom->looking;
+	struct sdomain *dom = sl->dom;
+	struct site *site = dom->site;
+
+	if (dom->answer->expires_ms <= (int64_t)(s->now_us / 1000))
+		sdomain_look_up(dom);
+	if (dom->site != site || (dom->looking && dom->answer->fate != MX_OK))
+		return false;
+	if (sl->listed) /* by the answer */
+		DL_DELETE(site->slices, sl);
+	sl->listed = 0;
+	return true;
 }
 
 void site_run(struct sched *s, struct site *site)
@@ -372,8 +430,7 @@ void site_run(struct sched *s, struct site *site)
 	while ((sl = site->slices) != NULL && !site->blocked && gave != GAVE_STARVED) {
 		DL_DELETE(site->slices, sl);
 		sl->listed = 0;
-		/* A look-up may answer at once and list the slice again, here or elsewhere. */
-		if (!is_fresh(s, sl->dom) || sl->listed || sl->dom->site != site)
+		if (!may_go(s, sl))
 			continue;
 		gave = give_rows(s, sl);
 		slice_list(s, sl);

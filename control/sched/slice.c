@@ -50,7 +50,7 @@ void slice_new(struct sched *s, struct load *load, uint32_t domain)
 	}
 }
 
-void slice_try_free(struct sched *s, struct slice *sl)
+void slice_try_free(struct slice *sl)
 {
 	struct sdomain *dom = sl->dom;
 
@@ -62,15 +62,7 @@ void slice_try_free(struct sched *s, struct slice *sl)
 	DL_DELETE2(sl->load->slices, sl, load_prev, load_next);
 	free(sl->again);
 	free(sl);
-	if (dom->slices != NULL || dom->looking)
-		return;
-	if (dom->site != NULL) {
-		dom->site->n_domains--;
-		site_try_free(s, dom->site);
-	}
-	mx_release(dom->answer);
-	HASH_DEL(s->domains, dom);
-	free(dom);
+	sdomain_try_free(dom);
 }
 
 bool slice_peek(struct slice *sl, uint32_t *row)

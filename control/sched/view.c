@@ -52,15 +52,15 @@ bool sched_is_stuck(const struct sched *s, const struct campaign *c, uint64_t *b
 	return !moving;
 }
 
-bool sched_site_at(const struct sched *s, uint32_t n, struct sched_site_view *view)
+bool sched_site_next(const struct sched *s, uint32_t *cursor, struct sched_site_view *view)
 {
-	const struct site *site = s->sites_by_key;
+	const struct site *site = NULL;
 	const struct lane *lane;
 	const struct slice *sl;
 	const struct conn *c;
 
-	for (; site != NULL && n > 0; n--)
-		site = site->hh.next;
+	while (site == NULL && *cursor < s->sites_room)
+		site = s->sites[(*cursor)++];
 	if (site == NULL)
 		return false;
 	*view = (struct sched_site_view){

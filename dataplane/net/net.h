@@ -118,6 +118,9 @@ int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr
  */
 bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m);
 
+/* True while what is sent that way waits for the neighbour's address. */
+bool net_waits(const struct net *net, const struct net_path *path);
+
 /* Resolution, probing and expiry of neighbours. Call about every 100 ms of time passed. */
 void net_tick(struct net *net, uint64_t now_us);
 

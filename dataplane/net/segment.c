@@ -61,6 +61,13 @@ static struct neigh *neighbour_of(struct net *net, uint64_t now_us, struct net_p
 	return path->neighbour != NEIGH_NONE ? &t->entries[path->neighbour] : NULL;
 }
 
+bool net_waits(const struct net *net, const struct net_path *path)
+{
+	uint32_t i = neigh_find(&net->neigh, &path->next_hop);
+
+	return i != NEIGH_NONE && net->neigh.entries[i].state == NEIGH_INCOMPLETE;
+}
+
 /* Puts IP in front. Offload marks of an earlier journey of the buffer are removed first. */
 static uint8_t *prepend_ip(struct net *net, struct rte_mbuf *m, const struct net_path *path,
                            struct span *addrs)

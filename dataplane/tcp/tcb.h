@@ -37,8 +37,10 @@ enum tcb_flag {
 	TCB_F_RTX_ONCE = 1 << 9,    /* the next retransmission does not ask the window */
 	TCB_F_WANT_WRITE = 1 << 10, /* the layer above was told of too little room */
 	TCB_F_RETRY = 1 << 11,      /* something could not leave for want of a buffer */
-	TCB_F_SYN_AGAIN = 1 << 12,  /* the SYN timed out or was sent early again */
+	TCB_F_SYN_AGAIN = 1 << 12,  /* the SYN timed out, was sent early again or held up */
 	TCB_F_LIFE = 1 << 13,       /* life_due_ms counts: FIN-WAIT-2 or a close before the open */
+	TCB_F_SYN_HELD = 1 << 15,   /* the SYN waits for a neighbour's address, or did when last
+	                               looked at: when it left is not known */
 	TCB_F_ON_LIST = 1 << 14,    /* on the engine's list of those who may owe an ACK */
 };
 

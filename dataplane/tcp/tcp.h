@@ -122,6 +122,9 @@ void tcp_close(struct tcp *tcp, uint64_t now_us, tcp_id id);
 /* Sends RST; closed(-ECONNABORTED) is called before it returns. */
 void tcp_abort(struct tcp *tcp, uint64_t now_us, tcp_id id);
 
+/* tcp_abort() of every connection. */
+void tcp_abort_all(struct tcp *tcp, uint64_t now_us);
+
 /* Asks the peer of an earlier engine's connection where it stands, with one bare ACK. Its answer
  * meets no connection here and gets the RST that ends it (RFC 9293 3.5.1).
  */

@@ -206,6 +206,13 @@ void tcp_abort(struct tcp *t, uint64_t now_us, tcp_id id)
 	tcp_drop(t, c, -ECONNABORTED);
 }
 
+void tcp_abort_all(struct tcp *t, uint64_t now_us)
+{
+	for (uint32_t id = 0; id < t->conns.n; id++)
+		if (pool_is_used(&t->conns, id))
+			tcp_abort(t, now_us, id);
+}
+
 bool tcp_tell_writable(struct tcp *t, struct tcb *c)
 {
 	tcp_id id = tcb_id(t, c);

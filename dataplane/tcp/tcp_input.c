@@ -52,7 +52,7 @@ static bool established(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	uint32_t gen = pool_gen(&t->conns, id);
 
 	c->snd_una = h->ack;
-	if (c->flags & TCB_F_SYN_AGAIN)
+	if (c->flags & (TCB_F_SYN_AGAIN | TCB_F_SYN_HELD))
 		c->rto.rto_us = c->backoff != 0 ? TCP_RTO_SYN_LOST_US : TCP_RTO_FIRST_US;
 	else
 		tcp_rto_sample(&c->rto, (uint32_t)t->now_us - c->open_us);

@@ -107,7 +107,8 @@ static void put_head(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t 
 	tcp_head_write(h, rte_pktmbuf_mtod(m, uint8_t *));
 	note_ack_sent(c, h);
 	count(&t->conf.counters->tcp_segments_out);
-	net_output(t->conf.net, t->now_us, &c->path, m);
+	if (!net_output(t->conf.net, t->now_us, &c->path, m) && (h->flags & TCP_SYN))
+		c->flags |= TCB_F_SYN_HELD;
 }
 
 /* Sends a segment without payload. False for want of a buffer: nothing is sent then, and an ACK

@@ -109,8 +109,25 @@ static void resend_syn(struct tcp *t, struct tcb *c)
 		count(&t->conf.counters->tcp_retransmits);
 }
 
+/* A SYN that had to wait for its neighbour's address is not late yet: its time begins anew until
+ * the address is known, and then once more. True: it was such a one.
+ */
+static bool syn_was_held(struct tcp *t, struct tcb *c)
+{
+	if (!(c->flags & TCB_F_SYN_HELD))
+		return false;
+	if (!net_waits(t->conf.net, &c->path)) {
+		c->flags &= ~(uint32_t)TCB_F_SYN_HELD;
+		c->flags |= TCB_F_SYN_AGAIN; /* no round trip is measured by it */
+	}
+	tcp_xmit_restart(t, c);
+	return true;
+}
+
 static void on_rto(struct tcp *t, struct tcb *c)
 {
+	if (!tcb_is_synchronized(c) && syn_was_held(t, c))
+		return;
 	count(&t->conf.counters->tcp_rto);
 	if (c->backoff != UINT8_MAX)
 		c->backoff++; /* RFC 6298 5.5 */

@@ -45,6 +45,7 @@ static void pop(struct tcp *t)
 		tcp_tw_del(t, tw->tail);
 	tw->tail = (tw->tail + 1) % tw->n;
 	tw->used--;
+	gauge(&t->conf.counters->tcp_time_wait_now, tw->used);
 }
 
 void tcp_tw_add(struct tcp *t, const struct tcp_tw *entry)
@@ -67,6 +68,7 @@ void tcp_tw_add(struct tcp *t, const struct tcp_tw *entry)
 	tw->ring[at].since_ms = t->now_ms & AGE_MASK;
 	tw->ring[at].flags |= TCP_TW_FLAG_LIVE;
 	tw->used++;
+	gauge(&t->conf.counters->tcp_time_wait_now, tw->used);
 }
 
 bool tcp_tw_may_reuse(const struct tcp *t, uint32_t index)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from testnet import conf, domains, recipients, rundir
 from testnet.internet import Internet
@@ -45,6 +46,38 @@ class Engine:
 
     def counter(self, name):
         return self.ctl("show", "stats")[name]
+
+    def worker(self):
+        """The worker's own account, and the time it was read at."""
+        stats = self.ctl("show", "stats")
+        return Account(time.monotonic(), stats["worker_busy_cycles"] / stats["worker_tsc_hz"],
+                       stats["worker_idle_cycles"] / stats["worker_tsc_hz"],
+                       stats["worker_cpu_us"] / 1e6)
+
+
+class Account(NamedTuple):
+    """Seconds of a worker: by the clock, at work and in empty turns by its TSC, and by the CPU
+    time of its thread."""
+    wall: float
+    busy: float
+    idle: float
+    cpu: float
+
+    def since(self, before):
+        return Account(*(b - a for a, b in zip(before, self)))
+
+    def is_saturated(self):
+        """It hardly slept and hardly turned in vain: what it did was work."""
+        return self.cpu >= 0.9 * self.wall and self.idle <= 0.05 * self.wall
+
+    def why_wrong(self):
+        """What it counts as work must be what the kernel charged it for; None: it is, or it was
+        not saturated: then sleeping costs CPU time too, and a CPU lent to the receivers in the
+        middle of a turn is work by the TSC alone."""
+        if not self.is_saturated() or abs(self.busy - self.cpu) <= 0.1 * self.cpu:
+            return None
+        return (f"the worker counts {self.busy:.2f} s of work, its thread had "
+                f"{self.cpu:.2f} s of CPU: more than 10 % apart at saturation")
 
 
 def campaign(engine, run, total):
@@ -87,13 +120,22 @@ def main():
     with Internet(build, run / "mail", SINKS):
         engine = Engine(program, run)
         engine.wait_ready()
+        before = engine.worker()
         seconds = campaign(engine, run, total)
-        cycles, messages = engine.counter("worker_busy_cycles"), engine.counter("smtp_messages")
+        spent = engine.worker().since(before)
+        messages, hz = engine.counter("smtp_messages"), engine.counter("worker_tsc_hz")
         engine.proc.terminate()
         engine.proc.wait(30)
     say(as_json, "smoke_messages_per_second", round(total / seconds), "messages/s")
-    say(as_json, "smoke_worker_cycles_per_message", round(cycles / messages), "cycles")
+    say(as_json, "smoke_worker_cycles_per_message", round(spent.busy * hz / messages), "cycles")
+    say(as_json, "smoke_worker_cpu_cycles_per_message", round(spent.cpu * hz / messages), "cycles")
+    say(as_json, "smoke_worker_busy", round(100 * spent.busy / spent.wall), "%")
+    say(as_json, "smoke_worker_idle_turns", round(100 * spent.idle / spent.wall), "%")
+    say(as_json, "smoke_worker_cpu", round(100 * spent.cpu / spent.wall), "%")
     say(as_json, "smoke_messages", total, "messages")
+    why = spent.why_wrong()
+    if why:
+        sys.exit(f"bench: {why}")
 
 
 if __name__ == "__main__":

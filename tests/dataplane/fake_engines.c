@@ -14,7 +14,7 @@
 
 enum { MARK = 0x5a, FRAME_BYTES = 60 };
 
-static _Atomic uint32_t frames_back, probes;
+static _Atomic uint32_t frames_back, probes, aborts;
 
 struct net {
 	struct net_conf conf;
@@ -45,6 +45,11 @@ uint32_t fake_frames_back(void)
 uint32_t fake_probes(void)
 {
 	return atomic_load(&probes);
+}
+
+uint32_t fake_aborts(void)
+{
+	return atomic_load(&aborts);
 }
 
 static void say(struct smtp *s, uint64_t now_us, uint32_t slot, struct dp_evt e)
@@ -138,6 +143,13 @@ void tcp_icmp(struct tcp *tcp, uint64_t now_us, const struct net_icmp *icmp)
 	(void)tcp;
 	(void)now_us;
 	(void)icmp;
+}
+
+void tcp_abort_all(struct tcp *tcp, uint64_t now_us)
+{
+	(void)tcp;
+	(void)now_us;
+	atomic_fetch_add(&aborts, 1);
 }
 
 void tcp_probe_stale(struct tcp *tcp, uint64_t now_us, const struct tcp_trace_entry *old)

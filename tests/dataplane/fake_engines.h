@@ -10,5 +10,8 @@
 /* How many frames net_input() got that net_output() had sent. Any thread. */
 uint32_t fake_frames_back(void);
 
+/* Calls of tcp_abort_all(). Any thread. */
+uint32_t fake_aborts(void);
+
 /* Probes of stale sessions asked for. Any thread. */
 uint32_t fake_probes(void);

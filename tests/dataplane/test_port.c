@@ -52,6 +52,18 @@ static void buffers_follow_sessions_unless_they_are_given(void)
 	CU_ASSERT_EQUAL(size_of(1 << 22, 0, 1500).tx_buffers, (1 << 22) - 1);
 	CU_ASSERT_EQUAL(size_of(100000, 8191, 1500).tx_buffers, 8191);
 	CU_ASSERT_EQUAL(size_of(100000, 1, 1500).tx_buffers, 4095);
+	CU_ASSERT_EQUAL(size_of(1, 1 << 24, 1500).tx_buffers, 1 << 24); /* never less in silence */
+}
+
+static void af_xdp_gets_more_to_receive_into_than_its_ring_of_2048(void)
+{
+	struct dp_port_conf port = { .device = "net_af_xdp0,iface=eth1", .mtu_bytes = 1500 };
+	struct dp_conf conf = { .ports = &port, .n_ports = 1, .conns_max = 1 };
+	struct port_size size;
+
+	port_size_of(&conf, 0, &size);
+	CU_ASSERT_TRUE(size.rx_buffers > 2 * 2048 + 256);
+	CU_ASSERT_EQUAL(size_of(1, 0, 1500).rx_buffers, 2047);
 }
 
 static void the_sum_is_what_the_buffers_take(void)
@@ -67,4 +79,5 @@ static void the_sum_is_what_the_buffers_take(void)
 
 SUITE("dataplane/port", TEST(a_pci_address_is_told_from_a_virtual_device),
       TEST(a_devices_name_ends_at_the_comma), TEST(buffers_follow_sessions_unless_they_are_given),
+      TEST(af_xdp_gets_more_to_receive_into_than_its_ring_of_2048),
       TEST(the_sum_is_what_the_buffers_take))

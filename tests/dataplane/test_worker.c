@@ -163,6 +163,13 @@ static void more_memory_than_there_is_is_refused_with_both_numbers(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "worker.connections_max = 4194304 needs "));
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, " MB is available"));
 	printf("    %s\n", why);
+	huge.conns_max = CONNS_MAX;
+	huge.buffers = 1 << 24;
+	CU_ASSERT_TRUE(dp_memory_bytes(&huge) > (uint64_t)8 * 36 << 30);
+	CU_ASSERT_EQUAL(dp_start(&huge, &none, why), -ENOMEM);
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "worker.buffers = 16777216 needs "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, " MB is available"));
+	printf("    %s\n", why);
 }
 
 static void starting_leaves_the_callers_signals_and_a_cpu_to_it(void)
@@ -277,6 +284,13 @@ static void an_idle_worker_sleeps(void)
 	turns = counter("worker_turns") - turns;
 	CU_ASSERT_TRUE(sleeps >= 10 && sleeps <= 100); /* naps of 5 ms */
 	CU_ASSERT_TRUE(turns <= 2 * sleeps + 10);
+	(void)poll(NULL, 0, 120); /* gauges are read each 100 ms */
+	CU_ASSERT_EQUAL(counter("buffers_tx_now"), 0);
+	CU_ASSERT_TRUE(counter("worker_tsc_hz") > 100000000);
+	/* What a worker that mostly sleeps counted was CPU time, and not all of it. */
+	CU_ASSERT_TRUE(counter("worker_cpu_us") > 0);
+	CU_ASSERT_TRUE(counter("worker_cpu_us") < 1000000);
+	CU_ASSERT_TRUE(counter("worker_busy_cycles") + counter("worker_idle_cycles") > 0);
 }
 
 static void after_a_drain_no_session_begins(void)
@@ -289,13 +303,14 @@ static void after_a_drain_no_session_begins(void)
 	CU_ASSERT_EQUAL(expect(DP_EVT_CLOSED, 7).why, DP_WHY_SHUTDOWN);
 }
 
-static void stopping_gives_the_cpus_back(void)
+static void stopping_resets_what_is_open_and_gives_the_cpus_back(void)
 {
 	cpu_set_t before, after;
 	char cmd[96];
 
 	sched_getaffinity(0, sizeof(before), &before);
 	dp_stop(dp);
+	CU_ASSERT_EQUAL(fake_aborts(), 1);
 	sched_getaffinity(0, sizeof(after), &after);
 	CU_ASSERT_TRUE(CPU_COUNT(&after) >= CPU_COUNT(&before));
 	snprintf(cmd, sizeof(cmd), "rm -r '%s'", dir);
@@ -310,4 +325,5 @@ SUITE("dataplane/worker", TEST(a_bad_configuration_is_refused_before_anything_st
       TEST(a_source_without_the_family_is_closed_with_the_reason),
       TEST(a_message_is_taken_and_answered_in_order), TEST(a_frame_goes_out_and_comes_in),
       TEST(events_that_nobody_reads_are_bounded_and_none_is_lost), TEST(an_idle_worker_sleeps),
-      TEST(after_a_drain_no_session_begins), TEST(stopping_gives_the_cpus_back))
+      TEST(after_a_drain_no_session_begins),
+      TEST(stopping_resets_what_is_open_and_gives_the_cpus_back))

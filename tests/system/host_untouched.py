@@ -5,6 +5,7 @@ was there before."""
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -47,10 +48,12 @@ def snapshot(root="/"):
 def services(seen):
     """What the service manager and the process table say, where there is one."""
     seen = dict(seen)
-    done = subprocess.run(["systemctl", "list-units", "--type=service", "--state=running",
-                           "--plain", "--no-legend"], capture_output=True, text=True, check=False)
-    seen["running services"] = sorted(line.split()[0] for line in done.stdout.splitlines()
-                                      if line.split()) if done.returncode == 0 else []
+    if shutil.which("systemctl"):
+        done = subprocess.run(["systemctl", "list-units", "--type=service", "--state=running",
+                               "--plain", "--no-legend"],
+                              capture_output=True, text=True, check=False)
+        seen["running services"] = sorted(line.split()[0] for line in done.stdout.splitlines()
+                                          if line.split()) if done.returncode == 0 else []
     listening = subprocess.run(["ss", "-Hltun"], capture_output=True, text=True, check=False)
     seen["mail and DNS ports"] = sorted(
         line.split()[4] for line in listening.stdout.splitlines()

@@ -1,6 +1,7 @@
 """An engine under test: starts `posthaste run`, kills it, starts campaigns, exports states."""
 
 import csv
+import json
 import os
 import subprocess
 
@@ -24,6 +25,12 @@ class Running:
     def ctl(self, *words):
         return subprocess.run([systest.engine(), "ctl", "-c", self.conf, *words],
                               capture_output=True, text=True, check=False, timeout=30)
+
+    def stats(self):
+        """What all workers count, gauges included."""
+        done = self.ctl("--json", "show", "stats")
+        systest.equal(done.returncode, 0, f"show stats: {done.stderr}")
+        return json.loads(done.stdout)
 
     def kill(self):
         self.proc.kill()

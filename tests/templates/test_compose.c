@@ -216,6 +216,46 @@ static void a_row_that_cannot_be_composed_fails_alone_and_says_why(void)
 	}
 }
 
+static void a_domain_for_message_id_must_be_one(void)
+{
+	struct tpl *tpl = open_tpl("Subject: s\n", NULL, "x");
+	struct tpl_campaign other = campaign;
+	struct span values[] = { span_str("") };
+	struct tpl_job job = job_for(tpl, values);
+	struct tpl_out out;
+	struct tpl_err err;
+
+	job.campaign = &other;
+	other.id_domain = span_str("b.test>");
+	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "Message-ID"));
+	other.id_domain = span_str("b\xc3\xbc"
+	                           "cher.test");
+	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	CU_ASSERT_PTR_NOT_NULL(
+	    memmem(out.wire[0].at, out.wire[0].bytes, "@xn--bcher-kva.test>\r\n", 22));
+	tpl_close(tpl);
+}
+
+static void a_header_over_its_bound_fails_the_row(void)
+{
+	struct tpl *tpl = open_tpl("Subject: s\nX-A: {{ n }}\nX-B: {{ n }}\n", NULL, "x");
+	static char text[9001];
+	struct span values[] = { span_str(text) };
+	struct tpl_job job = job_for(tpl, values);
+	struct tpl_out out;
+	struct tpl_err err;
+
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		text[i] = i % 50 == 0 ? ' ' : 'x';
+	values[0].bytes = 7000;
+	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	values[0].bytes = 9000;
+	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "over 16384 bytes"));
+	tpl_close(tpl);
+}
+
 static void a_nul_in_a_value_fails_the_row(void)
 {
 	struct tpl *tpl = open_tpl("Subject: s\n", NULL, "{{ n }}");
@@ -264,6 +304,12 @@ static void an_address_beyond_ascii_needs_smtputf8(void)
 	job.envelope.rcpt_to = span_str("j\xc3\xb6rg@a.test");
 	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
 	CU_ASSERT(out.needs_smtputf8);
+	job.envelope.rcpt_to = span_str("a@b\xc3\xbc"
+	                                "cher.test"); /* a domain has an ASCII form */
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	CU_ASSERT(!out.needs_smtputf8);
+	CU_ASSERT_PTR_NOT_NULL(
+	    memmem(out.wire[0].at, out.wire[0].bytes, "To: a@xn--bcher-kva.test\r\n", 26));
 	job.envelope.rcpt_to = span_str("a@a.test");
 	job.envelope.mail_from = span_str("j\xc3\xb6rg@a.test");
 	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
@@ -276,5 +322,6 @@ SUITE("templates/compose", TEST(a_message_is_these_bytes),
       TEST(the_same_row_gives_the_same_bytes_at_every_attempt),
       TEST(every_slab_too_small_is_refused_and_none_is_overrun),
       TEST(a_row_that_cannot_be_composed_fails_alone_and_says_why),
+      TEST(a_domain_for_message_id_must_be_one), TEST(a_header_over_its_bound_fails_the_row),
       TEST(a_nul_in_a_value_fails_the_row), TEST(a_boundary_that_occurs_in_a_body_is_not_used),
       TEST(an_address_beyond_ascii_needs_smtputf8))

@@ -35,6 +35,8 @@ static void fields_are_written_to_the_byte(void)
 		{ "a name cannot add an address", "From", HEADER_MAILBOX, "Evil <x@y.test>, <a@b.test>",
 		  "From: \"Evil <x@y.test>,\" <a@b.test>\r\n" },
 		{ "a name beyond ASCII", "From", HEADER_MAILBOX, "Jörg <a@b.test>", "From: =?UTF-8?Q?J=C3=B6rg?= <a@b.test>\r\n" },
+		{ "a domain beyond ASCII has an ASCII form", "From", HEADER_MAILBOX, "Shop <a@b\xc3\xbc""cher.test>",
+		  "From: Shop <a@xn--bcher-kva.test>\r\n" },
 		{ "tokens are folded at blanks only", "List-Unsubscribe", HEADER_TOKENS,
 		  "<https://u.example/0123456789/0123456789/0123456789>, <mailto:u@u.example>",
 		  "List-Unsubscribe: <https://u.example/0123456789/0123456789/0123456789>,\r\n <mailto:u@u.example>\r\n" },

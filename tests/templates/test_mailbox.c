@@ -19,6 +19,7 @@ static void addresses_are_judged_by_rfc_5321(void)
 		{ "\"a\\\\\"b\"@c.test", false }, { "\"a\\\"@c.test", false }, { "a\r\n@b.test", false },
 		{ "<a@b.test>", false }, { "a@b.test>", false }, { "a@b test", false }, { "a@[1;2]", false },
 		{ "a\xff@b.test", false },
+		{ "a@lllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll.test", false },
 		{ "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffggggg@b.test", false },
 		/* clang-format on */
 	};
@@ -41,6 +42,17 @@ static void a_display_name_is_what_people_see(void)
 	CU_ASSERT_EQUAL(m.display_bytes, 0);
 }
 
+static void a_domain_has_an_ascii_form(void)
+{
+	char out[MAILBOX_DOMAIN_MAX + 1];
+
+	CU_ASSERT(domain_to_ascii(span_str("M\xc3\xbcnchen.test"), out));
+	CU_ASSERT_STRING_EQUAL(out, "xn--mnchen-3ya.test");
+	CU_ASSERT(domain_to_ascii(span_str("B.test"), out));
+	CU_ASSERT_STRING_EQUAL(out, "B.test");
+	CU_ASSERT(!domain_to_ascii(span_str("a\xe2\x80\x8d.test"), out)); /* a joiner alone */
+}
+
 static void a_display_name_is_bounded(void)
 {
 	static char text[MAILBOX_DISPLAY_MAX + 20];
@@ -54,5 +66,5 @@ static void a_display_name_is_bounded(void)
 	CU_ASSERT_EQUAL(m.display_bytes, MAILBOX_DISPLAY_MAX);
 }
 
-SUITE("templates/mailbox", TEST(addresses_are_judged_by_rfc_5321),
+SUITE("templates/mailbox", TEST(addresses_are_judged_by_rfc_5321), TEST(a_domain_has_an_ascii_form),
       TEST(a_display_name_is_what_people_see), TEST(a_display_name_is_bounded))

@@ -486,6 +486,73 @@ static void a_dry_run_tells_counts_and_errors_and_leaves_nothing(void)
 	state_del(&s);
 }
 
+/* A start that fails leaves the rejected rows of the last good one as they were; a list without one
+ * good row is the exception, since its reasons are what one needs.
+ */
+static void only_a_start_that_succeeds_lists_rejected_rows(void)
+{
+	struct campaign_spec spec;
+	char path[STATE_PATH_BYTES], *got = NULL;
+	struct state_dir s;
+	size_t bytes;
+
+	state_make(&s);
+	state_write(&s, "list.csv", "email,name\na@alpha.test,Ann\nbad,x\n");
+	state_write(&s, "tpl/message.liquid", "Subject: {{ nmae }}\n");
+	spec = state_spec(&s, "welcome");
+	for (int earlier = 0; earlier < 2; earlier++) {
+		if (earlier)
+			state_write(&s, "list.rejected.csv", "earlier\n");
+		CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+		state_wait(&s);
+		CU_ASSERT_TRUE(s.result != 0);
+		CU_ASSERT_EQUAL(exists(&s, "list.rejected.csv"), earlier);
+		CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp") || exists(&s, "campaigns/2.tmp"));
+	}
+	CU_ASSERT_EQUAL(file_read(state_path(&s, "list.rejected.csv", path), 100, &got, &bytes), 0);
+	CU_ASSERT_STRING_EQUAL(got, "earlier\n");
+	free(got);
+	state_write(&s, "list.csv", "email,name\nbad,x\n");
+	CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+	state_wait(&s);
+	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "list.rejected.csv"));
+	CU_ASSERT_EQUAL(file_read(path, 1000, &got, &bytes), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(got, "bad"));
+	free(got);
+	state_del(&s);
+}
+
+static void an_import_that_is_cancelled_says_so_and_leaves_nothing(void)
+{
+	enum { ROWS = 400000 };
+	struct campaign_spec spec;
+	char *text = NULL;
+	struct state_dir s;
+	size_t bytes;
+	FILE *list = open_memstream(&text, &bytes);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(list);
+	fputs("email,name\n", list);
+	for (int i = 0; i < ROWS; i++)
+		fprintf(list, "r%d@alpha.test,Ann\n", i);
+	fclose(list);
+	state_make(&s);
+	state_write(&s, "list.csv", text);
+	free(text);
+	spec = state_spec(&s, "welcome");
+	CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+	CU_ASSERT_EQUAL(campaigns_n_jobs(s.cs), 1);
+	campaigns_cancel(s.cs);
+	state_wait(&s);
+	CU_ASSERT_EQUAL(campaigns_n_jobs(s.cs), 0);
+	CU_ASSERT_EQUAL(s.result, -ECANCELED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "cancelled"));
+	CU_ASSERT_PTR_NULL(campaign_at(s.cs, 0));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "list.rejected.csv"));
+	state_del(&s);
+}
+
 static void closing_in_the_middle_of_an_import_leaves_nothing(void)
 {
 	struct campaign_spec spec;
@@ -577,6 +644,8 @@ SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending
       TEST(what_a_crash_left_half_imported_is_removed),
       TEST(a_missing_or_damaged_campaign_stops_the_start_with_one_line),
       TEST(the_spec_is_kept_secret), TEST(a_dry_run_tells_counts_and_errors_and_leaves_nothing),
+      TEST(only_a_start_that_succeeds_lists_rejected_rows),
+      TEST(an_import_that_is_cancelled_says_so_and_leaves_nothing),
       TEST(closing_in_the_middle_of_an_import_leaves_nothing),
       TEST(the_envelope_sender_names_the_row_unless_one_is_given),
       TEST(an_export_tells_each_recipients_last_word))

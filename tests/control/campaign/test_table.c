@@ -30,7 +30,8 @@ static void make_place(struct place *p)
 	p->conf = (struct table_import_conf){ .csv_path = p->csv,
 		                              .address_column = "email",
 		                              .dir = p->table,
-		                              .rejected_path = p->rejected };
+		                              .rejected_path = p->rejected,
+		                              .rejected_final = p->rejected };
 }
 
 static int import(struct place *p, struct span csv)
@@ -296,7 +297,7 @@ static void paths_that_do_not_serve_are_named(void)
 	p.conf.rejected_path = "/nowhere/r.csv";
 	CU_ASSERT_EQUAL(import(&p, span_str("email\na@b.test\n")), -ENOENT);
 	CU_ASSERT_PTR_NOT_NULL(strstr(p.why, "/nowhere/r.csv: No such file"));
-	p.conf.rejected_path = p.csv;
+	p.conf.rejected_final = p.csv;
 	CU_ASSERT_EQUAL(import(&p, span_str("email\na@b.test\n")), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(p.why, "is the recipient list itself"));
 	tmpdir_del(p.dir);

@@ -177,8 +177,10 @@ int64_t engine_started_s(const struct engine *e)
 	return time(NULL) - 125;
 }
 
-bool sched_site_at(const struct sched *s, uint32_t n, struct sched_site_view *view)
+bool sched_site_next(const struct sched *s, uint32_t *cursor, struct sched_site_view *view)
 {
+	uint32_t n = (*cursor)++;
+
 	(void)s;
 	*view = (struct sched_site_view){ .name = "mx.alpha.test",
 		                          .domain = "alpha.test",

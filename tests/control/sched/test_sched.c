@@ -10,7 +10,14 @@
 #include "control/sched/sched.h"
 #include "tests/support/suite.h"
 
-enum { ROWS_MAX = 4000, DOMAINS_MAX = 16, QUEUE_MAX = 20000, CONNS_MAX = 64, WINDOW = 32 };
+enum {
+	ROWS_MAX = 4000,
+	DOMAINS_MAX = 16,
+	QUEUE_MAX = 20000,
+	CONNS_MAX = 64,
+	WINDOW = 32,
+	LOOK_UPS_MAX = 2
+};
 
 struct fake_conn {
 	uint64_t name;
@@ -32,6 +39,10 @@ static struct world {
 	uint32_t n_domains, n_rows;
 	uint32_t delivered_times[ROWS_MAX];
 	bool over;
+	uint32_t ttl_ms;  /* of an answer */
+	bool at_once;     /* look-ups answer before they return; else half of them do */
+	uint32_t lookups; /* since time last moved */
+	uint32_t looking; /* answers that are still to come */
 	/* what is on its way up */
 	struct late {
 		uint64_t at_us;
@@ -277,12 +288,16 @@ void mx_lookup(struct mx *mx, const char *domain, mx_done_fn *done, void *ctx)
 		if (strlen(domain) != w.domains[i].name.bytes ||
 		    memcmp(domain, w.domains[i].name.at, strlen(domain)) != 0)
 			continue;
-		w.answers[i].expires_ms = (int64_t)(w.now_us / 1000) + 2000;
-		if (below(2) == 0) {
+		if (++w.lookups > 10000)
+			abort(); /* it would never end */
+		w.answers[i].expires_ms = (int64_t)(w.now_us / 1000) + w.ttl_ms;
+		if (w.at_once || below(2) == 0) {
 			done(ctx, &w.answers[i]);
 			return;
 		}
 		struct late *l = later(LATE_MX, 50000);
+
+		HOLDS(++w.looking <= LOOK_UPS_MAX);
 
 		l->mx_done = done;
 		l->mx_ctx = ctx;
@@ -371,6 +386,7 @@ static struct conf conf = {
 	.limits = { .conns_max = 3, .rate_per_s = 0, .msgs_per_conn_max = 20, .idle_ms = 500 },
 	.retry = { .after_s = { 2, 4 }, .n_after = 2, .give_up_s = 15, .host_s = 4 },
 	.worker = { .conns_max = 32, .window = WINDOW },
+	.dns = { .queries_max = LOOK_UPS_MAX },
 };
 
 static void on_over(void *ctx, struct campaign *c)
@@ -385,6 +401,7 @@ static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
 	w.seed = seed;
 	w.random = seed * 77777u + 1;
 	w.now_us = 1000000000;
+	w.ttl_ms = 2000;
 	ip_parse("10.0.0.1", &sources[0].addr4);
 	ip_parse("10.0.0.2", &sources[1].addr4);
 	for (; domains[w.n_domains] != NULL; w.n_domains++) {
@@ -450,7 +467,8 @@ static void deliver(struct sched *s, struct late l)
 		sched_on_composed(s, &done);
 		break;
 	case LATE_MX:
-		w.answers[l.domain].expires_ms = (int64_t)(w.now_us / 1000) + 2000;
+		w.looking--;
+		w.answers[l.domain].expires_ms = (int64_t)(w.now_us / 1000) + w.ttl_ms;
 		l.mx_done(l.mx_ctx, &w.answers[l.domain]);
 		break;
 	}
@@ -510,6 +528,7 @@ static struct sched *run(uint32_t attempts_max, uint32_t most_s)
 		for (uint32_t i = 0; i < w.n_late; i++)
 			if (w.late[i].at_us < next_us)
 				next_us = w.late[i].at_us;
+		w.lookups = 0;
 		w.now_us += wait_us;
 		if (next_us < w.now_us)
 			w.now_us = next_us;
@@ -697,18 +716,129 @@ static void a_new_policy_moves_a_domain_to_a_site_of_its_own(void)
 {
 	static const char *const domains[] = { "soft.test", NULL };
 	struct sched_site_view view;
+	uint32_t cursor = 0;
 	struct sched *s;
 
 	begin(4, domains, 10);
 	conf.limits.tls = DP_TLS_OPPORTUNISTIC;
 	s = run(0, 1);
-	CU_ASSERT_TRUE(sched_site_at(s, 0, &view));
+	CU_ASSERT_TRUE(sched_site_next(s, &cursor, &view));
 	CU_ASSERT_STRING_EQUAL(view.name, "mx.soft.test");
 	conf.limits.tls = DP_TLS_VERIFY;
 	sched_set_conf(s, &conf);
-	CU_ASSERT_TRUE(sched_site_at(s, sched_site_at(s, 1, &view) ? 1 : 0, &view));
+	for (cursor = 0;
+	     sched_site_next(s, &cursor, &view) && strstr(view.name, "+verify") == NULL;)
+		continue;
 	CU_ASSERT_STRING_EQUAL(view.name, "mx.soft.test+verify");
 	conf.limits.tls = DP_TLS_NONE;
+	sched_close(s);
+}
+
+/* Time goes on for a while; what is on its way arrives. */
+static void idle(struct sched *s, uint32_t ms)
+{
+	for (uint32_t i = 0; i < ms; i++) {
+		w.now_us += 1000;
+		w.lookups = 0;
+		while (deliver_due(s))
+			;
+		sched_run(s, w.now_us, (int64_t)(w.now_us / 1000000));
+	}
+}
+
+/* Sites, domains and their answers go when the last recipient and connection are gone, those whose
+ * look-up was under way then included.
+ */
+static void nothing_is_kept_when_all_are_served(void)
+{
+	static const char *const domains[] = { "a.test",    "b.test", "soft.test",
+		                               "null.test", "c.test", NULL };
+	struct sched_site_view view;
+
+	for (uint32_t seed = 1; seed <= 20; seed++) {
+		uint32_t cursor = 0;
+		struct sched *s;
+
+		begin(seed, domains, 100);
+		w.ttl_ms = 0; /* so that one is often under way at the end */
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		idle(s, 1500);
+		CU_ASSERT_EQUAL(sched_n_conns(s), 0);
+		CU_ASSERT_EQUAL(w.looking, 0);
+		CU_ASSERT_FALSE(sched_site_next(s, &cursor, &view));
+		for (uint32_t i = 0; i < w.n_domains; i++)
+			CU_ASSERT_EQUAL(w.answers[i].refs, 1);
+		CU_ASSERT_PTR_NULL(w.broken);
+		sched_close(s);
+	}
+}
+
+static void closing_in_the_middle_lets_go_of_every_answer(void)
+{
+	static const char *const domains[] = { "a.test", "soft.test", "dead.test", "null.test",
+		                               NULL };
+
+	for (uint32_t seed = 1; seed <= 20; seed++) {
+		begin(seed, domains, 300);
+		sched_close(run(0, 1 + seed % 3));
+		CU_ASSERT_FALSE(w.over);
+		for (uint32_t i = 0; i < w.n_domains; i++)
+			CU_ASSERT_EQUAL(w.answers[i].refs, 1);
+	}
+}
+
+static void a_reload_with_a_lower_limit_closes_what_is_too_much(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	struct conf fewer = conf;
+	struct sched *s;
+
+	begin(12, domains, 3000);
+	conf.limits.rate_per_s = 200;
+	fewer.limits.rate_per_s = 200;
+	fewer.limits.conns_max = 1;
+	s = run(0, 2);
+	CU_ASSERT_TRUE(sched_n_conns(s) > 2);
+	sched_set_conf(s, &fewer);
+	idle(s, 1000);
+	CU_ASSERT_TRUE(sched_n_conns(s) <= 2); /* one from each source */
+	CU_ASSERT_PTR_NULL(w.broken);
+	CU_ASSERT_FALSE(w.over);
+	conf.limits.rate_per_s = 0;
+	sched_close(s);
+}
+
+static void a_campaign_without_anyone_left_is_over_when_it_is_added(void)
+{
+	static const char *const domains[] = { "a.test", "b.test", NULL };
+	struct sched *s;
+
+	begin(13, domains, 20);
+	for (uint32_t i = 0; i < 40; i++)
+		w.rcpts[i].state = RCPT_DELIVERED;
+	s = run(0, 10);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(w.submits, 0);
+	CU_ASSERT_EQUAL(w.answers[0].refs, 1);
+	sched_close(s);
+}
+
+/* The resolver's clock is the loop's, which stands still while we run: what has just expired here
+ * may still be good there.
+ */
+static void an_answer_that_expires_this_very_moment_serves_once_more(void)
+{
+	static const char *const domains[] = { "a.test", "null.test", NULL };
+	struct sched *s;
+
+	begin(11, domains, 100);
+	w.ttl_ms = 0;
+	w.at_once = true;
+	s = run(0, 600);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 100);
+	CU_ASSERT_EQUAL(in_state(RCPT_BOUNCED), 100);
 	sched_close(s);
 }
 
@@ -719,4 +849,8 @@ SUITE("control/sched/sched", TEST(clear_text_after_a_failed_handshake_is_for_the
       TEST(a_recipient_out_of_attempts_stays_deferred),
       TEST(what_the_egress_guard_refuses_stays_pending_and_is_counted),
       TEST(a_rate_is_kept_in_every_second_and_used), TEST(what_was_final_before_is_not_sent_again),
-      TEST(a_stop_hands_back_what_has_not_left))
+      TEST(a_stop_hands_back_what_has_not_left), TEST(nothing_is_kept_when_all_are_served),
+      TEST(closing_in_the_middle_lets_go_of_every_answer),
+      TEST(a_reload_with_a_lower_limit_closes_what_is_too_much),
+      TEST(a_campaign_without_anyone_left_is_over_when_it_is_added),
+      TEST(an_answer_that_expires_this_very_moment_serves_once_more))

@@ -248,12 +248,21 @@ static uint32_t kill_while_it_appends(const char *dir, uint32_t told_min, uint64
 	return told;
 }
 
+/* RocksDB's threads outlive its handles, and ThreadSanitizer lets no forked child use their ids
+ * again: under it the first round, whose parent has no threads yet, is the only one.
+ */
+#ifdef __SANITIZE_THREAD__
+enum { KILL_ROUNDS = 1 };
+#else
+enum { KILL_ROUNDS = 5 };
+#endif
+
 static void all_that_was_reported_survives_kill_9(void)
 {
 	char dir[TMPDIR_BYTES];
 
 	tmpdir_make(dir);
-	for (uint32_t round = 0; round < 5; round++) {
+	for (uint32_t round = 0; round < KILL_ROUNDS; round++) {
 		uint64_t last = 0;
 		struct store *s;
 		uint32_t n;

@@ -72,11 +72,13 @@ static void the_queue_keeps_the_newest_in_order(void)
 		struct rte_mbuf *m = rig_segment(&rig);
 
 		*rte_pktmbuf_mtod_offset(m, uint8_t *, 4) = i;
+		CU_ASSERT_EQUAL(net_waits(rig.net, &path), i > 0);
 		CU_ASSERT_FALSE(net_output(rig.net, rig.now_us, &path, m));
 	}
 	rig_expect(&rig, F_ARP_ASK_OUT);
 	CU_ASSERT_EQUAL(counter_read(&rig.counters.neighbour_full), 2);
 	rig_feed_hex(&rig, F_ARP_REPLY);
+	CU_ASSERT_FALSE(net_waits(rig.net, &path));
 	CU_ASSERT_EQUAL_FATAL(rig.n_out, 3); /* neighbour_queue_max */
 	for (uint32_t i = 0; i < 3; i++)
 		CU_ASSERT_EQUAL(*rte_pktmbuf_mtod_offset(rig.out[i], uint8_t *, 38), i + 2);

@@ -27,6 +27,12 @@ int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr
 	return 0;
 }
 
+bool net_waits(const struct net *net, const struct net_path *path)
+{
+	(void)path;
+	return ((const struct rig *)net)->waits;
+}
+
 bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m)
 {
 	struct rig *r = (struct rig *)net;
@@ -35,6 +41,11 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 	uint16_t segment_bytes = m->data_len;
 	bool readable;
 
+	if (r->waits) {
+		r->n_waiting++;
+		rte_pktmbuf_free(m);
+		return false;
+	}
 	assert(m->nb_segs == 1 && m->pkt_len == m->data_len);
 	assert(rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
 	readable =

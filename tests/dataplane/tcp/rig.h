@@ -51,6 +51,8 @@ struct rig {
 	uint32_t n_read; /* segments that rig_next() has given */
 	uint16_t mtu_bytes;
 	bool no_route;
+	bool waits; /* the neighbour's address is not known: nothing leaves */
+	uint32_t n_waiting;
 	bool hold; /* keep a reference to each mbuf sent, as a slow device does */
 	uint32_t n_held;
 	struct rte_mbuf *held[RIG_SENT_MAX];

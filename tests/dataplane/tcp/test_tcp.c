@@ -72,6 +72,7 @@ static void we_close_first_and_wait_in_a_compact_entry(void)
 	CU_ASSERT_FATAL(s != NULL && s->head.flags == TCP_ACK && s->head.ack == r.peer_seq);
 	CU_ASSERT_EQUAL(tcp_n_conns(r.tcp), 0);
 	CU_ASSERT_EQUAL(r.tcp->tw.used, 1);
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_time_wait_now), 1);
 	CU_ASSERT_EQUAL(r.trace[0].in_use, 0);
 
 	rig_in_at(&r, TCP_RST, r.peer_seq, 0, NULL, 0, 0); /* RFC 1337: ignored */
@@ -85,6 +86,7 @@ static void we_close_first_and_wait_in_a_compact_entry(void)
 	rig_run(&r, 1100);
 	CU_ASSERT_EQUAL(r.tcp->flow.n, 0);
 	CU_ASSERT_EQUAL(r.tcp->tw.used, 0);
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_time_wait_now), 0);
 	rig_close(&r);
 }
 
@@ -381,6 +383,49 @@ static void time_wait_is_bounded_and_the_oldest_goes(void)
 	rig_close(&r);
 }
 
+static void a_syn_that_waits_for_an_address_is_not_sent_twice(void)
+{
+	struct rig r;
+
+	rig_conf(&r);
+	rig_open(&r);
+	r.waits = true;
+	CU_ASSERT_EQUAL_FATAL(rig_connect(&r), 0);
+	rig_run(&r, 2500); /* two requests without an answer */
+	CU_ASSERT_EQUAL(r.n_waiting, 1);
+	r.waits = false; /* it leaves */
+	rig_run(&r, 1000);
+	CU_ASSERT_PTR_NULL(rig_next(&r));
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_retransmits), 0);
+	rig_run(&r, 1100); /* it was lost: a second from when it left, two at most */
+	CU_ASSERT_PTR_NOT_NULL(rig_next(&r));
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_retransmits), 1);
+	CU_ASSERT_EQUAL(tcb_at(r.tcp, r.user.id)->backoff, 1);
+	rig_close(&r);
+}
+
+static void all_that_is_open_is_reset_at_once(void)
+{
+	struct rig r;
+	const struct rig_sent *s;
+
+	start(&r);
+	tcp_write(r.tcp, r.now_us, r.user.id, span_str("EHLO"));
+	CU_ASSERT_EQUAL(rig_connect(&r), 0); /* a SYN not answered needs no reset */
+	rig_drain(&r);
+	tcp_abort_all(r.tcp, r.now_us);
+	s = rig_next(&r);
+	CU_ASSERT_FATAL(s != NULL);
+	CU_ASSERT_EQUAL(s->head.flags, TCP_RST | TCP_ACK);
+	CU_ASSERT_EQUAL(s->head.dest_port, 25);
+	CU_ASSERT_PTR_NULL(rig_next(&r));
+	CU_ASSERT_EQUAL(r.user.n_closed, 2);
+	CU_ASSERT_EQUAL(r.user.why, -ECONNABORTED);
+	CU_ASSERT_EQUAL(tcp_n_conns(r.tcp), 0);
+	CU_ASSERT_EQUAL(r.trace[0].in_use + r.trace[1].in_use, 0);
+	rig_close(&r);
+}
+
 SUITE("dataplane/tcp/tcp", TEST(the_peer_closes_first_and_both_fins_end_it_without_time_wait),
       TEST(we_close_first_and_wait_in_a_compact_entry), TEST(both_close_at_once),
       TEST(a_lost_fin_is_sent_again), TEST(a_peer_that_never_closes_is_left_after_a_minute),
@@ -394,4 +439,6 @@ SUITE("dataplane/tcp/tcp", TEST(the_peer_closes_first_and_both_fins_end_it_witho
       TEST(icmp_errors_are_hard_before_the_handshake_and_soft_after),
       TEST(a_smaller_path_mtu_cuts_what_is_queued_and_sends_it_again),
       TEST(a_tuple_in_time_wait_is_used_again_after_a_second),
-      TEST(time_wait_is_bounded_and_the_oldest_goes))
+      TEST(time_wait_is_bounded_and_the_oldest_goes),
+      TEST(a_syn_that_waits_for_an_address_is_not_sent_twice),
+      TEST(all_that_is_open_is_reset_at_once))

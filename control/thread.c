@@ -1,5 +1,5 @@
 /* thread.c - threads of the control plane that work in the background. */
-#include "control/campaign/thread.h"
+#include "control/thread.h"
 
 #include <signal.h>
 #include <stdio.h>

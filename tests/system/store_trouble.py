@@ -1,0 +1,146 @@
+#!/usr/bin/python3
+"""A state directory without room, one that never answers again, and a kill in the middle of an
+import: nobody lost, nothing half-done, the engine ends when it is told to."""
+
+import os
+import signal
+import subprocess
+import time
+
+import systest
+from receiver import Receiver, domain
+from running import Running
+from testnet import conf
+from testnet.internet import Internet
+
+N = 1500
+WINDOW = 64
+HOST, ADDR = "disk.test", "10.25.2.1"
+STATE_MB = 96
+DRAIN_MAX_S = 2
+
+
+class World:
+    def __init__(self, name, receiver):
+        self.run, self.receiver = systest.run_dir() / name, receiver
+        (self.run / "state").mkdir(parents=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={STATE_MB}m,mode=0700", "tmpfs",
+                        str(self.run / "state")], check=True)
+        conf.write(self.run / "conf", self.run / "state", rate=200)
+        with open(self.run / "conf", "a", encoding="utf-8") as f:
+            f.write(f"\nworker {{\n\twindow = {WINDOW}\n}}\nshutdown.drain_max = {DRAIN_MAX_S}s\n")
+        self.write_list("list.csv", N)
+        self.engine = Running(self.run)
+        self.log_from = len(self.log())
+        receiver.folder = str(self.run / "mail")
+        receiver.taken = 0
+        os.mkdir(receiver.folder)
+
+    def log(self):
+        path = systest.run_dir() / "engine.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def said(self, what):
+        return self.log()[self.log_from:].count(what)
+
+    def write_list(self, name, n):
+        with open(self.run / name, "w", encoding="utf-8") as f:
+            f.write("email,name,city,points\n")
+            f.writelines(f"r{i:06d}@{HOST},Ann,Oslo,1\n" for i in range(n))
+
+    def begin(self, preload=None):
+        self.engine.start(preload)
+        self.engine.campaign("disk", self.run / "list.csv",
+                             systest.REPO / "scripts/quickstart.d/welcome")
+        systest.wait_for(lambda: self.receiver.taken > 100, 30, "it sends")
+
+    def finish(self, window):
+        systest.wait_for(lambda: self.engine.is_settled("disk", N), 40, "all are final")
+        systest.equal(self.engine.stop(), 0, "exit status")
+        done = subprocess.run(
+            [str(systest.REPO / "scripts/receivers-join"), "--export",
+             str(self.run / "export.csv"), "--list", str(self.run / "list.csv"), "--window",
+             str(window), self.receiver.folder], capture_output=True, text=True, check=False)
+        systest.equal(done.returncode, 0, f"the join: {done.stdout}{done.stderr}")
+        print("  " + done.stdout.strip().splitlines()[-1])
+
+
+def a_full_disk_stops_the_sending_until_there_is_room(world):
+    ballast = world.run / "state/ballast"
+    world.begin()
+    subprocess.run(["dd", "if=/dev/zero", f"of={ballast}", "bs=1M"], check=False,
+                   stderr=subprocess.DEVNULL)
+    before = world.receiver.taken
+    systest.wait_for(lambda: world.said("No space left on device"), 5, "the log tells")
+    time.sleep(3)
+    systest.check(world.receiver.taken - before <= WINDOW + 50,
+                  f"{world.receiver.taken - before} messages left while nothing could be recorded")
+    systest.equal(world.engine.ctl("show", "stats").returncode, 0, "show stats meanwhile")
+    done = subprocess.run(
+        [systest.engine(), "campaign", "start", "-c", world.engine.conf, "--name", "more",
+         "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
+         str(world.run / "list.csv"), "--from", "news@sender.test"],
+        capture_output=True, text=True, check=False, timeout=30)
+    systest.equal(done.returncode, 1, "campaign start on a full disk")
+    systest.check("No space left" in done.stderr, f"it says why: {done.stderr!r}")
+    systest.equal(sorted(os.listdir(world.run / "state/campaigns")), ["1"], "campaigns kept")
+    ballast.unlink()
+    world.finish(0)
+    systest.equal(world.said("No space left on device"), 1, "lines about the trouble")
+    systest.equal(world.said("store: can be written again"), 1, "lines about its end")
+
+
+def a_disk_that_never_answers_does_not_keep_the_engine(world):
+    stall = world.run / "stall"
+    os.environ["STALL_FILE"] = str(stall)
+    world.begin(preload=systest.built("tests/system/libstall.so"))
+    stall.touch()
+    time.sleep(1)
+    world.engine.proc.send_signal(signal.SIGTERM)
+    since = time.monotonic()
+    try:
+        status = world.engine.proc.wait(40)
+    except subprocess.TimeoutExpired:
+        raise systest.Failed("the engine goes on 40 s after SIGTERM") from None
+    took = time.monotonic() - since
+    systest.equal(status, 1, "exit status")
+    systest.check(took <= DRAIN_MAX_S + 12, f"ended {took:.1f} s after SIGTERM")
+    systest.equal(world.said("state_dir takes no writes"), 1, "the line that says so")
+    stall.unlink()
+    world.engine.start()
+    world.finish(WINDOW)
+    print(f"  ended {took:.1f} s after SIGTERM")
+
+
+def a_kill_in_an_import_leaves_nothing_of_it(world):
+    campaigns = world.run / "state/campaigns"
+    world.write_list("long.csv", 300000)
+    world.begin()
+    start = subprocess.Popen(
+        [systest.engine(), "campaign", "start", "-c", world.engine.conf, "--name", "long",
+         "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
+         str(world.run / "long.csv"), "--from", "news@sender.test"],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    systest.wait_for(lambda: (campaigns / "2.tmp/rows").exists(), 10, "the import is under way")
+    world.engine.kill()
+    systest.check(start.communicate(timeout=10)[1].count("\n") == 1, "the client says so")
+    systest.check((campaigns / "2.tmp").exists(), "the kill came in the middle")
+    world.engine.start()
+    systest.equal(sorted(os.listdir(campaigns)), ["1"], "campaigns kept")
+    systest.check('"long"' not in world.engine.ctl("show", "campaigns").stdout, "it is not there")
+    systest.check(not (world.run / "long.rejected.csv").exists(), "no list of rejected rows")
+    world.finish(WINDOW)
+
+
+def store_trouble():
+    (systest.run_dir() / "mail").mkdir()
+    with Internet(systest.BUILD, systest.run_dir() / "mail", [domain(HOST, ADDR)]):
+        for test in (a_full_disk_stops_the_sending_until_there_is_room,
+                     a_disk_that_never_answers_does_not_keep_the_engine,
+                     a_kill_in_an_import_leaves_nothing_of_it):
+            print(test.__name__.replace("_", " "))
+            with Receiver(ADDR, systest.run_dir() / "mail" / "disk") as receiver:
+                test(World(test.__name__.split("_")[1], receiver))
+
+
+systest.main(store_trouble)
