@@ -73,14 +73,15 @@ const char *filter_has(struct filter_call *c)
 	return pick(c, PICK_HAS);
 }
 
-/* The items, or a property of each, into `keys`. */
-static const char *keys_of(struct filter_call *c, const struct list *list, struct list *keys)
+/* The items, or a property of each when one is named or there must be one, into `keys`. */
+static const char *keys_of(struct filter_call *c, const struct list *list, bool always,
+                           struct list *keys)
 {
 	const char *why = NULL;
 	bool none;
 
 	*keys = *list;
-	if (c->n_args == 0 || value_is_nil(c->args[0]))
+	if (!always && (c->n_args == 0 || value_is_nil(c->args[0])))
 		return NULL;
 	keys->items = arena_get(c->arena, list->n + 1, sizeof(*keys->items));
 	if (keys->items == NULL)
@@ -96,7 +97,7 @@ const char *filter_map(struct filter_call *c)
 	const char *why = list_of(c, c->in, &list);
 
 	if (why == NULL)
-		why = keys_of(c, &list, &keys);
+		why = keys_of(c, &list, true, &keys);
 	c->out = value_list(keys.items, keys.n);
 	return why;
 }
@@ -107,7 +108,7 @@ const char *filter_compact(struct filter_call *c)
 	const char *why = list_of(c, c->in, &list);
 	size_t kept = 0;
 
-	if (why != NULL || (why = keys_of(c, &list, &keys)) != NULL)
+	if (why != NULL || (why = keys_of(c, &list, false, &keys)) != NULL)
 		return why;
 	for (size_t i = 0; i < list.n; i++)
 		if (!value_is_nil(keys.items[i]))
@@ -122,7 +123,7 @@ const char *filter_uniq(struct filter_call *c)
 	const char *why = list_of(c, c->in, &list);
 	size_t kept = 0;
 
-	if (why != NULL || (why = keys_of(c, &list, &keys)) != NULL)
+	if (why != NULL || (why = keys_of(c, &list, false, &keys)) != NULL)
 		return why;
 	for (size_t i = 0; i < list.n && *c->steps < UINT32_MAX; i++) {
 		struct tpl_value key = keys.items[i];
@@ -146,7 +147,7 @@ const char *filter_sum(struct filter_call *c)
 	const char *why = list_of(c, c->in, &list);
 
 	if (why == NULL)
-		why = keys_of(c, &list, &keys);
+		why = keys_of(c, &list, false, &keys);
 	c->out = value_int(0);
 	for (size_t i = 0; why == NULL && i < list.n; i++)
 		why = number_do('+', c->out, number_of(keys.items[i]), &c->out);

@@ -91,7 +91,7 @@ static int parse_filter(struct parse *p, uint32_t value)
 	if (at_mark(p, ':')) {
 		if ((r = take(p)) != 0 || (r = parse_arguments(p, &op)) != 0)
 			return r;
-	} else if (f->args_min > 0 || op.c == FILTER_IS_default) {
+	} else if (f->args_min > 0 || (op.c == FILTER_IS_default && !p->unit->is_open)) {
 		snprintf(what, sizeof(what), "\":\" and a value after \"%s\"", f->name);
 		return expected(p, what);
 	}

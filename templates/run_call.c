@@ -93,6 +93,8 @@ int run_call(struct vm *vm, const struct prog_op *op)
 
 	if (args == NULL)
 		return vm_no_memory(vm);
+	if (!call->isolated && vm->scope->isolated)
+		return vm_fail(vm, "a partial that is rendered may not include; use render");
 	if (partial == NULL)
 		return vm_fail(vm, "no partial \"%.*s\"", err_quote(name), (const char *)name.at);
 	args[n] = call->has_value ? vm->stack[base + 1] : value_nil();
