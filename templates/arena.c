@@ -35,6 +35,8 @@ static bool arena_grow(struct arena *a, size_t need)
 	size_t size = a->used < ARENA_FIRST_BYTES ? 4 * ARENA_FIRST_BYTES : 2 * a->used;
 	struct arena_chunk *c;
 
+	if (size < need)
+		size = need;
 	if (size > ARENA_BYTES_MAX - a->used)
 		size = ARENA_BYTES_MAX - a->used;
 	if (size < need)

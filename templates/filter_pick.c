@@ -2,6 +2,7 @@
 #include "templates/filter_list.h"
 
 #include "templates/number.h"
+#include "templates/render.h"
 
 /* What is picked by. */
 enum pick { PICK_WHERE, PICK_REJECT, PICK_FIND, PICK_INDEX, PICK_HAS };
@@ -125,13 +126,13 @@ const char *filter_uniq(struct filter_call *c)
 
 	if (why != NULL || (why = keys_of(c, &list, false, &keys)) != NULL)
 		return why;
-	for (size_t i = 0; i < list.n && *c->steps < UINT32_MAX; i++) {
+	for (size_t i = 0; i < list.n && *c->steps < RENDER_STEPS_MAX; i++) {
 		struct tpl_value key = keys.items[i];
 		size_t j = 0;
 
 		while (j < kept && !value_equal(keys.items[j], key))
 			j++;
-		*c->steps += j;
+		*c->steps += j * (1 + value_weight(key));
 		if (j < kept)
 			continue;
 		keys.items[kept] = key; /* the items and their keys may be the same list */

@@ -3,6 +3,7 @@
 
 #include "templates/letters.h"
 #include "templates/number.h"
+#include "templates/render.h"
 #include "templates/utf8.h"
 
 static bool is_space(uint8_t b)
@@ -251,6 +252,10 @@ static const char *replace_last(struct filter_call *c, struct span with)
 	size_t at = s.bytes < what.bytes ? 0 : s.bytes - what.bytes + 1;
 
 	while (at-- > 0) {
+		if (what.bytes != 0 && s.at[at] != what.at[0])
+			continue;
+		if ((*c->steps += what.bytes / 64) > RENDER_STEPS_MAX)
+			return "too long a text to search";
 		if (what.bytes != 0 && memcmp(s.at + at, what.at, what.bytes) != 0)
 			continue;
 		text_put(&t, s.at, at);

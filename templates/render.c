@@ -91,7 +91,7 @@ struct tpl_value vm_find_name(struct vm *vm, struct span name)
 
 static int step(struct vm *vm, const struct prog_op *op)
 {
-	struct tpl_value v;
+	struct tpl_value v, of;
 
 	switch ((enum prog_opcode)op->code) {
 	case OP_TEXT:
@@ -115,12 +115,15 @@ static int step(struct vm *vm, const struct prog_op *op)
 		return 0;
 	case OP_DOT:
 		v = vm_pop(vm);
+		vm->steps += value_weight(v);
 		vm_push(vm,
 		        value_dot(&vm->arena, v, value_span(prog_const_value(vm->prog, op->a))));
 		return 0;
 	case OP_INDEX:
 		v = vm_pop(vm);
-		vm_push(vm, value_index(vm_pop(vm), v));
+		of = vm_pop(vm);
+		vm->steps += value_weight(of);
+		vm_push(vm, value_index(of, v));
 		return 0;
 	case OP_RANGE:
 		return run_range(vm);

@@ -41,7 +41,7 @@ int run_compare(struct vm *vm, enum prog_compare how)
 	bool yes = false;
 	int order = 0;
 
-	vm->steps += (a.kind == TPL_INT ? 0 : a.n) / 16;
+	vm->steps += value_weight(a);
 	if (how == IS_EQ || how == IS_NE) {
 		yes = value_equal(a, b) == (how == IS_EQ);
 	} else if (how == IS_CONTAINS) {
@@ -85,8 +85,7 @@ int run_filter(struct vm *vm, const struct prog_op *op)
 		                 .named = op->a != 0 };
 	const char *why;
 
-	if (c.in.kind == TPL_STRING || c.in.kind == TPL_ARRAY || c.in.kind == TPL_OBJECT)
-		vm->steps += c.in.n / 16;
+	vm->steps += value_weight(c.in);
 	why = f->run(&c);
 	if (why != NULL)
 		return vm_fail(vm, "\"%s\": %s", f->name, why);

@@ -65,6 +65,12 @@ static inline bool value_truthy(struct tpl_value v)
 	return !value_is_nil(v) && (v.kind != TPL_BOOL || v.yes);
 }
 
+/* Steps that looking through a value counts as: what is long takes long. */
+static inline uint64_t value_weight(struct tpl_value v)
+{
+	return v.kind == TPL_STRING || v.kind == TPL_ARRAY || v.kind == TPL_OBJECT ? v.n / 16 : 0;
+}
+
 /* How many numbers a range has. */
 uint64_t value_range_n(struct tpl_value range);
 

@@ -109,6 +109,8 @@ static void a_template_says_what_liquid_says(void)
 		{ "a number has no properties", "{{ list | map: nosuch | size }}", NULL },
 		{ "sorting", "{{ 'b,A,a,B' | split: ',' | sort_natural | join }}", "A a b B" },
 		{ "nothing in between", "{{ 'ab' | replace: '', '-' }}", "-a-b-" },
+		{ "a list of many items at once",
+		  "{{ (1..100000) | join: ',' | split: ',' | last }}", "100000" },
 		{ "a range has a size", "{{ (1..1000000000000) | size }}", "1000000000000" },
 		/* clang-format on */
 	};

@@ -1,6 +1,8 @@
 /* test_compose.c - a row and a template give one message, to the byte, every time. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "templates/compiled.h"
 #include "tests/support/suite.h"
@@ -317,8 +319,66 @@ static void an_address_beyond_ascii_needs_smtputf8(void)
 	tpl_close(tpl);
 }
 
-SUITE("templates/compose", TEST(a_message_is_these_bytes),
-      TEST(scanners_get_the_decoded_text_by_label),
+static void put_file(const char *folder, const char *name, const char *text)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	f = fopen(path, "we");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void remove_files(const char *folder)
+{
+	static const char *const names[] = { "message.liquid", "body.html.liquid",
+		                             "body.text.liquid", "greet.liquid", "unused.liquid" };
+	char path[128];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
+		unlink(path);
+	}
+	rmdir(folder);
+}
+
+static void partials_of_the_folder_are_written_as_the_body_asks(void)
+{
+	char folder[] = "/tmp/test_compose.XXXXXX";
+	struct span values[] = { span_str("A<b") };
+	struct tpl *tpl = NULL;
+	struct tpl_job job;
+	struct tpl_out out;
+	struct tpl_err err;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
+	put_file(folder, "message.liquid", "Subject: s\n");
+	put_file(folder, "body.html.liquid", "{% render 'greet', word: 'Hi' %}");
+	put_file(folder, "body.text.liquid", "{% render 'greet', word: 'Hello' %}");
+	put_file(folder, "greet.liquid", "{{ word }} {{ n }}");
+	put_file(folder, "unused.liquid", "{{ nosuch }}"); /* nobody calls it: no matter */
+	CU_ASSERT_EQUAL_FATAL(tpl_open(folder, &columns, &tpl, &err), 0);
+	job = job_for(tpl, values);
+	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	CU_ASSERT(out.n_text == 3 && span_eq(out.text[1].bytes, span_str("Hello A<b")) &&
+	          span_eq(out.text[2].bytes, span_str("Hi A&lt;b")));
+	tpl_close(tpl);
+
+	put_file(folder, "greet.liquid", "\n{{ word }} {{ m }}");
+	CU_ASSERT_EQUAL(tpl_open(folder, &columns, &tpl, &err), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(err.file, "greet.liquid");
+	CU_ASSERT(err.line == 2 && err.column == 15);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "unknown variable \"m\""));
+	put_file(folder, "message.liquid", "Subject: {% render 'greet' %}\n");
+	CU_ASSERT_EQUAL(tpl_open(folder, &columns, &tpl, &err), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "for bodies"));
+	remove_files(folder);
+}
+
+SUITE("templates/compose", TEST(partials_of_the_folder_are_written_as_the_body_asks),
+      TEST(a_message_is_these_bytes), TEST(scanners_get_the_decoded_text_by_label),
       TEST(the_same_row_gives_the_same_bytes_at_every_attempt),
       TEST(every_slab_too_small_is_refused_and_none_is_overrun),
       TEST(a_row_that_cannot_be_composed_fails_alone_and_says_why),
