@@ -143,6 +143,16 @@ static void on_socket(void *ctx, ares_socket_t fd, int readable, int writable)
 
 /* ---- questions ---- */
 
+/* c-ares passes over servers that answer SERVFAIL, NOTIMP or REFUSED, and says "could not contact"
+ * when none is left: to an operator these are not the same.
+ */
+static const char *trouble_text(int status)
+{
+	if (status == ARES_ECONNREFUSED)
+		return "SERVFAIL or REFUSED from every name server, or none can be reached";
+	return ares_strerror(status);
+}
+
 static void on_answer(void *ctx, int status, int timeouts, unsigned char *packet, int bytes)
 {
 	struct question *q = ctx;
@@ -154,7 +164,7 @@ static void on_answer(void *ctx, int status, int timeouts, unsigned char *packet
 	    (status == ARES_SUCCESS || status == ARES_ENODATA || status == ARES_ENOTFOUND))
 		answer = span_of(packet, (size_t)bytes);
 	if (!q->resolver->closing)
-		q->done(q->ctx, answer, ares_strerror(status));
+		q->done(q->ctx, answer, trouble_text(status));
 	free(q);
 }
 

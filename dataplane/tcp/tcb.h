@@ -3,7 +3,7 @@
  * Owner   the engine whose pool it came from; no other thread reads it.
  * Life    tcp_connect() .. tcp_drop(); the pool's generation tells one use from the next.
  * Layout  line 0 is all that an in-order segment changes; line 1 says who it is; line 2 is for
- *         sending and timing; line 3 for loss and the neighbours.
+ *         sending and timing; line 3 for the rare; line 4 for loss and the path.
  * Not     policy: retransmission is tcp_loss.c, congestion tcp_cc.h, timers tcp_timer.c.
  */
 #pragma once
@@ -39,14 +39,23 @@ enum tcb_flag {
 	TCB_F_RETRY = 1 << 11,      /* something could not leave for want of a buffer */
 	TCB_F_SYN_AGAIN = 1 << 12,  /* the SYN timed out, was sent early again or held up */
 	TCB_F_LIFE = 1 << 13,       /* life_due_ms counts: FIN-WAIT-2 or a close before the open */
-	TCB_F_SYN_HELD = 1 << 15,   /* the SYN waits for a neighbour's address, or did when last
-	                               looked at: when it left is not known */
 	TCB_F_ON_LIST = 1 << 14,    /* on the engine's list of those who may owe an ACK */
+	TCB_F_REORDERED = 1 << 15,  /* the path was seen to reorder (RFC 8985 6.2) */
+	TCB_F_PROBED = 1 << 16,     /* a tail loss probe is out, until tlp_end is acknowledged */
+	TCB_F_PROBE_RTX = 1 << 17,  /* ... and it was a segment sent again */
+	TCB_F_UNDO = 1 << 18,       /* undo_* tell how it was before the last loss */
+	TCB_F_DSACKED = 1 << 19,    /* the segment at hand reports a duplicate (RFC 2883) */
+	TCB_F_SYN_HELD = 1 << 20,   /* the SYN waits for a neighbour's address, or did when last
+	                               looked at: when it left is not known */
+	TCB_F_CLAMPED = 1 << 21,    /* cut to a smaller MTU by guess; is it the remedy? */
+	TCB_F_KEEP = 1 << 22,       /* life_due_ms counts: keepalive */
 };
 
 enum tcb_xmit { /* what the xmit timer is for: never two at once */
 	        TCB_XMIT_NONE,
 	        TCB_XMIT_RTO,     /* something sent is not acknowledged */
+	        TCB_XMIT_TLP,     /* the same, and a probe leaves first (RFC 8985 7) */
+	        TCB_XMIT_REO,     /* the same, and it may be lost soon (RFC 8985 6.3) */
 	        TCB_XMIT_PERSIST, /* something may not leave: the peer's window is too small */
 };
 
@@ -90,25 +99,51 @@ struct tcb {
 	uint8_t backoff;      /* expiries in a row */
 	uint8_t xmit;         /* enum tcb_xmit */
 
-	/* Line 3: loss, what came out of order, the neighbours. */
+	/* Line 3: what came out of order, the neighbours. */
 	struct rte_mbuf *ooo; /* out-of-order segments by sequence */
 	void *user;           /* the session above; borrowed */
 	uint32_t ssthresh, recover;
 	uint32_t sacked;     /* bytes from snd_una on that the peer holds out of order */
-	uint32_t ca_bytes;   /* congestion control's own */
+	uint32_t ca_bytes;   /* congestion control's own, as are w_max and cubic */
 	uint32_t peer_fin;   /* sequence of the peer's FIN */
 	uint32_t ooo_recent; /* start of the newest out-of-order segment */
 	uint32_t ts_offset;  /* RFC 7323 5.4 */
-	uint32_t open_us;    /* when the SYN left, low half */
-	uint32_t alive_ms;   /* when the peer last showed progress */
+	union {
+		uint32_t open_us; /* until it is open: when the SYN left, low half */
+		uint32_t w_max;   /* then: RFC 9438 4.1.2, in bytes */
+	};
+	uint32_t alive_ms; /* when the peer last showed progress */
 	uint32_t hash_high;
 	uint16_t rcv_mss;   /* largest payload seen */
 	uint16_t peer_mss;  /* as offered */
 	uint16_t to_resend; /* segments marked lost and not yet sent again */
 	uint16_t ooo_segs;
+
+	/* Line 4: loss recovery and the path. */
+	uint64_t rack_us;     /* when the newest segment that arrived had left (RFC 8985 5.2) */
+	uint32_t rack_end;    /* ... and its end */
+	uint32_t rack_rtt_us; /* ... and its round trip */
+	uint32_t min_rtt_us;  /* 0: none was measured */
+	uint32_t fack;        /* the highest byte known to have arrived */
+	uint32_t tlp_end;     /* snd_nxt when the probe left */
+	uint32_t reo_round;   /* the reordering window grows again when this is acknowledged */
+	union {
+		struct { /* RFC 6937 3; in fast recovery */
+			uint32_t delivered, out, flight;
+		} prr;
+		struct { /* RFC 9438 4; else. All zero when the epoch has not begun */
+			uint32_t epoch_ms, k_ms, w_est;
+		} cubic;
+	};
+	uint32_t undo_cwnd, undo_ssthresh;
+	uint32_t undo_ts;    /* timestamp of the first segment sent again (RFC 3522) */
+	uint16_t undo_left;  /* segments sent again of which no duplicate was reported */
+	uint8_t reo_mult;    /* the reordering window, in quarters of min_rtt, less one */
+	uint8_t reo_persist; /* recoveries until it shrinks again */
 };
 
 static_assert(offsetof(struct tcb, path) == 64, "hot fields fit line 0");
 static_assert(offsetof(struct tcb, tx_head) == 128, "identity fits line 1");
 static_assert(offsetof(struct tcb, ooo) == 192, "sending and timing fit line 2");
-static_assert(sizeof(struct tcb) == 256, "a million connections cost 256 MB");
+static_assert(offsetof(struct tcb, rack_us) == 256, "the rare fits line 3");
+static_assert(sizeof(struct tcb) == 320, "a million connections cost 320 MB");

@@ -20,12 +20,13 @@ enum {
 
 static bool conf_is_sane(const struct tcp_conf *c)
 {
-	return c->conns_max != 0 && c->conns_max <= CONNS_MAX && c->time_wait_max != 0 &&
-	       c->time_wait_max <= CONNS_MAX && c->tx_bytes_max != 0 &&
+	return c->cc < TCP_N_CCS && c->conns_max != 0 && c->conns_max <= CONNS_MAX &&
+	       c->time_wait_max != 0 && c->time_wait_max <= CONNS_MAX && c->tx_bytes_max != 0 &&
 	       c->tx_bytes_max <= WINDOW_MAX && c->rx_window_bytes != 0 &&
 	       c->rx_window_bytes <= WINDOW_MAX && c->port_first != 0 &&
 	       c->port_first <= c->port_last && c->secret != NULL && c->pool != NULL &&
-	       c->net != NULL && c->counters != NULL && c->ops != NULL;
+	       c->net != NULL && c->counters != NULL && c->ops != NULL &&
+	       (c->listen_port == 0 || c->accept != NULL);
 }
 
 uint64_t tcp_memory_bytes(const struct tcp_conf *c)
@@ -67,7 +68,7 @@ int tcp_open(const struct tcp_conf *conf, uint64_t now_us, struct tcp **out)
 		t->tx_segs_max = UINT16_MAX;
 	t->held_segs_max = conf->pool->size / 8 * 5;
 	t->ooo_segs_max = conf->pool->size / 8 * 2;
-	t->ack_head = TCB_NONE;
+	t->ack_head = t->dup_conn = TCB_NONE;
 	t->rsts.per_s = conf->rst_per_second_max;
 	t->challenges.per_s = TCP_CHALLENGES_PER_S;
 	while (conf->rx_window_bytes >> t->rcv_wscale > UINT16_MAX)
@@ -238,6 +239,8 @@ static void forget_ack(struct tcp *t, struct tcb *c)
 static void release(struct tcp *t, struct tcb *c)
 {
 	forget_ack(t, c);
+	if (t->dup_conn == tcb_id(t, c))
+		t->dup_conn = TCB_NONE;
 	tcp_timers_stop(t, c);
 	free_segments(t, c);
 	trace_clear(t, c);
@@ -277,7 +280,7 @@ void tcp_enter_time_wait(struct tcp *t, struct tcb *c)
 }
 
 static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple,
-                     const struct net_path *path, void *user)
+                     const struct net_path *path)
 {
 	uint32_t iss = t->iss_forced ? t->iss : tcp_key_isn(&t->key, tuple, t->now_us);
 	uint64_t hash = tcp_key_flow(&t->key, tuple);
@@ -294,18 +297,52 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 		.push_end = iss + 1,
 		.state = TCP_STATE_CLOSED,
 		.rcv_wscale = t->rcv_wscale,
-		.cc = TCP_CC_NEWRENO,
+		.cc = t->conf.cc,
 		.ack_next = TCB_NONE,
-		.user = user,
 		.ts_offset = tcp_key_ts_offset(&t->key, tuple),
-		.open_us = (uint32_t)t->now_us,
 		.alive_ms = t->now_ms,
 		.rcv_mss = TCP_MSS_MIN_V4,
 		.peer_mss = ip_is_v4(&path->remote) ? TCP_MSS_MIN_V4 : TCP_MSS_MIN_V6,
 	};
 	tcp_rto_init(&c->rto);
+	c->path.mtu_bytes =
+	    tcp_dest_mtu(&t->dests, &t->key, &path->remote, path->mtu_bytes, t->now_ms);
 	tcp_set_mss(t, c);
-	tcp_ccs[c->cc]->open(c);
+	tcp_cc_open(c);
+	c->open_us = (uint32_t)t->now_us;
+	c->fack = iss;
+}
+
+/* A slot for a new connection, known to all tables; NULL: one of them is full. */
+static struct tcb *tcb_open(struct tcp *t, const struct tcp_tuple *tuple,
+                            const struct net_path *path)
+{
+	uint32_t id = pool_try_get(&t->conns);
+	struct tcb *c;
+
+	if (id == POOL_NONE) {
+		count(&t->conf.counters->tcp_conns_full);
+		return NULL;
+	}
+	c = tcb_at(t, id);
+	tcb_init(t, c, tuple, path);
+	if (!tcp_flow_try_add(&t->flow, tcb_hash(c), id)) {
+		pool_put(&t->conns, id);
+		count(&t->conf.counters->tcp_conns_full);
+		return NULL;
+	}
+	trace_set(t, c);
+	gauge(&t->conf.counters->tcp_open_now, t->conns.n_used);
+	return c;
+}
+
+/* A SYN or SYN-ACK that finds no buffer is sent by the RTO. */
+static void send_first(struct tcp *t, struct tcb *c, enum tcp_state state, uint8_t flags)
+{
+	tcp_set_state(t, c, state);
+	c->snd_nxt = c->snd_una + 1;
+	tcp_send_bare(t, c, flags, c->snd_una);
+	tcp_xmit_settle(t, c);
 }
 
 int tcp_connect(struct tcp *t, uint64_t now_us, const struct ip_addr *local,
@@ -314,7 +351,6 @@ int tcp_connect(struct tcp *t, uint64_t now_us, const struct ip_addr *local,
 	struct tcp_tuple tuple = { .local = *local, .remote = *remote, .rport = remote_port };
 	struct net_path path;
 	struct tcb *c;
-	uint32_t id;
 	int rc;
 
 	tcp_set_now(t, now_us);
@@ -323,28 +359,32 @@ int tcp_connect(struct tcp *t, uint64_t now_us, const struct ip_addr *local,
 		rc = tcp_port_choose(t, &tuple);
 	if (rc != 0)
 		return rc;
-	id = pool_try_get(&t->conns);
-	if (id == POOL_NONE) {
-		count(&t->conf.counters->tcp_conns_full);
+	c = tcb_open(t, &tuple, &path);
+	if (c == NULL)
 		return -ENOBUFS;
-	}
-	c = tcb_at(t, id);
-	tcb_init(t, c, &tuple, &path, user);
-	if (!tcp_flow_try_add(&t->flow, tcb_hash(c), id)) {
-		pool_put(&t->conns, id);
-		count(&t->conf.counters->tcp_conns_full);
-		return -ENOBUFS;
-	}
-	trace_set(t, c);
+	c->user = user;
 	count(&t->conf.counters->tcp_connects);
-	gauge(&t->conf.counters->tcp_open_now, t->conns.n_used);
-	tcp_set_state(t, c, TCP_STATE_SYN_SENT);
-	c->snd_nxt = c->snd_una + 1;
-	tcp_send_bare(t, c, TCP_SYN,
-	              c->snd_una); /* a SYN that finds no buffer is sent by the RTO */
-	tcp_xmit_settle(t, c);
-	*out = id;
+	send_first(t, c, TCP_STATE_SYN_SENT, TCP_SYN);
+	*out = tcb_id(t, c);
 	return 0;
+}
+
+bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h)
+{
+	struct net_path path;
+	struct tcb *c;
+
+	if (net_route(t->conf.net, &tuple->local, &tuple->remote, &path) != 0 ||
+	    (c = tcb_open(t, tuple, &path)) == NULL)
+		return false;
+	c->user = t->conf.accept(t->conf.accept_ctx, tcb_id(t, c));
+	if (c->user == NULL) {
+		release(t, c);
+		return false;
+	}
+	tcp_take_syn(t, c, h);
+	send_first(t, c, TCP_STATE_SYN_RCVD, TCP_SYN | TCP_ACK);
+	return true;
 }
 
 void tcp_turn_end(struct tcp *t, uint64_t now_us)

@@ -60,7 +60,9 @@ struct tcp_conf {
 	uint32_t rx_window_bytes;       /* what we offer; also the cap of out-of-order bytes */
 	uint32_t syn_timeout_ms;        /* patience for a SYN to be answered */
 	uint32_t user_timeout_ms;       /* patience for data to be acknowledged (RFC 5482) */
+	uint32_t keepalive_ms;          /* an idle peer is asked after so long; 0: never */
 	uint32_t rst_per_second_max;    /* answers to segments that match no connection */
+	uint8_t cc;                     /* enum tcp_cc of every connection; 0 is CUBIC */
 	uint16_t port_first, port_last; /* local ports, host order */
 	const uint8_t *secret;          /* 32 bytes */
 	struct rte_mempool *pool; /* for segments; data room of at least 128 + MSS, private area of
@@ -69,6 +71,13 @@ struct tcp_conf {
 	struct tcp_trace_entry *trace; /* conns_max entries, or NULL */
 	struct dp_counters *counters;
 	const struct tcp_ops *ops;
+	/* For the test sink only: SYNs to this port are answered. `accept` returns the `user` of
+	 * the new connection, of which opened() or closed() follow, or NULL to refuse. 0: none
+	 * listens.
+	 */
+	uint16_t listen_port;
+	void *(*accept)(void *ctx, tcp_id id);
+	void *accept_ctx;
 };
 
 /* Bytes that tcp_open() will allocate, mbufs aside. Pure. */

@@ -5,7 +5,10 @@
 #include "dataplane/tcp/tcp_seg.h"
 #include "dataplane/tcp/tcp_seq.h"
 
-enum { RTT_MAX_MS = 120000 }; /* an echoed timestamp that says more is not believed */
+enum {
+	RTT_MAX_MS = 120000,  /* an echoed timestamp that says more is not believed */
+	KEPT_BACKOFF_MAX = 4, /* doublings that an ACK without a sample leaves */
+};
 
 /* Takes the first segment off the queue. */
 void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
@@ -21,8 +24,8 @@ void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
-/* The round trip that an ACK measures: of its newest segment, unless one of them was sent twice or
- * was known to have arrived before (Karn; RFC 6298 3). 0: none.
+/* The round trip that an ACK measures: of the segment that left last, unless one of them was sent
+ * twice or was known to have arrived before (Karn; RFC 6298 3). 0: none.
  */
 struct sample {
 	uint64_t sent_us;
@@ -33,24 +36,40 @@ static void sample_add(struct sample *r, const struct tcp_seg *s)
 {
 	if (s->flags & (TCP_SEG_TWICE | TCP_SEG_SACKED))
 		r->ambiguous = true;
-	r->sent_us = s->sent_us;
+	if (s->sent_us > r->sent_us)
+		r->sent_us = s->sent_us;
+}
+
+/* An echoed timestamp tells which of the copies was answered (RFC 7323 4), unless the peer held the
+ * segment already: what it does not accept it does not record, so the answer to a needless copy
+ * echoes what came long before. An echo older than the last copy is believed only when that copy
+ * cannot have been answered yet.
+ */
+static bool echo_is_good(const struct tcp *t, const struct tcb *c, const struct sample *r,
+                         uint32_t echo_ms)
+{
+	uint32_t since_us = (uint32_t)(t->now_us - r->sent_us);
+
+	return t->now_ms - echo_ms <= RTT_MAX_MS &&
+	       (seq_geq(echo_ms, (uint32_t)(r->sent_us / 1000)) || since_us < c->min_rtt_us);
 }
 
 static void sample_take(struct tcp *t, struct tcb *c, const struct sample *r,
                         const struct tcp_head *h)
 {
-	uint32_t ms;
+	uint32_t echo_ms = h->ts_ecr - c->ts_offset, rtt_us;
 
-	if (r->sent_us != 0 && !r->ambiguous) {
-		tcp_rto_sample(&c->rto, (uint32_t)(t->now_us - r->sent_us));
+	if (r->sent_us == 0)
+		return; /* nothing but a FIN */
+	if (!r->ambiguous)
+		rtt_us = (uint32_t)(t->now_us - r->sent_us);
+	else if (h->has_ts && (c->flags & TCB_F_TS) && h->ts_ecr != 0 &&
+	         echo_is_good(t, c, r, echo_ms))
+		rtt_us = (t->now_ms - echo_ms) * 1000;
+	else
 		return;
-	}
-	if (!h->has_ts || !(c->flags & TCB_F_TS) || h->ts_ecr == 0)
-		return;
-	/* RFC 7323 4: the echo tells which of the copies was answered. */
-	ms = t->now_ms + c->ts_offset - h->ts_ecr;
-	if (ms <= RTT_MAX_MS)
-		tcp_rto_sample(&c->rto, (ms != 0 ? ms : 1) * 1000);
+	tcp_rto_sample(&c->rto, rtt_us);
+	c->backoff = 0;
 }
 
 /* Cuts from the front of a segment what the peer has already. */
@@ -68,12 +87,16 @@ static void trim_front(struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 	s->bytes -= (uint16_t)bytes;
 }
 
-static void free_acked(struct tcp *t, struct tcb *c, uint32_t ack, struct sample *r)
+static void free_acked(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct sample *r)
 {
+	uint32_t ack = h->ack;
+
 	while (c->tx_head != c->tx_next && seq_leq(seg_end(c->tx_head), ack)) {
 		struct rte_mbuf *m = c->tx_head;
 
 		sample_add(r, seg_of(m));
+		if (!(seg_of(m)->flags & TCP_SEG_SACKED))
+			tcp_rack_arrived(t, c, m, h);
 		tcp_seg_mark(c, m, TCP_SEG_SACKED, 0); /* out of flight and of what is lost */
 		c->sacked -= seg_of(m)->bytes;
 		tcp_free_sent(t, c, m);
@@ -87,10 +110,17 @@ static void advance(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	uint32_t acked = h->ack - c->snd_una, before = tcp_in_flight(c);
 	struct sample r = { 0 };
 
-	free_acked(t, c, h->ack, &r);
+	tcp_undo_by_echo(t, c, h);
+	free_acked(t, c, h, &r);
+	/* Karn: without a sample the time-out stays backed off, but not for ever (RFC 6298 5.7). */
+	if (c->backoff > KEPT_BACKOFF_MAX)
+		c->backoff = KEPT_BACKOFF_MAX;
 	sample_take(t, c, &r, h);
+	if (c->flags & TCB_F_CLAMPED) {
+		c->flags &= ~(uint32_t)TCB_F_CLAMPED;
+		tcp_dest_note(&t->dests, &t->key, &c->path.remote, c->path.mtu_bytes, t->now_ms);
+	}
 	c->snd_una = h->ack;
-	c->backoff = 0;
 	c->alive_ms = t->now_ms;
 	tcp_on_progress(t, c, acked, before);
 	tcp_xmit_restart(t, c); /* RFC 6298 5.3 */
@@ -106,6 +136,8 @@ static bool is_duplicate(const struct tcb *c, const struct tcp_head *h, size_t b
 
 bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t bytes)
 {
+	uint32_t una = c->snd_una, sacked = c->sacked, delivered = 0 - sacked;
+
 	if (seq_gt(h->ack, c->snd_nxt)) { /* of what was never sent */
 		tcp_ack_challenge(t, c);
 		return false;
@@ -114,12 +146,20 @@ bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t
 		tcp_ack_challenge(t, c);
 		return false;
 	}
-	tcp_take_sacks(c, h);
-	if (seq_gt(h->ack, c->snd_una))
+	c->flags &= ~(uint32_t)TCB_F_DSACKED;
+	tcp_take_sacks(t, c, h);
+	if (seq_gt(h->ack, una)) {
 		advance(t, c, h);
-	else if (is_duplicate(c, h, bytes))
+		delivered += c->snd_una - una;
+	} else if (is_duplicate(c, h, bytes)) {
 		tcp_on_dupack(t, c);
-	tcp_detect_loss(t, c);
+		if (!(c->flags & TCB_F_SACK))
+			delivered += c->snd_mss;
+	}
+	delivered += c->sacked;
+	tcp_probe_acked(c, h, c->snd_una != una);
+	tcp_undo_by_dsack(t, c);
+	tcp_detect_loss(t, c, delivered);
 	if (c->snd_wnd == 0)
 		c->alive_ms = t->now_ms; /* its window is closed, but it is there */
 	return true;

@@ -8,16 +8,24 @@
 
 struct tcb;
 
-enum tcp_cc { TCP_CC_NEWRENO, TCP_N_CCS };
+enum tcp_cc { TCP_CC_CUBIC, TCP_CC_NEWRENO, TCP_N_CCS };
+
+enum { TCP_CWND_MAX = 1 << 30 };
 
 struct tcp_cc_ops {
 	const char *name;
-	/* Sets the first window; snd_mss is known. */
-	void (*open)(struct tcb *c);
 	/* `bytes` were acknowledged, outside fast recovery, while the window was the limit. */
-	void (*acked)(struct tcb *c, uint32_t bytes, uint64_t now_us);
-	/* What ssthresh becomes when a loss is found with `flight` bytes outstanding. Pure. */
-	uint32_t (*after_loss)(const struct tcb *c, uint32_t flight);
+	void (*acked)(struct tcb *c, uint32_t bytes, uint32_t now_ms);
+	/* A loss was found with `flight` bytes outstanding: returns what ssthresh becomes. */
+	uint32_t (*lost)(struct tcb *c, uint32_t flight);
 };
 
 extern const struct tcp_cc_ops *const tcp_ccs[TCP_N_CCS];
+extern const struct tcp_cc_ops tcp_cc_cubic;
+
+/* The window to begin with, of any algorithm; snd_mss is known (RFC 6928 2). */
+uint32_t tcp_cc_initial(const struct tcb *c);
+void tcp_cc_open(struct tcb *c);
+
+/* Slow start, of any algorithm (RFC 5681 3.1, RFC 3465). */
+void tcp_cc_slow_start(struct tcb *c, uint32_t bytes);

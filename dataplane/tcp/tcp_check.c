@@ -14,7 +14,8 @@ static void check_timers(const struct tcp *t, const struct tcb *c)
 	    (c->flags & TCB_F_FIN_QUEUED) && !(c->flags & TCB_F_FIN_SENT) && tcb_is_synchronized(c);
 
 	if (c->snd_una != c->snd_nxt)
-		assert(c->xmit == TCB_XMIT_RTO);
+		assert(c->xmit == TCB_XMIT_RTO || c->xmit == TCB_XMIT_TLP ||
+		       c->xmit == TCB_XMIT_REO);
 	else if (waits)
 		assert(c->xmit == TCB_XMIT_PERSIST);
 	else
@@ -27,7 +28,7 @@ static void check_timers(const struct tcp *t, const struct tcb *c)
 	}
 	if (fin_waits)
 		assert(c->xmit != TCB_XMIT_NONE || (c->flags & TCB_F_RETRY));
-	if (c->flags & (TCB_F_DELACK | TCB_F_RETRY | TCB_F_LIFE))
+	if (c->flags & (TCB_F_DELACK | TCB_F_RETRY | TCB_F_LIFE | TCB_F_KEEP))
 		assert(wheel_is_armed(&t->wheel, node + 1));
 }
 

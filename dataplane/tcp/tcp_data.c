@@ -50,6 +50,12 @@ static bool ooo_try_insert(struct tcp *t, struct tcb *c, struct rte_mbuf **at, u
 	return true;
 }
 
+void tcp_note_dup(struct tcp *t, const struct tcb *c, uint32_t start, uint32_t end)
+{
+	t->dup_conn = tcb_id(t, c);
+	t->dup = (struct tcp_block){ .start = start, .end = end };
+}
+
 /* Keeps what is not held yet of [seq, seq + bytes). */
 static void ooo_add(struct tcp *t, struct tcb *c, uint32_t seq, struct span bytes)
 {
@@ -66,8 +72,9 @@ static void ooo_add(struct tcp *t, struct tcb *c, uint32_t seq, struct span byte
 			continue;
 		}
 		if (m != NULL && seq_leq(seg_of(m)->seq, seq)) { /* its front is held */
-			skip = seg_end(m) - seq;
-			if (skip >= bytes.bytes)
+			skip = RTE_MIN(seg_end(m) - seq, (uint32_t)bytes.bytes);
+			tcp_note_dup(t, c, seq, seq + skip);
+			if (skip == bytes.bytes)
 				return;
 			bytes = span_of(bytes.at + skip, bytes.bytes - skip);
 			seq += skip;
@@ -119,6 +126,8 @@ static bool deliver(struct tcp *t, struct tcb *c, struct span bytes)
 	if (bytes.bytes == 0)
 		return true;
 	c->rcv_nxt += (uint32_t)bytes.bytes;
+	if (c->state == TCP_STATE_FIN_WAIT_2) /* it has not closed, but it is at work */
+		c->life_due_ms = t->now_ms + TCP_FIN_WAIT_2_MS;
 	t->conf.ops->received(c->user, t->now_us, bytes);
 	return pool_is_live(&t->conns, id, gen);
 }
@@ -219,6 +228,8 @@ bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struc
 		return true;
 	if (bytes.bytes > c->rcv_mss)
 		c->rcv_mss = (uint16_t)RTE_MIN(bytes.bytes, (size_t)t->room_bytes);
+	if (bytes.bytes != 0 && seq_lt(seq, c->rcv_nxt)) /* RFC 2883 4.1 */
+		tcp_note_dup(t, c, seq, seq_min(seq + (uint32_t)bytes.bytes, c->rcv_nxt));
 	if (!trim(c, &seq, &bytes, &fin)) {
 		tcp_ack_at_turn_end(t, c); /* the peer repeats itself: tell where we are */
 		return true;

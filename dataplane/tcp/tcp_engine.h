@@ -17,6 +17,7 @@
 #include "dataplane/base/wheel.h"
 #include "dataplane/tcp/tcb.h"
 #include "dataplane/tcp/tcp.h"
+#include "dataplane/tcp/tcp_dest.h"
 #include "dataplane/tcp/tcp_flow.h"
 #include "dataplane/tcp/tcp_key.h"
 #include "dataplane/tcp/tcp_timewait.h"
@@ -25,6 +26,7 @@
 enum {
 	TCP_DELACK_MS = 40,        /* RFC 9293 3.8.6.3 allows 500 */
 	TCP_FIN_WAIT_2_MS = 60000, /* patience for the peer's FIN after ours was acknowledged */
+	TCP_KEEP_EVERY_MS = 75000, /* between keepalive probes */
 	TCP_RETRY_MS = 10,         /* before we ask for a buffer again */
 	TCP_HURRY_MS = 10,         /* a SYN that met a stale connection leaves again after it */
 	TCP_HURRIES_MAX = 3,
@@ -51,10 +53,16 @@ struct tcp {
 	struct wheel wheel; /* two nodes a connection: 2 * id is xmit, 2 * id + 1 is slow */
 	struct tcp_flow flow;
 	struct tcp_timewait tw;
+	struct tcp_dests dests;
 	struct tcp_limit rsts, challenges;
 	uint64_t now_us;
 	uint32_t now_ms;
 	uint32_t ack_head; /* connections that owe an ACK this turn */
+	/* The last duplicate that came, told in its connection's next ACK (RFC 2883). One for all:
+	 * it is advice, and the ACK leaves at the end of the turn.
+	 */
+	uint32_t dup_conn; /* TCB_NONE: none */
+	struct tcp_block dup;
 	/* Buffers held, and how many may be: of the pool five eighths for what is to be sent, two
 	 * for what came out of order, one for ACK, FIN, RST and copies, which must never wait.
 	 */
@@ -104,6 +112,8 @@ struct tcb *tcp_find(struct tcp *t, const struct tcp_tuple *tuple);
 void tcp_set_state(struct tcp *t, struct tcb *c, enum tcp_state state);
 /* Frees the connection and tells the layer above; nothing is sent. */
 void tcp_drop(struct tcp *t, struct tcb *c, int why);
+/* LISTEN (RFC 9293 3.10.7.2): a SYN becomes a connection in SYN-RECEIVED. False: refuse it. */
+bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h);
 /* Both FINs are acknowledged and ours was first: the rest is a compact entry's. */
 void tcp_enter_time_wait(struct tcp *t, struct tcb *c);
 /* The most a segment may carry now, from path, peer and options. */
@@ -122,21 +132,50 @@ void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
 /* tcp_loss.c */
 void tcp_seg_mark(struct tcb *c, struct rte_mbuf *m, uint8_t set, uint8_t clear);
 void tcp_mark_lost(struct tcb *c, struct rte_mbuf *m);
-void tcp_take_sacks(struct tcb *c, const struct tcp_head *h);
+void tcp_take_sacks(struct tcp *t, struct tcb *c, const struct tcp_head *h);
 /* How many bytes are in the network: without SACK each duplicate ACK stands for a segment. */
 uint32_t tcp_in_flight(const struct tcb *c);
 void tcp_on_dupack(struct tcp *t, struct tcb *c);
 void tcp_on_progress(struct tcp *t, struct tcb *c, uint32_t acked, uint32_t flight_before);
-void tcp_detect_loss(struct tcp *t, struct tcb *c);
+/* `delivered`: bytes that the segment at hand says have arrived. */
+void tcp_detect_loss(struct tcp *t, struct tcb *c, uint32_t delivered);
 void tcp_on_timeout_loss(struct tcp *t, struct tcb *c);
+void tcp_note_resent(struct tcp *t, struct tcb *c, uint32_t bytes);
+
+/* tcp_rack.c */
+void tcp_rack_arrived(struct tcp *t, struct tcb *c, struct rte_mbuf *m, const struct tcp_head *h);
+void tcp_rack_detect(struct tcp *t, struct tcb *c);
+void tcp_rack_settle_down(struct tcb *c);
+void tcp_rack_timeout(struct tcp *t, struct tcb *c);
+bool tcp_may_probe(const struct tcb *c);
+uint32_t tcp_probe_after_us(const struct tcp *t, const struct tcb *c);
+void tcp_probe_timeout(struct tcp *t, struct tcb *c);
+void tcp_probe_acked(struct tcb *c, const struct tcp_head *h, bool progress);
+
+/* tcp_undo.c */
+void tcp_undo_note(struct tcb *c);
+void tcp_undo_by_echo(struct tcp *t, struct tcb *c, const struct tcp_head *h);
+void tcp_undo_by_dsack(struct tcp *t, struct tcb *c);
+/* True when the first block is a report of a duplicate. */
+bool tcp_take_dsack(struct tcb *c, const struct tcp_head *h);
+
+/* tcp_input.c: what the peer's SYN says, its options included. */
+void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h);
 
 /* tcp_data.c. False: the connection is gone. */
 bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes);
 void tcp_ooo_free(struct tcp *t, struct tcb *c);
+/* The peer sent these bytes again: its next ACK says so. */
+void tcp_note_dup(struct tcp *t, const struct tcb *c, uint32_t start, uint32_t end);
 unsigned tcp_ooo_blocks(const struct tcb *c, struct tcp_block *out, unsigned max);
 
 /* tcp_output.c */
 void tcp_send(struct tcp *t, struct tcb *c);
+/* Sends one new segment, whatever the congestion window says; one of the queue once more. False for
+ * want of a buffer.
+ */
+bool tcp_send_one(struct tcp *t, struct tcb *c);
+bool tcp_send_again(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
 bool tcp_send_bare(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq);
 void tcp_ack_at_turn_end(struct tcp *t, struct tcb *c);
 void tcp_ack_challenge(struct tcp *t, struct tcb *c);
@@ -145,11 +184,15 @@ bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 struct rte_mbuf *tcp_mbuf_get(struct tcp *t);
 bool tcp_is_sendable(const struct tcb *c, struct rte_mbuf *m);
 
+/* tcp_icmp.c: a router tells that the path takes less; time-outs make us think so. */
+void tcp_guess_black_hole(struct tcp *t, struct tcb *c);
+
 /* tcp_timer.c */
 void tcp_xmit_start(struct tcp *t, struct tcb *c, enum tcb_xmit kind, uint32_t in_us);
 void tcp_xmit_restart(struct tcp *t, struct tcb *c);
 /* Arms what must be armed after anything was sent or acknowledged, and nothing else. */
 void tcp_xmit_settle(struct tcp *t, struct tcb *c);
+void tcp_keep_start(struct tcp *t, struct tcb *c);
 void tcp_slow_start(struct tcp *t, struct tcb *c, uint32_t due_ms);
 void tcp_retry_later(struct tcp *t, struct tcb *c);
 void tcp_timers_stop(struct tcp *t, struct tcb *c);

@@ -9,8 +9,10 @@
 #include "dataplane/tcp/tcp_seq.h"
 
 enum {
-	MTU_MIN_V4 = 552,  /* RFC 791 obliges to 68 only, which an attacker would ask for */
-	MTU_MIN_V6 = 1280, /* RFC 8200 5 */
+	MTU_MIN_V4 = 552,    /* RFC 791 obliges to 68 only, which an attacker would ask for */
+	MTU_MIN_V6 = 1280,   /* RFC 8200 5 */
+	MTU_GUESS_V4 = 1064, /* MSS 1,024 */
+	MTU_LEAST_V4 = 576,  /* MSS 536, what every host takes (RFC 1122 3.3.3) */
 };
 
 /* What a router that names no MTU may have meant (RFC 1191 7). */
@@ -45,6 +47,7 @@ static void lower_mtu(struct tcp *t, struct tcb *c, uint32_t told)
 		return;
 	c->path.mtu_bytes = mtu;
 	tcp_set_mss(t, c);
+	tcp_dest_note(&t->dests, &t->key, &c->path.remote, mtu, t->now_ms);
 	if (!tcb_is_synchronized(c))
 		return;
 	for (struct rte_mbuf *m = c->tx_head; m != c->tx_next; m = seg_of(m)->next) {
@@ -54,6 +57,32 @@ static void lower_mtu(struct tcp *t, struct tcb *c, uint32_t told)
 		}
 	}
 	tcp_send(t, c);
+}
+
+/* Large segments vanish and no router says so (RFC 2923 2.1, after RFC 4821 7): after two time-outs
+ * of one that a smaller MTU would cut, the smaller is tried, after two more the least. It is
+ * remembered when it helped (tcp_ack.c).
+ */
+void tcp_guess_black_hole(struct tcp *t, struct tcb *c)
+{
+	bool v4 = ip_is_v4(&c->path.remote);
+	uint32_t packet_bytes = (v4 ? 40 : 60) + (c->flags & TCB_F_TS ? TCP_TS_BYTES : 0);
+	uint16_t mtu;
+
+	if (c->backoff < 2 || c->tx_head == c->tx_next)
+		return;
+	packet_bytes += seg_of(c->tx_head)->bytes;
+	if (!v4)
+		mtu = MTU_MIN_V6;
+	else
+		mtu = packet_bytes > MTU_GUESS_V4 ? MTU_GUESS_V4 : MTU_LEAST_V4;
+	if (packet_bytes <= mtu || mtu >= c->path.mtu_bytes)
+		return;
+	count(&t->conf.counters->tcp_black_holes);
+	c->path.mtu_bytes = mtu;
+	c->flags |= TCB_F_CLAMPED;
+	c->backoff = 0; /* another question than those that were not answered */
+	tcp_set_mss(t, c);
 }
 
 static int error_of(const struct net_icmp *icmp)

@@ -23,7 +23,7 @@ static struct tcp_tuple tuple_of(const struct tcb *c)
 
 /* --- SYN-SENT (RFC 9293 3.10.7.3) --- */
 
-static void take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h)
+void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 {
 	c->rcv_nxt = c->ack_sent = h->seq + 1;
 	c->rcv_adv = c->rcv_nxt + RTE_MIN(t->conf.rx_window_bytes, (uint32_t)UINT16_MAX);
@@ -51,12 +51,12 @@ static bool established(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	tcp_id id = tcb_id(t, c);
 	uint32_t gen = pool_gen(&t->conns, id);
 
-	c->snd_una = h->ack;
+	c->snd_una = c->fack = h->ack;
 	if (c->flags & (TCB_F_SYN_AGAIN | TCB_F_SYN_HELD))
 		c->rto.rto_us = c->backoff != 0 ? TCP_RTO_SYN_LOST_US : TCP_RTO_FIRST_US;
 	else
 		tcp_rto_sample(&c->rto, (uint32_t)t->now_us - c->open_us);
-	tcp_ccs[c->cc]->open(c);
+	tcp_cc_open(c);
 	if (c->backoff > 1)
 		c->cwnd = c->snd_mss; /* RFC 6928 2: one SYN lost is luck, two are a path */
 	c->backoff = 0;
@@ -65,6 +65,7 @@ static bool established(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	if (c->flags & TCB_F_FIN_QUEUED)
 		tcp_set_state(t, c, TCP_STATE_FIN_WAIT_1);
 	tcp_xmit_restart(t, c);
+	tcp_keep_start(t, c);
 	tcp_ack_at_turn_end(t, c);
 	t->conf.ops->opened(c->user, t->now_us);
 	return pool_is_live(&t->conns, id, gen);
@@ -107,7 +108,8 @@ static void syn_sent_synack(struct tcp *t, struct tcb *c, const struct tcp_head 
 		tcp_refuse(t, &tuple, h, bytes.bytes);
 		return;
 	}
-	take_syn(t, c, h); /* a payload is left for the peer to send again: nobody asked for it */
+	tcp_take_syn(t, c,
+	             h); /* a payload is left for the peer to send again: nobody asked for it */
 	if (established(t, c, h))
 		tcp_send(t, c);
 }
@@ -116,7 +118,7 @@ static void syn_sent_synack(struct tcp *t, struct tcb *c, const struct tcp_head 
 static void syn_sent_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
 {
 	(void)bytes;
-	take_syn(t, c, h);
+	tcp_take_syn(t, c, h);
 	tcp_set_state(t, c, TCP_STATE_SYN_RCVD);
 	tcp_send_bare(t, c, TCP_SYN | TCP_ACK, c->snd_una);
 }
@@ -159,6 +161,9 @@ static void answer_unacceptable(struct tcp *t, struct tcb *c, const struct tcp_h
                                 size_t bytes)
 {
 	count(&t->conf.counters->tcp_out_of_window);
+	if (bytes != 0 && (c->flags & TCB_F_SACK) && seq_lt(h->seq, c->rcv_nxt) &&
+	    c->rcv_nxt - h->seq <= t->conf.rx_window_bytes)
+		tcp_note_dup(t, c, h->seq, seq_min(h->seq + (uint32_t)bytes, c->rcv_nxt));
 	if (bytes != 0 || (h->flags & TCP_FIN) || h->seq == c->rcv_nxt - 1)
 		tcp_ack_at_turn_end(t, c);
 	else
@@ -190,7 +195,7 @@ static bool take_fin_ack(struct tcp *t, struct tcb *c)
 		return true;
 	if (c->state == TCP_STATE_FIN_WAIT_1) {
 		tcp_set_state(t, c, TCP_STATE_FIN_WAIT_2);
-		c->flags |= TCB_F_LIFE;
+		c->flags = (c->flags | TCB_F_LIFE) & ~(uint32_t)TCB_F_KEEP;
 		c->life_due_ms = t->now_ms + TCP_FIN_WAIT_2_MS;
 		tcp_slow_start(t, c, c->life_due_ms);
 	} else if (c->state == TCP_STATE_CLOSING) {
@@ -209,6 +214,8 @@ static void on_segment(struct tcp *t, struct tcb *c, const struct tcp_head *h, s
 		return;
 	if (!tcp_take_ack(t, c, h, bytes.bytes))
 		return;
+	if (c->xmit == TCB_XMIT_NONE)
+		c->alive_ms = t->now_ms; /* idle, and heard of */
 	take_timestamp(t, c, h);
 	tcp_take_window(t, c, h);
 	if (!take_fin_ack(t, c) || !tcp_tell_writable(t, c) || !tcp_take_data(t, c, h, bytes))

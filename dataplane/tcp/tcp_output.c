@@ -2,6 +2,7 @@
 #include <rte_mbuf.h>
 #include <string.h>
 
+#include "dataplane/tcp/tcp_cc.h"
 #include "dataplane/tcp/tcp_engine.h"
 #include "dataplane/tcp/tcp_seg.h"
 #include "dataplane/tcp/tcp_seq.h"
@@ -72,10 +73,15 @@ static struct tcp_head make_head(struct tcp *t, struct tcb *c, uint8_t flags, ui
 		h.ts_val = t->now_ms + c->ts_offset;
 		h.ts_ecr = flags & TCP_ACK ? c->ts_recent : 0; /* RFC 7323 3.2 */
 	}
-	if (c->ooo != NULL && (c->flags & TCB_F_SACK) && !(flags & (TCP_SYN | TCP_RST))) {
-		unsigned most = h.has_ts ? 3 : 4;
+	if ((c->ooo != NULL || t->dup_conn == tcb_id(t, c)) && (c->flags & TCB_F_SACK) &&
+	    !(flags & (TCP_SYN | TCP_RST))) {
+		unsigned most = h.has_ts ? 3 : 4, n = 0;
 
-		h.n_sacks = (uint8_t)tcp_ooo_blocks(c, h.sacks, most);
+		if (t->dup_conn == tcb_id(t, c)) { /* RFC 2883 4: first, and once */
+			h.sacks[n++] = t->dup;
+			t->dup_conn = TCB_NONE;
+		}
+		h.n_sacks = (uint8_t)(n + tcp_ooo_blocks(c, h.sacks + n, most - n));
 		if (bytes != 0 && bytes + 4 + 8u * h.n_sacks > c->snd_mss)
 			h.n_sacks = 0; /* the payload has the room */
 	}
@@ -190,6 +196,15 @@ bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 	return true;
 }
 
+bool tcp_send_again(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
+{
+	if (!send_segment(t, c, m))
+		return false;
+	seg_of(m)->flags |= TCP_SEG_TWICE;
+	count(&t->conf.counters->tcp_retransmits);
+	return true;
+}
+
 /* Sends what was marked lost, while the congestion window allows; the first at once when a loss was
  * just found (RFC 6675 5 step 4.3). Beyond a window that shrank only the first is sent, as a probe.
  */
@@ -208,11 +223,11 @@ static bool resend_lost(struct tcp *t, struct tcb *c)
 			return true;
 		if (m != c->tx_head && seq_gt(seg_end(m), c->snd_una + c->snd_wnd))
 			return true;
-		if (!send_segment(t, c, m))
+		if (!tcp_send_again(t, c, m))
 			return false;
-		tcp_seg_mark(c, m, TCP_SEG_RESENT | TCP_SEG_TWICE, 0);
+		tcp_seg_mark(c, m, TCP_SEG_RESENT, 0);
+		tcp_note_resent(t, c, s->bytes);
 		c->flags &= ~(uint32_t)TCB_F_RTX_ONCE;
-		count(&t->conf.counters->tcp_retransmits);
 	}
 	return true;
 }
@@ -249,30 +264,59 @@ static bool fit_to_window(struct tcp *t, struct tcb *c, struct rte_mbuf *m, bool
 	return true;
 }
 
+/* A window that was not used for a time-out says nothing of the path any more (RFC 5681 4.1). With
+ * nothing outstanding the timer's deadline stands where it was when the last ACK came.
+ */
+static void restart_after_idle(struct tcp *t, struct tcb *c)
+{
+	if (c->flight == 0 && c->xmit == TCB_XMIT_NONE && seq_gt(t->now_ms, c->xmit_due_ms))
+		c->cwnd = RTE_MIN(c->cwnd, tcp_cc_initial(c));
+}
+
+static bool send_first_new(struct tcp *t, struct tcb *c)
+{
+	struct rte_mbuf *m = c->tx_next;
+
+	if (!send_segment(t, c, m))
+		return false;
+	if (c->snd_una == c->snd_nxt)
+		c->alive_ms = t->now_ms; /* patience for an answer begins here */
+	c->tx_next = seg_of(m)->next;
+	c->snd_nxt = seg_end(m);
+	c->flight += seg_of(m)->bytes;
+	if (c->flags & TCB_F_RECOVERY)
+		c->prr.out += seg_of(m)->bytes;
+	if (seg_of(m)->flags & TCP_SEG_FIN) {
+		c->snd_nxt++;
+		c->flags |= TCB_F_FIN_SENT;
+	}
+	return true;
+}
+
 static bool send_new(struct tcp *t, struct tcb *c)
 {
 	bool no_buffer = false;
 
 	while (c->tx_next != NULL && tcp_is_sendable(c, c->tx_next)) {
-		struct rte_mbuf *m = c->tx_next;
-
-		if (!fit_to_window(t, c, m, &no_buffer))
+		if (!fit_to_window(t, c, c->tx_next, &no_buffer))
 			return !no_buffer;
-		if (c->flight != 0 && tcp_in_flight(c) + seg_of(m)->bytes > c->cwnd)
+		restart_after_idle(t, c);
+		if (c->flight != 0 && tcp_in_flight(c) + seg_of(c->tx_next)->bytes > c->cwnd)
 			return true;
-		if (!send_segment(t, c, m))
+		if (!send_first_new(t, c))
 			return false;
-		if (c->snd_una == c->snd_nxt)
-			c->alive_ms = t->now_ms; /* patience for an answer begins here */
-		c->tx_next = seg_of(m)->next;
-		c->snd_nxt = seg_end(m);
-		c->flight += seg_of(m)->bytes;
-		if (seg_of(m)->flags & TCP_SEG_FIN) {
-			c->snd_nxt++;
-			c->flags |= TCB_F_FIN_SENT;
-		}
 	}
 	return true;
+}
+
+bool tcp_send_one(struct tcp *t, struct tcb *c)
+{
+	bool no_buffer = false;
+
+	if (c->tx_next == NULL || !tcp_is_sendable(c, c->tx_next) ||
+	    !fit_to_window(t, c, c->tx_next, &no_buffer))
+		return !no_buffer;
+	return send_first_new(t, c);
 }
 
 /* A FIN that found no data to leave with. It asks no window: one that is closed is probed by it. */
@@ -292,10 +336,14 @@ static bool send_fin(struct tcp *t, struct tcb *c)
 
 void tcp_send(struct tcp *t, struct tcb *c)
 {
+	uint32_t nxt = c->snd_nxt;
+
 	if (c->state < TCP_STATE_ESTABLISHED)
 		return; /* it leaves when the handshake is done */
 	if (!resend_lost(t, c) || !send_new(t, c) || !send_fin(t, c))
 		tcp_retry_later(t, c);
+	if (c->snd_nxt != nxt && c->xmit == TCB_XMIT_TLP)
+		c->xmit = TCB_XMIT_NONE; /* the tail is another: its probe waits anew */
 	tcp_xmit_settle(t, c);
 }
 

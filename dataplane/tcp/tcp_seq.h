@@ -21,6 +21,11 @@ static inline bool seq_gt(uint32_t a, uint32_t b)
 	return (int32_t)(a - b) > 0;
 }
 
+static inline uint32_t seq_min(uint32_t a, uint32_t b)
+{
+	return seq_lt(a, b) ? a : b;
+}
+
 static inline bool seq_geq(uint32_t a, uint32_t b)
 {
 	return (int32_t)(a - b) >= 0;

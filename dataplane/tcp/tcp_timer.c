@@ -59,10 +59,10 @@ void tcp_xmit_settle(struct tcp *t, struct tcb *c)
 	enum tcb_xmit want = TCB_XMIT_NONE;
 
 	if (c->snd_una != c->snd_nxt)
-		want = TCB_XMIT_RTO;
+		want = tcp_may_probe(c) ? TCB_XMIT_TLP : TCB_XMIT_RTO;
 	else if (c->tx_next != NULL && tcp_is_sendable(c, c->tx_next) && tcb_is_synchronized(c))
 		want = TCB_XMIT_PERSIST;
-	if (want == c->xmit)
+	if (want == c->xmit || (want == TCB_XMIT_RTO && c->xmit == TCB_XMIT_REO))
 		return;
 	if (want == TCB_XMIT_NONE) {
 		c->xmit = TCB_XMIT_NONE; /* the node fires idle */
@@ -72,7 +72,9 @@ void tcp_xmit_settle(struct tcp *t, struct tcb *c)
 		c->backoff = 0;
 		c->alive_ms = t->now_ms;
 	}
-	tcp_xmit_start(t, c, want, tcp_rto_after(&c->rto, c->backoff));
+	tcp_xmit_start(t, c, want,
+	               want == TCB_XMIT_TLP ? tcp_probe_after_us(t, c)
+	                                    : tcp_rto_after(&c->rto, c->backoff));
 }
 
 void tcp_slow_start(struct tcp *t, struct tcb *c, uint32_t due_ms)
@@ -107,6 +109,7 @@ static void resend_syn(struct tcp *t, struct tcb *c)
 	c->flags |= TCB_F_SYN_AGAIN;
 	if (tcp_send_bare(t, c, flags, c->snd_una))
 		count(&t->conf.counters->tcp_retransmits);
+	tcp_xmit_settle(t, c);
 }
 
 /* A SYN that had to wait for its neighbour's address is not late yet: its time begins anew until
@@ -126,17 +129,17 @@ static bool syn_was_held(struct tcp *t, struct tcb *c)
 
 static void on_rto(struct tcp *t, struct tcb *c)
 {
+	c->xmit = TCB_XMIT_NONE;
 	if (!tcb_is_synchronized(c) && syn_was_held(t, c))
 		return;
 	count(&t->conf.counters->tcp_rto);
 	if (c->backoff != UINT8_MAX)
 		c->backoff++; /* RFC 6298 5.5 */
-	c->xmit = TCB_XMIT_NONE;
 	if (!tcb_is_synchronized(c)) {
 		resend_syn(t, c);
-		tcp_xmit_settle(t, c);
 		return;
 	}
+	tcp_guess_black_hole(t, c);
 	if (c->tx_head != c->tx_next) {
 		tcp_on_timeout_loss(t, c);
 	} else if (c->flags & TCB_F_FIN_SENT) { /* nothing but the FIN is outstanding */
@@ -181,12 +184,49 @@ static void xmit_fired(struct tcp *t, struct tcb *c)
 		give_up(t, c);
 	else if (c->xmit == TCB_XMIT_RTO)
 		on_rto(t, c);
+	else if (c->xmit == TCB_XMIT_TLP)
+		tcp_probe_timeout(t, c);
+	else if (c->xmit == TCB_XMIT_REO)
+		tcp_rack_timeout(t, c);
 	else
 		on_persist(t, c);
 }
 
+void tcp_keep_start(struct tcp *t, struct tcb *c)
+{
+	if (t->conf.keepalive_ms == 0)
+		return;
+	c->flags |= TCB_F_KEEP;
+	c->life_due_ms = t->now_ms + t->conf.keepalive_ms;
+	tcp_slow_start(t, c, c->life_due_ms);
+}
+
+/* RFC 9293 3.8.4: a segment below the window, which must be answered. While something is
+ * outstanding the other timers judge the peer. False: the connection is gone.
+ */
+static bool keep_fired(struct tcp *t, struct tcb *c)
+{
+	uint32_t silent_ms = t->now_ms - c->alive_ms;
+
+	if (c->snd_una != c->snd_nxt || c->xmit != TCB_XMIT_NONE ||
+	    silent_ms < t->conf.keepalive_ms) {
+		c->life_due_ms =
+		    t->now_ms + t->conf.keepalive_ms - RTE_MIN(silent_ms, t->conf.keepalive_ms / 2);
+		return true;
+	}
+	if (silent_ms >= t->conf.keepalive_ms + t->conf.user_timeout_ms) {
+		give_up(t, c);
+		return false;
+	}
+	tcp_send_bare(t, c, TCP_ACK, c->snd_una - 1);
+	c->life_due_ms = t->now_ms + RTE_MIN(t->conf.keepalive_ms, (uint32_t)TCP_KEEP_EVERY_MS);
+	return true;
+}
+
 static void slow_fired(struct tcp *t, struct tcb *c)
 {
+	if ((c->flags & TCB_F_KEEP) && seq_leq(c->life_due_ms, t->now_ms) && !keep_fired(t, c))
+		return;
 	if ((c->flags & TCB_F_LIFE) && seq_leq(c->life_due_ms, t->now_ms)) {
 		if (c->state == TCP_STATE_SYN_SENT)
 			tcp_drop(t, c, -ECONNABORTED);
@@ -206,7 +246,7 @@ static void slow_fired(struct tcp *t, struct tcb *c)
 	}
 	if (c->flags & TCB_F_DELACK)
 		tcp_slow_start(t, c, c->ack_due_ms);
-	if (c->flags & TCB_F_LIFE)
+	if (c->flags & (TCB_F_LIFE | TCB_F_KEEP))
 		tcp_slow_start(t, c, c->life_due_ms);
 }
 

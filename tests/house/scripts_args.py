@@ -26,6 +26,8 @@ WRONG = [
     ("tap-down --frobnicate", "unknown option"),
     ("bench", "NAME"),
     ("bench nothing", "nothing"),
+    ("sim", "--seeds"),
+    ("sim --seeds many", "takes a number"),
     ("test --frobnicate", "unknown option"),
 ]
 

@@ -13,6 +13,18 @@
 static struct rte_mempool *pool;
 static const uint8_t secret[32] = "a secret of thirty-two bytes ...";
 
+uint32_t rig_iss(void)
+{
+	static uint32_t iss;
+
+	if (iss == 0) {
+		const char *given = getenv("RIG_ISS");
+
+		iss = given != NULL ? (uint32_t)strtoul(given, NULL, 16) : 0xFFFFFF00u;
+	}
+	return iss;
+}
+
 /* The engine hands its net on to these; the rig is that net. */
 int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr *remote,
               struct net_path *path)

@@ -13,10 +13,15 @@
 enum {
 	RIG_SENT_MAX = 4096, /* segments kept; older ones are dropped from the front */
 	RIG_BYTES_MAX = 2048,
-	RIG_ISS = 0xFFFFFF00u,  /* ours: it wraps in every test */
-	RIG_PEER = 0xFFFFFF80u, /* the peer's */
 	RIG_RX_MAX = 1 << 20,
 };
+
+/* Where both sides' sequence numbers begin: just below 2^32, or where RIG_ISS in the environment
+ * says. They wrap in every test.
+ */
+uint32_t rig_iss(void);
+#define RIG_ISS  (rig_iss())
+#define RIG_PEER (rig_iss() + 0x80u)
 
 /* One segment that left. */
 struct rig_sent {

@@ -138,6 +138,24 @@ static void a_peer_that_never_closes_is_left_after_a_minute(void)
 	rig_close(&r);
 }
 
+static void a_peer_that_still_sends_after_our_fin_is_not_left(void)
+{
+	struct rig r;
+
+	start(&r);
+	tcp_close(r.tcp, r.now_us, r.user.id);
+	peer_acks_fin(&r, 0);
+	for (int i = 0; i < 4; i++) {
+		rig_run(&r, 40000);
+		rig_in(&r, TCP_ACK, "more", 4, WINDOW);
+	}
+	CU_ASSERT_EQUAL(r.user.n_closed, 0);
+	CU_ASSERT_EQUAL(r.user.rx_bytes, 16);
+	rig_run(&r, 60100);
+	CU_ASSERT_EQUAL(r.user.why, -ETIMEDOUT);
+	rig_close(&r);
+}
+
 static void a_close_before_the_handshake_ends_it_at_the_next_tick(void)
 {
 	struct rig r;
@@ -429,6 +447,7 @@ static void all_that_is_open_is_reset_at_once(void)
 SUITE("dataplane/tcp/tcp", TEST(the_peer_closes_first_and_both_fins_end_it_without_time_wait),
       TEST(we_close_first_and_wait_in_a_compact_entry), TEST(both_close_at_once),
       TEST(a_lost_fin_is_sent_again), TEST(a_peer_that_never_closes_is_left_after_a_minute),
+      TEST(a_peer_that_still_sends_after_our_fin_is_not_left),
       TEST(a_close_before_the_handshake_ends_it_at_the_next_tick),
       TEST(bytes_out_of_order_are_held_reported_and_delivered_once),
       TEST(what_a_hostile_peer_sends_ahead_is_bounded),
