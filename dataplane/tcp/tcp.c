@@ -67,6 +67,7 @@ int tcp_open(const struct tcp_conf *conf, uint64_t now_us, struct tcp **out)
 	if (t->tx_segs_max > UINT16_MAX)
 		t->tx_segs_max = UINT16_MAX;
 	t->held_segs_max = conf->pool->size / 8 * 5;
+	t->split_segs_max = t->held_segs_max + conf->pool->size / 16;
 	t->ooo_segs_max = conf->pool->size / 8 * 2;
 	t->ack_head = t->dup_conn = TCB_NONE;
 	t->rsts.per_s = conf->rst_per_second_max;

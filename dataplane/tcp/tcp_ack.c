@@ -7,7 +7,7 @@
 
 enum {
 	RTT_MAX_MS = 120000,  /* an echoed timestamp that says more is not believed */
-	KEPT_BACKOFF_MAX = 4, /* doublings that an ACK without a sample leaves */
+	KEPT_BACKOFF_MAX = 3, /* doublings that an ACK without a sample leaves */
 };
 
 /* Takes the first segment off the queue. */
@@ -72,7 +72,9 @@ static void sample_take(struct tcp *t, struct tcb *c, const struct sample *r,
 	c->backoff = 0;
 }
 
-/* Cuts from the front of a segment what the peer has already. */
+/* Cuts from the front of a segment what the peer has already. When it was sent again the rest may
+ * not have been: only as much left as a smaller MTU takes.
+ */
 static void trim_front(struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 {
 	struct tcp_seg *s = seg_of(m);
@@ -85,6 +87,8 @@ static void trim_front(struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 	s->seq += bytes;
 	s->payload_off += (uint16_t)bytes;
 	s->bytes -= (uint16_t)bytes;
+	if (s->flags & TCP_SEG_RESENT)
+		tcp_seg_mark(c, m, 0, TCP_SEG_RESENT);
 }
 
 static void free_acked(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct sample *r)

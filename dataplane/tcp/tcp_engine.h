@@ -64,9 +64,10 @@ struct tcp {
 	uint32_t dup_conn; /* TCB_NONE: none */
 	struct tcp_block dup;
 	/* Buffers held, and how many may be: of the pool five eighths for what is to be sent, two
-	 * for what came out of order, one for ACK, FIN, RST and copies, which must never wait.
+	 * for what came out of order, one for ACK, FIN, RST and copies, which must never wait. Half
+	 * of that one may be taken by segments cut in two.
 	 */
-	uint32_t held_segs, held_segs_max;
+	uint32_t held_segs, held_segs_max, split_segs_max;
 	uint32_t ooo_segs, ooo_segs_max;
 	uint32_t tx_segs_max; /* a connection */
 	uint16_t room_bytes;  /* payload that one mbuf holds */

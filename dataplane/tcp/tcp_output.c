@@ -138,35 +138,37 @@ bool tcp_send_bare(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq)
 	return true;
 }
 
-/* Sends a segment of the queue. What another still holds (a device that has not done with it, a
- * neighbour's queue) is not touched: a copy leaves. False for want of a buffer.
+/* Sends a segment of the queue, or the first bytes of it. What another still holds (a device that
+ * has not done with it, a neighbour's queue) is not touched: a copy leaves. False for want of a
+ * buffer.
  */
-static bool send_segment(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
+static bool send_segment(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 {
 	struct tcp_seg *s = seg_of(m);
-	uint8_t flags = TCP_ACK | (s->flags & TCP_SEG_PUSH ? TCP_PSH : 0);
+	bool whole = bytes == s->bytes;
+	uint8_t flags = TCP_ACK | (whole && (s->flags & TCP_SEG_PUSH) ? TCP_PSH : 0);
 	struct tcp_head h;
 
-	if ((c->flags & (m == c->tx_next ? TCB_F_FIN_QUEUED : TCB_F_FIN_SENT)) &&
+	if (whole && (c->flags & (m == c->tx_next ? TCB_F_FIN_QUEUED : TCB_F_FIN_SENT)) &&
 	    seg_end(m) == c->snd_end) {
 		flags |= TCP_FIN;
 		s->flags |= TCP_SEG_FIN;
 	}
-	if (rte_mbuf_refcnt_read(m) != 1) {
+	if (!whole || rte_mbuf_refcnt_read(m) != 1) {
 		struct rte_mbuf *copy = tcp_mbuf_get(t);
 
 		if (copy == NULL)
 			return false;
-		memcpy((uint8_t *)copy->buf_addr + TCP_PAYLOAD_OFF, seg_payload(m), s->bytes);
-		h = make_head(t, c, flags, s->seq, s->bytes);
+		memcpy((uint8_t *)copy->buf_addr + TCP_PAYLOAD_OFF, seg_payload(m), bytes);
+		h = make_head(t, c, flags, s->seq, bytes);
 		s->sent_us = t->now_us;
-		put_head(t, c, copy, TCP_PAYLOAD_OFF, s->bytes, &h);
+		put_head(t, c, copy, TCP_PAYLOAD_OFF, bytes, &h);
 		return true;
 	}
-	h = make_head(t, c, flags, s->seq, s->bytes);
+	h = make_head(t, c, flags, s->seq, bytes);
 	rte_mbuf_refcnt_update(m, 1);
 	s->sent_us = t->now_us;
-	put_head(t, c, m, s->payload_off, s->bytes, &h);
+	put_head(t, c, m, s->payload_off, bytes, &h);
 	return true;
 }
 
@@ -176,6 +178,11 @@ bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 	struct rte_mbuf *n;
 
 	assert(bytes != 0 && bytes < s->bytes);
+	/* Beyond the bound only when nothing else of the connection could free a buffer. */
+	if (t->held_segs >= t->split_segs_max && c->snd_una != c->snd_nxt) {
+		count(&t->conf.counters->no_buffer);
+		return false;
+	}
 	if (c->tx_segs == UINT16_MAX || (n = tcp_mbuf_get(t)) == NULL)
 		return false;
 	rest = seg_of(n);
@@ -198,7 +205,7 @@ bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 
 bool tcp_send_again(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 {
-	if (!send_segment(t, c, m))
+	if (!send_segment(t, c, m, RTE_MIN(seg_of(m)->bytes, c->snd_mss)))
 		return false;
 	seg_of(m)->flags |= TCP_SEG_TWICE;
 	count(&t->conf.counters->tcp_retransmits);
@@ -216,7 +223,10 @@ static bool resend_lost(struct tcp *t, struct tcb *c)
 
 		if ((s->flags & (TCP_SEG_LOST | TCP_SEG_RESENT | TCP_SEG_SACKED)) != TCP_SEG_LOST)
 			continue;
-		if (s->bytes > c->snd_mss && !tcp_split(t, c, m, c->snd_mss))
+		/* Without a buffer to cut it the front of the first leaves in a copy: what it
+		 * brings free is needed.
+		 */
+		if (s->bytes > c->snd_mss && !tcp_split(t, c, m, c->snd_mss) && m != c->tx_head)
 			return false;
 		if (!(c->flags & TCB_F_RTX_ONCE) && c->flight != 0 &&
 		    tcp_in_flight(c) + s->bytes > c->cwnd)
@@ -277,7 +287,7 @@ static bool send_first_new(struct tcp *t, struct tcb *c)
 {
 	struct rte_mbuf *m = c->tx_next;
 
-	if (!send_segment(t, c, m))
+	if (!send_segment(t, c, m, seg_of(m)->bytes))
 		return false;
 	if (c->snd_una == c->snd_nxt)
 		c->alive_ms = t->now_ms; /* patience for an answer begins here */

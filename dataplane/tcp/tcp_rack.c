@@ -165,8 +165,6 @@ static bool send_probe(struct tcp *t, struct tcb *c, struct rte_mbuf *last)
 		return false;
 	if (c->snd_nxt != nxt)
 		return true;
-	if (seg_of(last)->bytes > c->snd_mss && !tcp_split(t, c, last, c->snd_mss))
-		return false;
 	if (!tcp_send_again(t, c, last))
 		return false;
 	c->flags |= TCB_F_PROBE_RTX;

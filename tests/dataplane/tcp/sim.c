@@ -222,15 +222,16 @@ static void forge(struct end *to)
 	struct tcp_head h = {
 		.source_port = to->other->port,
 		.dest_port = to->port,
-		.seq = (uint32_t)draw(&s->random),
-		.ack = (uint32_t)draw(&s->random),
-		.flags = (uint8_t)(draw(&s->random) & 0x1f),
-		.window = (uint16_t)draw(&s->random),
 		.wscale = TCP_WSCALE_NONE,
-		.has_ts = happens(s, 500),
-		.ts_val = (uint32_t)draw(&s->random),
 	};
 
+	/* One draw a statement: the order must not be the compiler's. */
+	h.seq = (uint32_t)draw(&s->random);
+	h.ack = (uint32_t)draw(&s->random);
+	h.flags = (uint8_t)(draw(&s->random) & 0x1f);
+	h.window = (uint16_t)draw(&s->random);
+	h.has_ts = happens(s, 500);
+	h.ts_val = (uint32_t)draw(&s->random);
 	if (p == NULL)
 		return;
 	if (!to->opened || !to->other->opened) {
@@ -242,14 +243,14 @@ static void forge(struct end *to)
 	p->bytes = 0;
 	if (happens(s, 300)) {
 		p->icmp = (struct net_icmp){
-			.kind = below(s, 5),
 			.local = to->addr,
 			.remote = to->other->addr,
 			.local_port = to->port,
 			.remote_port = to->other->port,
-			.seq = (uint32_t)draw(&s->random),
-			.mtu_bytes = below(s, 1500),
 		};
+		p->icmp.kind = below(s, 5);
+		p->icmp.seq = (uint32_t)draw(&s->random);
+		p->icmp.mtu_bytes = below(s, 1500);
 	} else {
 		tcp_head_write(&h, p->at);
 		p->bytes = (uint16_t)(tcp_head_bytes(&h) + below(s, 100));
@@ -705,6 +706,14 @@ static uint32_t at_times(uint64_t *r, uint32_t most)
 	return v % 3 == 0 ? (uint32_t)(draw(r) % (most + 1)) : 0;
 }
 
+/* Below `few` as often as below `many`. */
+static uint32_t few_or_many(uint64_t *r, uint32_t few, uint32_t many)
+{
+	uint64_t v = draw(r);
+
+	return (uint32_t)(v % (draw(r) % 2 == 0 ? few : many));
+}
+
 struct sim_path sim_draw(uint64_t seed)
 {
 	static const uint32_t starts[] = { 0x7FFFFF00u, 0xFFFFFF00u, 1000, 0x7FFF0000u,
@@ -731,9 +740,9 @@ struct sim_path sim_draw(uint64_t seed)
 	}
 	p.mtu_bytes = mtus[draw(r) % 5];
 	for (int i = 0; i < 2; i++)
-		p.bytes[i] = (uint32_t)(draw(r) % (draw(r) % 2 == 0 ? 3000 : 400000));
+		p.bytes[i] = few_or_many(r, 3000, 400000);
 	p.pause_ms = at_times(r, 500);
-	p.rx_window_bytes = 3000 + (uint32_t)(draw(r) % (draw(r) % 2 == 0 ? 29768 : 200000));
+	p.rx_window_bytes = 3000 + few_or_many(r, 29768, 200000);
 	p.window_games = at_times(r, 20);
 	p.starve = at_times(r, 20);
 	p.stall = at_times(r, 10);
