@@ -41,8 +41,17 @@ class World:
         return self.engine.stats()
 
     def note_idle(self):
-        systest.wait_for(lambda: self.stats()["buffers_rx_now"] > 0, 5, "gauges are read")
-        self.idle = self.stats()["buffers_rx_now"]
+        """The receive ring's buffers: what is held when three looks in a row are alike, since
+        the first words with the neighbours need some too."""
+        looks = []
+
+        def is_steady():
+            time.sleep(0.3)
+            looks.append(self.stats()["buffers_rx_now"])
+            return looks[-1] > 0 and looks[-3:] == [looks[-1]] * 3
+
+        systest.wait_for(is_steady, 10, "the gauges stand still")
+        self.idle = looks[-1]
 
     def is_idle(self):
         s = self.stats()
@@ -132,9 +141,11 @@ def a_slow_path_is_not_flooded(world):
 def a_small_mtu_of_the_peers_is_kept(world):
     subprocess.run(["ip", "link", "set", net.TAP, "mtu", "1400"], check=True)
     with rules(("input", "iif ph0 meta length > 1400 counter drop")):
-        got = world.campaign("mtu", SERVED, 10, world.run / "large")
+        world.campaign("mtu", SERVED, 10, world.run / "large")
+        table = subprocess.run(["nft", "list", "table", "inet", "bad"], capture_output=True,
+                               text=True, check=True).stdout
     subprocess.run(["ip", "link", "set", net.TAP, "mtu", "1500"], check=True)
-    systest.equal(got["tcp_retransmits"], 0, "segments that were too long and sent again")
+    systest.check("counter packets 0 bytes 0 drop" in table, f"segments were too long: {table}")
 
 
 def a_closed_window_is_waited_for(world):
