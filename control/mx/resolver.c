@@ -149,7 +149,7 @@ static void on_socket(void *ctx, ares_socket_t fd, int readable, int writable)
 static const char *trouble_text(int status)
 {
 	if (status == ARES_ECONNREFUSED)
-		return "SERVFAIL or REFUSED from every name server, or none can be reached";
+		return "name servers fail, refuse or are silent";
 	return ares_strerror(status);
 }
 
