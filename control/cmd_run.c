@@ -59,7 +59,6 @@ int cmd_run(int argc, char **argv)
 	char why[CONF_WHY_BYTES] = "";
 	struct engine_opts opts = { 0 };
 	struct engine *e;
-	const char *stall = getenv("POSTHASTE_TEST_STORE_STALL_MS");
 	int status = only_config("run", argc, argv, &opts.conf_path);
 
 	if (status == -1) {
@@ -73,8 +72,6 @@ int cmd_run(int argc, char **argv)
 	}
 	if (status != 0)
 		return status;
-	if (stall != NULL)
-		opts.store_stall_ms = (uint32_t)strtoul(stall, NULL, 10);
 	if (engine_open(&opts, &e, why) != 0)
 		return cmd_fail("%s", why);
 	log_info("posthaste " PH_VERSION

@@ -218,8 +218,7 @@ static int open_storage(struct engine *e, char why[CONF_WHY_BYTES])
 	char path[4096];
 	struct store_conf sc = { .dir = path,
 		                 .batch_max = e->conf->store.batch_max,
-		                 .queue_max = e->conf->store.queue_max,
-		                 .stall_ms = e->opts.store_stall_ms };
+		                 .queue_max = e->conf->store.queue_max };
 	struct campaigns_conf cc = { .state_dir = e->conf->state_dir,
 		                     .bounce_domain = e->conf->bounce_domain,
 		                     .campaigns_max = e->conf->campaigns_max };
@@ -269,7 +268,6 @@ static void open_scheduler(struct engine *e)
 		                 .store = e->store,
 		                 .composer = e->composer,
 		                 .mx = e->mx,
-		                 .campaigns = e->campaigns,
 		                 .attempts_max = e->opts.attempts_max,
 		                 .campaign_over = on_campaign_over,
 		                 .ctx = e };

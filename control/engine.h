@@ -18,9 +18,8 @@ struct engine;
 
 struct engine_opts {
 	const char *conf_path;
-	uint32_t attempts_max;   /* leave a recipient deferred after so many attempts; 0: go on */
-	uint32_t store_stall_ms; /* tests: see store_conf.stall_ms */
-	bool quiet;              /* of the ordinary, log nothing: warnings and errors only */
+	uint32_t attempts_max; /* leave a recipient deferred after so many attempts; 0: go on */
+	bool quiet;            /* of the ordinary, log nothing: warnings and errors only */
 };
 
 /* Builds everything from a configuration, in order: state directory and its lock, data plane,

@@ -31,7 +31,6 @@ struct sched_conf {
 	struct store *store;
 	struct composer *composer;
 	struct mx *mx;
-	struct campaigns *campaigns;
 	uint32_t attempts_max; /* leave a recipient deferred after so many attempts; 0: go on */
 	/* Called when the last recipient of a campaign became final. */
 	void (*campaign_over)(void *ctx, struct campaign *c);
