@@ -23,7 +23,7 @@
 #include "dataplane/tsc.h"
 #include "dataplane/worker.h"
 
-enum { TX_PENDING_MAX = 1024 };
+enum { TX_PENDING_MAX = 1024, WORKER_RX_BURST = 32, WORKER_NAP_MIN_US = 50 };
 
 enum worker_cmd_kind { WORKER_CMD_CONNECT, WORKER_CMD_SUBMIT, WORKER_CMD_QUIT };
 
@@ -99,6 +99,16 @@ void worker_loop(struct worker *w);
 
 /* One turn at `now_us`. True when it found work: frames, orders, or something to send or say. */
 bool worker_turn(struct worker *w, uint64_t now_us);
+
+/* worker_rx.c: takes up to WORKER_RX_BURST frames from the port into the engines. Returns how many.
+ */
+uint32_t worker_receive(struct worker *w);
+
+/* worker_idle.c: when something is due though nothing arrives; and the sleep until then or until a
+ * frame or an order.
+ */
+uint64_t worker_wake_at(const struct worker *w);
+void worker_sleep(struct worker *w);
 
 /* Hands a frame to the port at the end of the turn; a net_tx_fn. */
 void worker_tx_add(void *worker, struct rte_mbuf *m);

@@ -1,10 +1,8 @@
-/* worker_loop.c - the turn of a worker: receive, obey, run timers, send; and its sleep. */
+/* worker_loop.c - the turn of a worker: receive, obey, run timers, send; and the loop. */
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
@@ -14,15 +12,11 @@
 #include "dataplane/worker_int.h"
 
 enum {
-	RX_BURST = 32,
 	CMDS_PER_TURN = 32,
 	TIMERS_PER_TURN = 256,
 	FULL_BURSTS_MAX = 32, /* 1,024 frames: more than stood in any queue when they were begun */
 	NET_TICK_US = 100000,
 	TX_PATIENCE_US = 10000, /* net_tap can refuse one frame for ever */
-	TX_RETRY_US = 50,
-	NAP_MIN_US = 50,
-	NAP_MAX_US = 5000,
 };
 
 void worker_emit(void *worker, const struct dp_evt *evt)
@@ -100,34 +94,6 @@ void worker_tx_flush(struct worker *w)
 		count(&w->counters.tx_dropped);
 		tx->stuck_since_us = w->now_us;
 	}
-}
-
-static uint32_t receive(struct worker *w)
-{
-	struct rte_mbuf *m[RX_BURST];
-	uint32_t n = rte_eth_rx_burst(w->port.id, 0, m, RX_BURST);
-	uint64_t bytes = 0;
-
-	for (uint32_t i = 0; i < n; i++) {
-		struct net_seg seg;
-		struct net_icmp icmp;
-
-		bytes += m[i]->pkt_len;
-		switch (net_input(w->net, w->now_us, m[i], &seg, &icmp)) {
-		case NET_IN_TCP:
-			tcp_input(w->tcp, w->now_us, &seg);
-			rte_pktmbuf_free(m[i]);
-			break;
-		case NET_IN_ICMP:
-			tcp_icmp(w->tcp, w->now_us, &icmp);
-			break;
-		case NET_IN_DONE:
-			break;
-		}
-	}
-	count_n(&w->counters.rx_packets, n);
-	count_n(&w->counters.rx_bytes, bytes);
-	return n;
 }
 
 static void refuse_dial(struct worker *w, const struct dp_dial *dial, enum dp_why why,
@@ -243,8 +209,8 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	bool found;
 
 	w->now_us = now_us;
-	n = receive(w);
-	w->full_bursts = n == RX_BURST ? w->full_bursts + 1 : 0;
+	n = worker_receive(w);
+	w->full_bursts = n == WORKER_RX_BURST ? w->full_bursts + 1 : 0;
 	found = n > 0;
 	found |= obey(w) > 0;
 	/* What has arrived is heard before a timer says that it has not: a worker that had lost its
@@ -265,82 +231,17 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	return found;
 }
 
-static uint64_t wake_at(const struct worker *w)
-{
-	uint64_t at = w->timer_due_us;
-
-	if (w->net_due_us < at)
-		at = w->net_due_us;
-	if (w->stale.due_us < at)
-		at = w->stale.due_us;
-	if (w->tx.n > 0 && w->now_us + TX_RETRY_US < at)
-		at = w->now_us + TX_RETRY_US;
-	return at;
-}
-
-static bool has_orders(const struct worker *w)
-{
-	if (atomic_load_explicit(&w->stop, memory_order_acquire) ||
-	    atomic_load_explicit(&w->drains, memory_order_acquire) != w->drains_seen)
-		return true;
-	return !stale_holds(&w->stale) && spsc_count(&w->cmds) > 0;
-}
-
-/* Sleeps until a frame, an order or a timer. Without a descriptor to sleep on, frames are met by
- * naps that double while nothing comes. A descriptor that says "readable" while the driver has
- * nothing to give is not believed twice in a row.
- */
-static void worker_sleep(struct worker *w)
-{
-	struct pollfd fds[2] = { { .fd = w->wake.fd, .events = POLLIN },
-		                 { .fd = w->fd_idle ? -1 : w->port.rx_fd, .events = POLLIN } };
-	uint64_t at = wake_at(w), now = tsc_clock_us(&w->clock, rte_rdtsc()), us, counter;
-	bool interrupt = fds[1].fd >= 0 && !w->port.plan.rx_fd_is_data;
-	struct timespec t;
-
-	wake_about_to_sleep(&w->wake);
-	if (has_orders(w) || at <= now)
-		goto awake;
-	if (interrupt) {
-		(void)rte_eth_dev_rx_intr_enable(w->port.id, 0);
-		/* A frame may have come since the last look and before the interrupt was on. */
-		w->now_us = now;
-		if (receive(w) > 0) {
-			w->last_work_us = now;
-			goto disable;
-		}
-	}
-	us = at - now;
-	if (fds[1].fd < 0) {
-		us = us < w->nap_us ? us : w->nap_us;
-		w->nap_us = w->nap_us * 2 < NAP_MAX_US ? w->nap_us * 2 : NAP_MAX_US;
-	}
-	t = (struct timespec){ .tv_sec = (time_t)(us / 1000000),
-		               .tv_nsec = (long)(us % 1000000 * 1000) };
-	count(&w->counters.worker_sleeps);
-	if (ppoll(fds, 2, &t, NULL) <= 0)
-		fds[1].revents = 0;
-	w->fd_idle = (fds[1].revents & POLLIN) != 0; /* until frames prove it right */
-	if (interrupt && w->fd_idle)
-		(void)!read(w->port.rx_fd, &counter, sizeof(counter));
-disable:
-	if (interrupt)
-		(void)rte_eth_dev_rx_intr_disable(w->port.id, 0);
-awake:
-	wake_awake(&w->wake);
-}
-
 void worker_loop(struct worker *w)
 {
-	w->nap_us = NAP_MIN_US;
+	w->nap_us = WORKER_NAP_MIN_US;
 	gauge(&w->counters.worker_tsc_hz, rte_get_tsc_hz());
 	while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
 		uint64_t tsc = rte_rdtsc(), now = tsc_clock_us(&w->clock, tsc);
-		bool due = wake_at(w) <= now;
+		bool due = worker_wake_at(w) <= now;
 
 		if (worker_turn(w, now)) {
 			w->last_work_us = now;
-			w->nap_us = NAP_MIN_US;
+			w->nap_us = WORKER_NAP_MIN_US;
 			w->fd_idle = false;
 			due = true;
 		}
