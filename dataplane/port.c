@@ -123,7 +123,7 @@ static int configure(struct port *p, const struct dp_port_conf *conf, struct rte
 		snprintf(reason, DP_WHY_BYTES, "device does not answer: %s", strerror(-rc));
 		return rc;
 	}
-	if (port_plan_make(&info, mtu_now, conf->mtu_bytes, plan, reason) != 0)
+	if (port_plan_make(&info, mtu_now, conf, plan, reason) != 0)
 		return -EINVAL;
 	rc = rte_eth_dev_configure(p->id, 1, 1, &plan->eth);
 	if (rc != 0 && plan->eth.intr_conf.rxq) {
