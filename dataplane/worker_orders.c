@@ -87,5 +87,6 @@ void worker_describe(const struct worker *w, char line[DP_WHY_BYTES])
 	    "received checked by %s, idle: %s%s",
 	    p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes,
 	    plan->tx_checksum_tcp ? "the device" : "us", plan->rx_checksum ? "the device" : "us",
-	    w->port.rx_fd >= 0 ? "interrupt" : "naps", w->spin_us > 0 ? " after spinning" : "");
+	    w->port.rx_fds[w->queue] >= 0 ? "interrupt" : "naps",
+	    w->spin_us > 0 ? " after spinning" : "");
 }
