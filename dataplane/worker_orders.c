@@ -87,6 +87,6 @@ void worker_describe(const struct worker *w, char line[DP_WHY_BYTES])
 	         "port \"%.40s\": %.60s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, idle: %s%s, "
 	         "not offloaded: %.150s",
 	         p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes,
-	         w->port.rx_fd >= 0 ? "interrupt" : "naps", w->spin_us > 0 ? " after spinning" : "",
-	         ours);
+	         w->port.rx_fds[w->queue] >= 0 ? "interrupt" : "naps",
+	         w->spin_us > 0 ? " after spinning" : "", ours);
 }
