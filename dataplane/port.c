@@ -119,7 +119,7 @@ static int ask(struct port *p, const struct dp_port_conf *conf, char reason[DP_W
 		snprintf(reason, DP_WHY_BYTES, "device does not answer: %s", strerror(-rc));
 		return rc;
 	}
-	return port_plan_make(info, *mtu_now, conf->mtu_bytes, &p->plan, reason) != 0 ? -EINVAL : 0;
+	return port_plan_make(info, *mtu_now, conf, &p->plan, reason) != 0 ? -EINVAL : 0;
 }
 
 static int set_up_queues(struct port *p, struct rte_mempool *const *pools)

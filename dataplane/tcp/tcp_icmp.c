@@ -47,7 +47,7 @@ static void lower_mtu(struct tcp *t, struct tcb *c, uint32_t told)
 		return;
 	c->path.mtu_bytes = mtu;
 	tcp_set_mss(t, c);
-	tcp_dest_note(&t->dests, &t->key, &c->path.remote, mtu, t->now_ms);
+	net_learn_path_mtu(t->conf.net, t->now_us, &c->path.remote, mtu);
 	if (!tcb_is_synchronized(c))
 		return;
 	for (struct rte_mbuf *m = c->tx_head; m != c->tx_next; m = seg_of(m)->next) {
