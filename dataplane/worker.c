@@ -105,6 +105,7 @@ static int open_net(struct worker *w, struct net_conf *conf)
 	conf->tx = worker_tx_add;
 	conf->tx_ctx = w;
 	conf->counters = &w->counters;
+	memcpy(&conf->seed, w->conf->secret, sizeof(conf->seed));
 	rc = net_open(conf, &w->net);
 	free(sources);
 	return rc;

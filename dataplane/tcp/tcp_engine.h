@@ -17,7 +17,6 @@
 #include "dataplane/base/wheel.h"
 #include "dataplane/tcp/tcb.h"
 #include "dataplane/tcp/tcp.h"
-#include "dataplane/tcp/tcp_dest.h"
 #include "dataplane/tcp/tcp_flow.h"
 #include "dataplane/tcp/tcp_key.h"
 #include "dataplane/tcp/tcp_timewait.h"
@@ -53,7 +52,6 @@ struct tcp {
 	struct wheel wheel; /* two nodes a connection: 2 * id is xmit, 2 * id + 1 is slow */
 	struct tcp_flow flow;
 	struct tcp_timewait tw;
-	struct tcp_dests dests;
 	struct tcp_limit rsts, challenges;
 	uint64_t now_us;
 	uint32_t now_ms;
