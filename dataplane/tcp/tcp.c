@@ -309,7 +309,7 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 	c->path.mtu_bytes =
 	    tcp_dest_mtu(&t->dests, &t->key, &path->remote, path->mtu_bytes, t->now_ms);
 	tcp_set_mss(t, c);
-	tcp_cc_open(c);
+	tcp_cc_open(c, t->conf.iw_segs);
 	c->open_us = (uint32_t)t->now_us;
 	c->fack = iss;
 }
