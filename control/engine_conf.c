@@ -27,6 +27,8 @@ static void copy_port(struct dp_port_conf *to, const struct conf_port *from)
 		                     .vlan = (uint16_t)from->vlan,
 		                     .mtu_bytes = (uint16_t)from->mtu_bytes };
 	memcpy(to->addrs, from->addrs, from->n_addrs * sizeof(to->addrs[0]));
+	for (uint32_t o = 0; o < DP_N_OFFLOADS; o++)
+		to->offloads_off |= (uint32_t)!from->offloads[o] << o;
 }
 
 /* Certificates that nobody configured may be missing. */

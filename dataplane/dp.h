@@ -28,6 +28,14 @@ enum dp_congestion { DP_CONGESTION_CUBIC, DP_CONGESTION_NEWRENO };
 /* Called from any thread; must not block for long. `line` has no line end. */
 typedef void dp_log_fn(enum dp_log_level level, const char *line);
 
+/* What a device may do for us. */
+enum dp_offload {
+#define DP_OFFLOAD(sym, name, without) DP_OFFLOAD_##sym,
+#include "dataplane/dp_offload.def"
+#undef DP_OFFLOAD
+	DP_N_OFFLOADS
+};
+
 struct dp_port_conf {
 	const char *name;   /* as the operator calls it */
 	const char *device; /* DPDK device: "net_tap0,iface=ph0", "0000:3b:00.0", ... */
@@ -37,6 +45,7 @@ struct dp_port_conf {
 	struct ip_addr gateway4, gateway6; /* unset: only connected networks */
 	uint16_t vlan;                     /* 0: untagged */
 	uint16_t mtu_bytes;
+	uint32_t offloads_off; /* bits 1 << enum dp_offload: done by us whatever the device says */
 };
 
 struct dp_source_conf {

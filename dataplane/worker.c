@@ -235,7 +235,7 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	if (rc == 0)
 		rc = open_pools(w, why);
 	if (rc == 0)
-		rc = port_open(&w->port, &dp->ports[w->index], w->rx_pool, why);
+		rc = port_open(&w->port, &dp->ports[w->index], 1, &w->rx_pool, why);
 	if (rc == 0)
 		rc = open_engines(w, why);
 	if (rc != 0) {
@@ -316,6 +316,8 @@ static void *worker_thread(void *arg)
 	set_signals();
 	/* Gives the thread an lcore id, and with it a mempool cache of its own. */
 	w->start_rc = rte_thread_register() != 0 ? -rte_errno : port_start(&w->port);
+	if (w->start_rc == 0)
+		port_direct_signals_here(&w->port, w->queue);
 	sem_post(&w->started);
 	if (w->start_rc != 0)
 		return NULL;

@@ -40,7 +40,8 @@ static bool has_orders(const struct worker *w)
 void worker_sleep(struct worker *w)
 {
 	struct pollfd fds[2] = { { .fd = w->wake.fd, .events = POLLIN },
-		                 { .fd = w->fd_idle ? -1 : w->port.rx_fd, .events = POLLIN } };
+		                 { .fd = w->fd_idle ? -1 : w->port.rx_fds[w->queue],
+		                   .events = POLLIN } };
 	uint64_t at = worker_wake_at(w), now = tsc_clock_us(&w->clock, rte_rdtsc()), us, counter;
 	bool interrupt = fds[1].fd >= 0 && !w->port.plan.rx_fd_is_data;
 	struct timespec t;
@@ -49,7 +50,7 @@ void worker_sleep(struct worker *w)
 	if (has_orders(w) || at <= now)
 		goto awake;
 	if (interrupt) {
-		(void)rte_eth_dev_rx_intr_enable(w->port.id, 0);
+		(void)w->port.io->rx_intr(w->port.dev, w->queue, true);
 		/* A frame may have come since the last look and before the interrupt was on. */
 		w->now_us = now;
 		if (worker_receive(w) > 0) {
@@ -69,10 +70,10 @@ void worker_sleep(struct worker *w)
 		fds[1].revents = 0;
 	w->fd_idle = (fds[1].revents & POLLIN) != 0; /* until frames prove it right */
 	if (interrupt && w->fd_idle)
-		(void)!read(w->port.rx_fd, &counter, sizeof(counter));
+		(void)!read(w->port.rx_fds[w->queue], &counter, sizeof(counter));
 disable:
 	if (interrupt)
-		(void)rte_eth_dev_rx_intr_disable(w->port.id, 0);
+		(void)w->port.io->rx_intr(w->port.dev, w->queue, false);
 awake:
 	wake_awake(&w->wake);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "dataplane/base/addr.h"
+#include "dataplane/dp.h"
 
 enum {
 	CONF_WHY_BYTES = 512, /* one line: file:line: what, why, what to do */
@@ -33,6 +34,7 @@ struct conf_port {
 	uint32_t n_addrs;
 	struct ip_addr gateway4, gateway6; /* unset: none */
 	uint32_t vlan, mtu_bytes;
+	bool offloads[DP_N_OFFLOADS]; /* may be used, by enum dp_offload */
 };
 
 struct conf_source {

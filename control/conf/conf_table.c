@@ -105,6 +105,8 @@ enum {
 
 #define AT(f)   .at = offsetof(struct conf, f)
 #define PORT(f) .block = CONF_BLOCK_PORT, .at = offsetof(struct conf_port, f)
+#define OFFLOAD(sym)                                                                               \
+	PORT(offloads[DP_OFFLOAD_##sym]), .type = CONF_TYPE_BOOL, .def = true, .when = CONF_AT_START
 #define SRC(f)  .block = CONF_BLOCK_SOURCE, .at = offsetof(struct conf_source, f)
 #define SITE(f) .block = CONF_BLOCK_SITE, .at = offsetof(struct conf_site, limits.f)
 #define INT(u, low, high, d)                                                                       \
@@ -163,6 +165,16 @@ const struct conf_opt conf_options[] = {
 	  .help = "IPv6 router" },
 	{ .name = "port.mtu", PORT(mtu_bytes), INT(NONE, 576, 9000, 1500), NOW,
 	  .help = "largest IP packet in bytes; IPv6 needs 1280" },
+	{ .name = "port.offload_checksum_ip", OFFLOAD(CHECKSUM_IP),
+	  .help = "the device writes IPv4 header checksums where it can" },
+	{ .name = "port.offload_checksum_tcp", OFFLOAD(CHECKSUM_TCP),
+	  .help = "the device writes TCP checksums where it can" },
+	{ .name = "port.offload_multi_segs", OFFLOAD(MULTI_SEGS),
+	  .help = "a frame may be a chain of buffers where the device takes it" },
+	{ .name = "port.offload_rx_checksum", OFFLOAD(RX_CHECKSUM),
+	  .help = "the device verifies received checksums where it can" },
+	{ .name = "port.offload_tso", OFFLOAD(TSO),
+	  .help = "the device cuts large segments where it can; needs the three others that send" },
 	{ .name = "port.vlan", PORT(vlan), INT(NONE, 0, 4094, 0), NOW,
 	  .help = "VLAN tag; 0: untagged" },
 	{ .name = "resolver.entries_max", AT(dns.entries_max), INT(NONE, 16, 10000000, 100000), NOW,
