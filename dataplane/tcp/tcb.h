@@ -140,6 +140,7 @@ struct tcb {
 		} cubic;
 	};
 	uint32_t undo_cwnd, undo_ssthresh;
+	uint32_t pace_us;    /* low half of when the next segment may leave, where pacing is on */
 	uint32_t undo_ts;    /* timestamp of the first segment sent again (RFC 3522) */
 	uint16_t undo_left;  /* segments sent again of which no duplicate was reported */
 	uint8_t reo_mult;    /* the reordering window, in quarters of min_rtt, less one */

@@ -207,6 +207,10 @@ bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 struct rte_mbuf *tcp_mbuf_get(struct tcp *t);
 bool tcp_is_sendable(const struct tcb *c, struct rte_mbuf *m);
 
+/* tcp_pace.c. May a segment leave now? False: the connection is looked at again when it may. */
+bool tcp_pace_may(struct tcp *t, struct tcb *c);
+void tcp_pace_sent(struct tcp *t, struct tcb *c, uint32_t bytes);
+
 /* tcp_icmp.c: a router tells that the path takes less; time-outs make us think so. */
 void tcp_guess_black_hole(struct tcp *t, struct tcb *c);
 

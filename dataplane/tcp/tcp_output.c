@@ -164,12 +164,14 @@ static bool send_segment(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint3
 		memcpy((uint8_t *)copy->buf_addr + TCP_PAYLOAD_OFF, seg_payload(m), bytes);
 		flags |= tcp_ecn_flags(c, flags, is_new);
 		h = make_head(t, c, flags, s->seq, bytes);
+		tcp_pace_sent(t, c, bytes);
 		s->sent_us = t->now_us;
 		put_head(t, c, copy, TCP_PAYLOAD_OFF, bytes, &h, ecn);
 		return true;
 	}
 	flags |= tcp_ecn_flags(c, flags, is_new);
 	h = make_head(t, c, flags, s->seq, bytes);
+	tcp_pace_sent(t, c, bytes);
 	rte_mbuf_refcnt_update(m, 1);
 	s->sent_us = t->now_us;
 	put_head(t, c, m, s->payload_off, bytes, &h, ecn);
@@ -236,6 +238,8 @@ static bool resend_lost(struct tcp *t, struct tcb *c)
 		    tcp_in_flight(c) + s->bytes > c->cwnd)
 			return true;
 		if (m != c->tx_head && seq_gt(seg_end(m), c->snd_una + c->snd_wnd))
+			return true;
+		if (!(c->flags & TCB_F_RTX_ONCE) && !tcp_pace_may(t, c))
 			return true;
 		if (!tcp_send_again(t, c, m))
 			return false;
@@ -316,6 +320,8 @@ static bool send_new(struct tcp *t, struct tcb *c)
 			return !no_buffer;
 		restart_after_idle(t, c);
 		if (c->flight != 0 && tcp_in_flight(c) + seg_of(c->tx_next)->bytes > c->cwnd)
+			return true;
+		if (!tcp_pace_may(t, c))
 			return true;
 		if (!send_first_new(t, c))
 			return false;

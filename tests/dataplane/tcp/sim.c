@@ -529,6 +529,7 @@ static void open_end(struct sim *s, unsigned i)
 		.rst_per_second_max = 10,
 		.cc = path->reno ? TCP_CC_NEWRENO : TCP_CC_CUBIC,
 		.ecn = path->ecn[i],
+		.pacing = path->pacing,
 		.port_first = PORT_A,
 		.port_last = PORT_A,
 		.secret = secret,
@@ -819,5 +820,6 @@ struct sim_path sim_draw(uint64_t seed)
 	p.ecn[1] = draw(r) % 3 != 0;
 	p.mark = at_times(r, 100);
 	p.box = (enum sim_box)(draw(r) % 8 < SIM_N_BOXES ? draw(r) % SIM_N_BOXES : SIM_BOX_NONE);
+	p.pacing = draw(r) % 4 == 0;
 	return p;
 }

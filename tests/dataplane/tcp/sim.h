@@ -43,7 +43,8 @@ struct sim_path {
 	bool few_buffers;
 	bool ecn[2]; /* each end's option */
 	enum sim_box box;
-	uint32_t mark;     /* chance that a packet that may be marked is */
+	uint32_t mark; /* chance that a packet that may be marked is */
+	bool pacing;
 	bool reno;         /* NewReno in place of CUBIC */
 	bool trace;        /* print every segment */
 	uint32_t abort_ms; /* the opener aborts then; 0: never */
