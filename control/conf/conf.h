@@ -113,6 +113,14 @@ struct conf {
 		uint32_t drain_max_ms;
 	} shutdown;
 	struct {
+		uint32_t congestion; /* enum dp_congestion */
+		bool ecn, pacing;
+		uint32_t iw_segs, user_timeout_ms, keepalive_ms;
+		uint32_t rx_window_bytes, tx_bytes_max;
+		uint32_t time_wait_max; /* 0: by worker.connections_max */
+		uint32_t rst_per_s;
+	} tcp;
+	struct {
 		char *ca_file;    /* PEM */
 		uint32_t clear_s; /* a host whose handshakes fail is sent to in the clear */
 		uint32_t sessions_max, handshake_budget_us;
