@@ -61,6 +61,10 @@ struct tcp {
 	 */
 	uint32_t dup_conn; /* TCB_NONE: none */
 	struct tcp_block dup;
+	/* The fack of the connection at hand before its ACK came: what one ACK reports together was
+	 * not reordered by that.
+	 */
+	uint32_t fack_before;
 	/* Buffers held, and how many may be: of the pool five eighths for what is to be sent, two
 	 * for what came out of order, one for ACK, FIN, RST and copies, which must never wait. Half
 	 * of that one may be taken by segments cut in two.
