@@ -132,7 +132,8 @@ static void what_one_ack_reports_together_was_not_reordered(void)
 	say(&r, 8);
 	rig_drain(&r);
 	rig_run(&r, 10);
-	/* The first came, its ACK was put off; the second is lost, the third makes the ACK leave. */
+	/* The first came, its ACK was put off; the second is lost, the third makes the ACK leave.
+	 */
 	ack_sack(&r, 1, 2, 3);
 	CU_ASSERT_FALSE(conn(&r)->flags & TCB_F_REORDERED);
 	ack_sack(&r, 1, 2, 5);
