@@ -199,6 +199,35 @@ static void plan_segs(const struct rte_eth_dev_info *info, const struct quirk *q
 	plan->tso_bytes_max = TSO_BYTES_MAX;
 }
 
+/* Of a driver that shows no table nothing can be foretold, and some refuse to be asked for RSS: how
+ * they spread is left to them.
+ */
+static int plan_queues(const struct rte_eth_dev_info *info, const struct dp_port_conf *conf,
+                       struct port_plan *plan, char why[DP_WHY_BYTES])
+{
+	const uint64_t want = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_IPV6 |
+	                      RTE_ETH_RSS_NONFRAG_IPV6_TCP;
+	uint32_t n = conf->queues != 0 ? conf->queues : 1;
+	uint32_t max =
+	    info->max_rx_queues < info->max_tx_queues ? info->max_rx_queues : info->max_tx_queues;
+
+	if (n > max) {
+		snprintf(why, DP_WHY_BYTES, "%s has %u queues at most; lower port.queues",
+		         info->driver_name, max);
+		return -EINVAL;
+	}
+	plan->eth.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
+	plan->eth.txmode.mq_mode = RTE_ETH_MQ_TX_NONE;
+	plan->rss = n > 1 && info->reta_size != 0 && info->hash_key_size != 0 &&
+	            (info->flow_type_rss_offloads & want) != 0;
+	if (!plan->rss)
+		return 0;
+	plan->eth.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	plan->eth.rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & want;
+	plan->eth.rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	return 0;
+}
+
 int port_plan_make(const struct rte_eth_dev_info *info, uint16_t mtu_now_bytes,
                    const struct dp_port_conf *conf, struct port_plan *plan, char why[DP_WHY_BYTES])
 {
@@ -214,6 +243,8 @@ int port_plan_make(const struct rte_eth_dev_info *info, uint16_t mtu_now_bytes,
 	if (plan_mtu(info, mtu_now_bytes, conf->mtu_bytes, plan, why) != 0)
 		return -EINVAL;
 
+	if (plan_queues(info, conf, plan, why) != 0)
+		return -EINVAL;
 	plan_offloads(info, q, conf->offloads_off, plan);
 	plan_segs(info, q, plan);
 	plan->tx_checksum_ip4 = is_used(plan, DP_OFFLOAD_CHECKSUM_IP);
@@ -224,9 +255,6 @@ int port_plan_make(const struct rte_eth_dev_info *info, uint16_t mtu_now_bytes,
 	 */
 	plan->tx_prepare = plan->eth.txmode.offloads != 0;
 	plan->eth.rxmode.mtu = conf->mtu_bytes;
-	plan->eth.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
-	plan->eth.txmode.mq_mode = RTE_ETH_MQ_TX_NONE;
-
 	plan->rx_descs = descs(&info->rx_desc_lim, RX_DESCS, q->descs_max);
 	plan->tx_descs = descs(&info->tx_desc_lim, TX_DESCS, q->descs_max);
 	plan->rx_interrupt = !q->no_interrupt;

@@ -30,7 +30,7 @@ static bool has_orders(const struct worker *w)
 	if (atomic_load_explicit(&w->stop, memory_order_acquire) ||
 	    atomic_load_explicit(&w->drains, memory_order_acquire) != w->drains_seen)
 		return true;
-	return !stale_holds(&w->stale) && spsc_count(&w->cmds) > 0;
+	return worker_has_handed(w) || (!stale_holds(&w->stale) && spsc_count(&w->cmds) > 0);
 }
 
 /* Sleeps until a frame, an order or a timer. Without a descriptor to sleep on, frames are met by
@@ -40,17 +40,17 @@ static bool has_orders(const struct worker *w)
 void worker_sleep(struct worker *w)
 {
 	struct pollfd fds[2] = { { .fd = w->wake.fd, .events = POLLIN },
-		                 { .fd = w->fd_idle ? -1 : w->port.rx_fds[w->queue],
+		                 { .fd = w->fd_idle ? -1 : w->port->rx_fds[w->queue],
 		                   .events = POLLIN } };
 	uint64_t at = worker_wake_at(w), now = tsc_clock_us(&w->clock, rte_rdtsc()), us, counter;
-	bool interrupt = fds[1].fd >= 0 && !w->port.plan.rx_fd_is_data;
+	bool interrupt = fds[1].fd >= 0 && !w->port->plan.rx_fd_is_data;
 	struct timespec t;
 
 	wake_about_to_sleep(&w->wake);
 	if (has_orders(w) || at <= now)
 		goto awake;
 	if (interrupt) {
-		(void)w->port.io->rx_intr(w->port.dev, w->queue, true);
+		(void)w->port->io->rx_intr(w->port->dev, w->queue, true);
 		/* A frame may have come since the last look and before the interrupt was on. */
 		w->now_us = now;
 		if (worker_receive(w) > 0) {
@@ -70,10 +70,10 @@ void worker_sleep(struct worker *w)
 		fds[1].revents = 0;
 	w->fd_idle = (fds[1].revents & POLLIN) != 0; /* until frames prove it right */
 	if (interrupt && w->fd_idle)
-		(void)!read(w->port.rx_fds[w->queue], &counter, sizeof(counter));
+		(void)!read(w->port->rx_fds[w->queue], &counter, sizeof(counter));
 disable:
 	if (interrupt)
-		(void)w->port.io->rx_intr(w->port.dev, w->queue, false);
+		(void)w->port->io->rx_intr(w->port->dev, w->queue, false);
 awake:
 	wake_awake(&w->wake);
 }

@@ -6,7 +6,6 @@
 #include "dataplane/worker_int.h"
 
 enum {
-	NEIGHBOURS_MAX = 1024,
 	NEIGHBOUR_QUEUE_MAX = 256,
 	TX_BYTES_MAX = 65536,
 	RX_WINDOW_BYTES = 16384, /* replies are short; our limits cut them far below */
@@ -19,9 +18,10 @@ enum {
 	CMDS_MAX = 16384,
 };
 
-void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct worker_engines_conf *e)
+void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
+                         struct worker_engines_conf *e)
 {
-	const struct dp_port_conf *p = &conf->ports[index];
+	const struct dp_port_conf *p = &conf->ports[port_index];
 	const struct dp_smtp_conf *s = &conf->smtp;
 	uint32_t time_wait =
 	    conf->conns_max < TIME_WAIT_MAX / 2 ? 2 * conf->conns_max : TIME_WAIT_MAX;
@@ -33,10 +33,10 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct work
 	e->net.n_addrs = p->n_addrs;
 	e->net.gateway4 = p->gateway4;
 	e->net.gateway6 = p->gateway6;
-	e->net.neighbours_max = NEIGHBOURS_MAX;
+	e->net.neighbours_max = WORKER_NEIGHBOURS_MAX;
 	e->net.neighbour_queue_max = NEIGHBOUR_QUEUE_MAX;
 	for (uint32_t i = 0; i < conf->n_sources; i++)
-		if (conf->sources[i].port == index)
+		if (conf->sources[i].port == port_index)
 			e->net.n_sources += !ip_is_unset(&conf->sources[i].addr4) +
 			                    !ip_is_unset(&conf->sources[i].addr6);
 
@@ -47,8 +47,8 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct work
 	e->tcp.syn_timeout_ms = s->connect_ms;
 	e->tcp.user_timeout_ms = USER_TIMEOUT_MS;
 	e->tcp.rst_per_second_max = RST_PER_SECOND_MAX;
-	e->tcp.port_first = 1024; /* the addresses are ours alone: all but the well-known */
-	e->tcp.port_last = 65535;
+	e->tcp.port_first = WORKER_PORT_FIRST;
+	e->tcp.port_last = WORKER_PORT_LAST;
 	e->tcp.secret = conf->secret;
 
 	e->tls = (struct tls_conf){ .conns_max = conf->conns_max,
@@ -105,13 +105,13 @@ static uint64_t ring_bytes(uint32_t slots, uint64_t elem_bytes)
 	return n * elem_bytes;
 }
 
-void worker_size_of(const struct dp_conf *conf, uint32_t index, struct worker_size *size)
+void worker_size_of(const struct dp_conf *conf, uint32_t port_index, struct worker_size *size)
 {
 	struct worker_engines_conf e;
 	struct port_size port;
 
-	worker_engines_conf(conf, index, &e);
-	port_size_of(conf, index, &port);
+	worker_engines_conf(conf, port_index, &e);
+	port_size_of(conf, port_index, &port);
 	size->eal_bytes = port.bytes + 16 * ((uint64_t)port.rx_buffers + port.tx_buffers);
 	size->tables_bytes =
 	    net_memory_bytes(&e.net) + tcp_memory_bytes(&e.tcp) + tls_memory_bytes(&e.tls) +
