@@ -42,6 +42,7 @@ struct dp_port_conf {
 	struct ip_addr gateway4, gateway6; /* unset: only connected networks */
 	uint16_t vlan;                     /* 0: untagged */
 	uint16_t mtu_bytes;
+	uint32_t fragment_bytes_max; /* memory for datagrams that come in fragments; 0: dropped */
 	uint32_t offloads_off; /* bits 1 << enum dp_offload: done by us whatever the device says */
 };
 
