@@ -132,11 +132,33 @@ static void what_one_ack_reports_together_was_not_reordered(void)
 	say(&r, 8);
 	rig_drain(&r);
 	rig_run(&r, 10);
-	/* The first came, its ACK was put off; the second is lost, the third makes the ACK leave. */
+	/* The first came, its ACK was put off; the second is lost, the third makes the ACK leave.
+	 */
 	ack_sack(&r, 1, 2, 3);
 	CU_ASSERT_FALSE(conn(&r)->flags & TCB_F_REORDERED);
 	ack_sack(&r, 1, 2, 5);
 	CU_ASSERT_TRUE(next_is(&r, 1));
+	rig_close(&r);
+}
+
+static void a_copy_is_not_lost_because_what_left_in_the_same_turn_arrived(void)
+{
+	struct rig r;
+
+	start(&r, &sack_ts, TCP_CC_CUBIC);
+	say(&r, 8);
+	rig_drain(&r);
+	rig_run(&r, 10);
+	ack_sack(&r, 0, 1, 2);
+	say(&r, 2);
+	CU_ASSERT_TRUE(next_is(&r, 8));
+	CU_ASSERT_TRUE(next_is(&r, 9));
+	ack_sack(&r, 0, 1, 4);
+	CU_ASSERT_TRUE(next_is(&r, 0)); /* at the same time as those, and behind them */
+	rig_run(&r, 10);
+	ack_sack(&r, 0, 1, 9);
+	CU_ASSERT_EQUAL(rig_drain(&r), 0);
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_retransmits), 1);
 	rig_close(&r);
 }
 
@@ -511,6 +533,7 @@ SUITE("dataplane/tcp/tcp_loss", TEST(a_hole_is_lost_when_a_quarter_of_the_round_
       TEST(three_sacked_segments_are_proof_at_once),
       TEST(a_path_that_reorders_gets_its_time_before_loss_is_found),
       TEST(what_one_ack_reports_together_was_not_reordered),
+      TEST(a_copy_is_not_lost_because_what_left_in_the_same_turn_arrived),
       TEST(a_segment_lost_again_is_found_without_a_timeout),
       TEST(a_lost_tail_is_probed_after_two_round_trips),
       TEST(a_probe_is_new_data_when_there_is_some),
