@@ -218,6 +218,7 @@ void tcp_probe_acked(struct tcb *c, const struct tcp_head *h, bool progress)
 		c->ssthresh = tcp_ccs[c->cc]->lost(c, c->snd_nxt - c->snd_una);
 		c->cwnd = RTE_MIN(c->cwnd, c->ssthresh);
 		c->cubic.epoch_ms = 0;
+		tcp_ecn_note_reduced(c);
 	}
 	c->flags &= ~(uint32_t)(TCB_F_PROBED | TCB_F_PROBE_RTX);
 }

@@ -185,6 +185,7 @@ static uint32_t receive(struct our_end *e)
 		case NET_IN_ICMP:
 			tcp_icmp(e->tcp, e->now_us, &icmp);
 			break;
+		case NET_IN_WRITER: /* this net is on its own */
 		case NET_IN_DONE:
 			break;
 		}
