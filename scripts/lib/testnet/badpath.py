@@ -136,7 +136,7 @@ class BadPath:
         """Our engine connects to the right."""
         return self._start([f"{self.build}/tests/linux/tcp_ours",
                             f"device=net_tap0,iface={self.our_tap}",
-                            f"addr={OURS4}/24", f"addr={OURS6}/64",
+                            f"addr={OURS4}/24" if family == 4 else f"addr={OURS6}/64",
                             f"to={RIGHT4 if family == 4 else RIGHT6}", *spell(words)])
 
     def linux(self, family=4, **words):
