@@ -51,7 +51,7 @@ static struct ip_addr local, remote;
 
 static bool is_time_up(void)
 {
-	return run.seconds != 0 && run.end.now_us >= run.end_us;
+	return run.seconds != 0 && run.end_us != 0 && run.end.now_us >= run.end_us;
 }
 
 static uint64_t left_to_write(const struct conn *c)
