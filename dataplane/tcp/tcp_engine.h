@@ -58,6 +58,7 @@ struct tcp {
 	uint64_t now_us;
 	uint32_t now_ms;
 	uint32_t ack_head; /* connections that owe an ACK this turn */
+	uint32_t fack_before; /* highest byte known to have arrived before the ACK at hand */
 	/* The last duplicate that came, told in its connection's next ACK (RFC 2883). One for all:
 	 * it is advice, and the ACK leaves at the end of the turn.
 	 */

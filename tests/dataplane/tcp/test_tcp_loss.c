@@ -124,6 +124,22 @@ static void a_path_that_reorders_gets_its_time_before_loss_is_found(void)
 	rig_close(&r);
 }
 
+/* The answer to a segment whose ACK was put off, and to the one behind the hole. */
+static void an_ack_that_moves_on_and_reports_a_hole_is_no_sign_of_reordering(void)
+{
+	struct rig r;
+
+	start(&r, &sack_ts, TCP_CC_CUBIC);
+	say(&r, 8);
+	rig_drain(&r);
+	rig_run(&r, 10);
+	ack_sack(&r, 1, 2, 3);
+	CU_ASSERT_FALSE(conn(&r)->flags & TCB_F_REORDERED);
+	ack_sack(&r, 1, 2, 5);
+	CU_ASSERT_TRUE(next_is(&r, 1)); /* three above it: at once */
+	rig_close(&r);
+}
+
 static void a_segment_lost_again_is_found_without_a_timeout(void)
 {
 	struct rig r;
@@ -464,6 +480,7 @@ static void a_window_that_rested_begins_again_at_ten_segments(void)
 SUITE("dataplane/tcp/tcp_loss", TEST(a_hole_is_lost_when_a_quarter_of_the_round_trip_has_passed),
       TEST(three_sacked_segments_are_proof_at_once),
       TEST(a_path_that_reorders_gets_its_time_before_loss_is_found),
+      TEST(an_ack_that_moves_on_and_reports_a_hole_is_no_sign_of_reordering),
       TEST(a_segment_lost_again_is_found_without_a_timeout),
       TEST(a_lost_tail_is_probed_after_two_round_trips),
       TEST(a_probe_is_new_data_when_there_is_some),
