@@ -21,7 +21,7 @@ void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 		c->tx_next = c->tx_head;
 	c->tx_segs--;
 	t->held_segs--;
-	rte_pktmbuf_free(m);
+	rte_pktmbuf_free_seg(m); /* what it was chained to is not ours to free: tcp_tso.c */
 }
 
 /* The round trip that an ACK measures: of the segment that left last, unless one of them was sent
