@@ -63,6 +63,7 @@ struct engine_dp_conf *engine_dp_conf_new(const struct conf *conf, const uint8_t
 		.conns_max = conf->worker.conns_max,
 		.window = conf->worker.window,
 		.buffers = conf->worker.buffers,
+		.idle = (enum dp_idle)conf->worker.idle,
 		.drain_max_ms = conf->shutdown.drain_max_ms,
 		.smtp = { .connect_ms = conf->smtp.connect_ms,
 		          .banner_ms = conf->smtp.banner_ms,

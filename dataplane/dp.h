@@ -84,6 +84,13 @@ struct dp_tls_conf {
 	uint32_t handshake_budget_us; /* of handshakes in one turn of the loop; one step at least */
 };
 
+/* What a worker that has nothing to do is to do. */
+enum dp_idle {
+	DP_IDLE_ADAPTIVE, /* look again for a while after the last work, then sleep */
+	DP_IDLE_POLL,     /* look again and again; sleep only where the CPU is shared */
+	DP_IDLE_SLEEP,    /* sleep at once */
+};
+
 /* Everything the data plane is told at start. The caller keeps it and what it points to until
  * dp_stop().
  */
@@ -95,9 +102,10 @@ struct dp_conf {
 	uint8_t live;                         /* egress.mode: 0 sandbox, 1 live */
 	const struct ip_prefix *egress_allow; /* destinations allowed by name */
 	uint32_t n_egress_allow;
-	uint32_t conns_max;    /* sessions at once, per worker */
-	uint32_t window;       /* credits per worker: recipients submitted and not yet settled */
-	uint32_t buffers;      /* packet buffers per worker; 0: computed from conns_max */
+	uint32_t conns_max; /* sessions at once, per worker */
+	uint32_t window;    /* credits per worker: recipients submitted and not yet settled */
+	uint32_t buffers;   /* packet buffers per worker; 0: computed from conns_max */
+	enum dp_idle idle;
 	uint32_t drain_max_ms; /* patience for unanswered transactions at dp_drain() */
 	struct dp_smtp_conf smtp;
 	struct dp_tcp_conf tcp;

@@ -80,13 +80,12 @@ void worker_describe(const struct worker *w, char line[DP_WHY_BYTES])
 	const struct dp_port_conf *p = &w->conf->ports[w->index];
 	const struct port_plan *plan = &w->port.plan;
 	const uint8_t *m = w->port.mac;
-	char ours[DP_WHY_BYTES];
+	char ours[DP_WHY_BYTES], idle[IDLE_PLAN_TEXT_BYTES];
 
 	port_plan_fallbacks(plan, ours, sizeof(ours));
 	snprintf(line, DP_WHY_BYTES,
-	         "port \"%.40s\": %.60s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, idle: %s%s, "
+	         "port \"%.40s\": %.60s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, idle: %s, "
 	         "not offloaded: %.150s",
 	         p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes,
-	         w->port.rx_fds[w->queue] >= 0 ? "interrupt" : "naps",
-	         w->spin_us > 0 ? " after spinning" : "", ours);
+	         idle_plan_text(&w->idle.plan, idle), ours);
 }

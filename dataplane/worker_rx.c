@@ -22,6 +22,9 @@ uint32_t worker_receive(struct worker *w)
 		case NET_IN_ICMP:
 			tcp_icmp(w->tcp, w->now_us, &icmp);
 			break;
+		case NET_IN_WRITER: /* not said by a net on its own, which ours is */
+			rte_pktmbuf_free(m[i]);
+			break;
 		case NET_IN_DONE:
 			break;
 		}

@@ -93,6 +93,7 @@ struct conf {
 	} retry;
 	struct {
 		uint32_t conns_max, window, buffers;
+		uint32_t idle; /* enum dp_idle */
 	} worker;
 	struct {
 		uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,

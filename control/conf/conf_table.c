@@ -88,10 +88,12 @@ static const char *check_smtp_port(const char *text, int64_t n)
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
 static const char *const tls_policies[] = { "none", "opportunistic", "encrypt", "verify", NULL };
 static const char *const congestions[] = { "cubic", "newreno", NULL };
+static const char *const idle_ways[] = { "adaptive", "poll", "sleep", NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
 static_assert(DP_TLS_NONE == 0 && DP_TLS_VERIFY == 3, "as in tls_policies");
 static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
+static_assert(DP_IDLE_ADAPTIVE == 0 && DP_IDLE_SLEEP == 2, "as in idle_ways");
 static_assert(DP_LOG_ERROR == 0 && DP_LOG_DEBUG == 3, "as in log_levels");
 
 enum {
@@ -308,6 +310,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "packet buffers a worker; 0: computed from connections_max" },
 	{ .name = "worker.connections_max", AT(worker.conns_max), INT(NONE, 1, 1 << 20, 10000), NOW,
 	  .help = "connections a worker" },
+	{ .name = "worker.idle", AT(worker.idle), ONE_OF(idle_ways), .def_str = "adaptive", NOW,
+	  .help = "adaptive: poll for 100 us after the last packet, then sleep; poll: for ever; sleep: at once" },
 	{ .name = "worker.window", AT(worker.window), INT(NONE, 1, 65536, 1024), NOW,
 	  .help = "recipients a worker holds until they are durable: the most that a crash repeats" },
 };

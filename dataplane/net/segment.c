@@ -53,12 +53,17 @@ static struct neigh *neighbour_of(struct net *net, uint64_t now_us, struct net_p
 {
 	struct neigh_table *t = &net->neigh;
 	uint32_t i = path->neighbour;
+	struct neigh *n;
 
-	if (i < t->entries_max && t->entries[i].state != NEIGH_FREE &&
-	    ip_eq(&t->entries[i].addr, &path->next_hop))
-		return &t->entries[i];
-	path->neighbour = neigh_get(net, now_us, &path->next_hop);
-	return path->neighbour != NEIGH_NONE ? &t->entries[path->neighbour] : NULL;
+	if (i >= t->entries_max || t->entries[i].state == NEIGH_FREE ||
+	    !ip_eq(&t->entries[i].addr, &path->next_hop))
+		i = path->neighbour = neigh_get(net, now_us, &path->next_hop);
+	if (i == NEIGH_NONE)
+		return NULL;
+	n = &t->entries[i];
+	if (!net->is_writer && n->epoch != epoch_now(&net->share->epoch))
+		neigh_copy(net, now_us, n);
+	return n;
 }
 
 bool net_waits(const struct net *net, const struct net_path *path)

@@ -17,7 +17,6 @@
 #include "dataplane/base/wheel.h"
 #include "dataplane/tcp/tcb.h"
 #include "dataplane/tcp/tcp.h"
-#include "dataplane/tcp/tcp_dest.h"
 #include "dataplane/tcp/tcp_flow.h"
 #include "dataplane/tcp/tcp_key.h"
 #include "dataplane/tcp/tcp_timewait.h"
@@ -53,17 +52,19 @@ struct tcp {
 	struct wheel wheel; /* two nodes a connection: 2 * id is xmit, 2 * id + 1 is slow */
 	struct tcp_flow flow;
 	struct tcp_timewait tw;
-	struct tcp_dests dests;
 	struct tcp_limit rsts, challenges;
 	uint64_t now_us;
 	uint32_t now_ms;
-	uint32_t ack_head;    /* connections that owe an ACK this turn */
-	uint32_t fack_before; /* highest byte known to have arrived before the ACK at hand */
+	uint32_t ack_head; /* connections that owe an ACK this turn */
 	/* The last duplicate that came, told in its connection's next ACK (RFC 2883). One for all:
 	 * it is advice, and the ACK leaves at the end of the turn.
 	 */
 	uint32_t dup_conn; /* TCB_NONE: none */
 	struct tcp_block dup;
+	/* The fack of the connection at hand before its ACK came: what one ACK reports together was
+	 * not reordered by that.
+	 */
+	uint32_t fack_before;
 	/* Buffers held, and how many may be: of the pool five eighths for what is to be sent, two
 	 * for what came out of order, one for ACK, FIN, RST and copies, which must never wait. Half
 	 * of that one may be taken by segments cut in two.

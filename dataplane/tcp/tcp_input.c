@@ -361,6 +361,9 @@ void tcp_input(struct tcp *t, uint64_t now_us, const struct net_seg *seg)
 	tuple.rport = h.source_port;
 	value = tcp_look_up(t, &tuple);
 	if (value == TCP_FLOW_NONE) {
+		if (t->conf.stray != NULL &&
+		    t->conf.stray(t->conf.stray_ctx, seg, h.dest_port, h.source_port))
+			return;
 		tcp_stray_in(t, &tuple, &h, bytes.bytes);
 		return;
 	}

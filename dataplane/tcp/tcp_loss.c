@@ -239,8 +239,11 @@ void tcp_note_resent(struct tcp *t, struct tcb *c, uint32_t bytes)
 {
 	if (c->flags & TCB_F_RECOVERY)
 		c->prr.out += bytes;
+	/* RFC 3522 3.2: the first copy of a loss is the one that an echo can disprove. An answer to
+	 * the second is older than the third.
+	 */
+	if (c->undo_left == 0)
+		c->undo_ts = (t->now_ms + c->ts_offset) | 1;
 	if (c->undo_left != UINT16_MAX)
 		c->undo_left++;
-	if (c->undo_ts == 0)
-		c->undo_ts = (t->now_ms + c->ts_offset) | 1;
 }

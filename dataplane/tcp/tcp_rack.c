@@ -43,10 +43,7 @@ void tcp_rack_arrived(struct tcp *t, struct tcb *c, struct rte_mbuf *m, const st
 	if (!(s->flags & TCP_SEG_TWICE)) {
 		if (c->min_rtt_us == 0 || rtt_us < c->min_rtt_us)
 			c->min_rtt_us = RTE_MAX(rtt_us, 1u);
-		/* 6.2 step 3. What one ACK tells by its number and by its SACKs together says
-		 * nothing of order.
-		 */
-		if (seq_lt(end, t->fack_before))
+		if (seq_lt(end, t->fack_before)) /* 6.2 step 3 */
 			c->flags |= TCB_F_REORDERED;
 	}
 	if (seq_gt(end, c->fack))

@@ -40,6 +40,31 @@ int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr
 	return 0;
 }
 
+uint16_t net_path_mtu(const struct net *net, uint64_t now_us, const struct ip_addr *remote)
+{
+	const struct rig *r = (const struct rig *)net;
+	uint16_t mtu_bytes = r->mtu_bytes;
+
+	for (uint32_t i = 0; i < r->n_path_mtus; i++)
+		if (ip_eq(&r->path_mtus[i].remote, remote) && r->path_mtus[i].until_us > now_us &&
+		    r->path_mtus[i].mtu_bytes < mtu_bytes)
+			mtu_bytes = r->path_mtus[i].mtu_bytes;
+	return mtu_bytes;
+}
+
+void net_learn_path_mtu(struct net *net, uint64_t now_us, const struct ip_addr *remote,
+                        uint16_t mtu_bytes)
+{
+	struct rig *r = (struct rig *)net;
+	uint32_t at = r->n_path_mtus++ % 8;
+
+	if (r->n_path_mtus > 8)
+		r->n_path_mtus = 8;
+	r->path_mtus[at] = (struct rig_path_mtu){ .remote = *remote,
+		                                  .until_us = now_us + 600000000,
+		                                  .mtu_bytes = mtu_bytes };
+}
+
 bool net_waits(const struct net *net, const struct net_path *path)
 {
 	(void)path;

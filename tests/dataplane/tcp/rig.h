@@ -56,6 +56,12 @@ struct rig {
 	uint32_t n_sent;
 	uint32_t n_read; /* segments that rig_next() has given */
 	uint16_t mtu_bytes;
+	struct rig_path_mtu { /* what the engine said it learned */
+		struct ip_addr remote;
+		uint64_t until_us;
+		uint16_t mtu_bytes;
+	} path_mtus[8];
+	uint32_t n_path_mtus;
 	bool no_route;
 	bool waits; /* the neighbour's address is not known: nothing leaves */
 	uint32_t n_waiting;

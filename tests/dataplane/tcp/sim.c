@@ -56,6 +56,8 @@ struct end {
 	uint64_t burst_until_us;   /* what it sends is lost */
 	uint64_t lie_until_us;     /* its windows are changed on the way */
 	uint64_t starved_until_us;
+	uint64_t path_mtu_until_us; /* until when it goes by what it learned of the path */
+	uint16_t path_mtu;
 	uint32_t lie_divisor; /* 0: the window is closed */
 	uint32_t n_held;      /* by the device, oldest first */
 	struct rte_mbuf *held[HELD_MAX];
@@ -364,6 +366,25 @@ int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr
 		                   .remote = *remote,
 		                   .mtu_bytes = p->mtu_bytes != 0 ? p->mtu_bytes : 1500 };
 	return 0;
+}
+
+uint16_t net_path_mtu(const struct net *net, uint64_t now_us, const struct ip_addr *remote)
+{
+	const struct end *e = (const struct end *)net;
+	uint16_t port_mtu = e->sim->path->mtu_bytes != 0 ? e->sim->path->mtu_bytes : 1500;
+
+	(void)remote; /* there is only one */
+	return now_us < e->path_mtu_until_us && e->path_mtu < port_mtu ? e->path_mtu : port_mtu;
+}
+
+void net_learn_path_mtu(struct net *net, uint64_t now_us, const struct ip_addr *remote,
+                        uint16_t mtu_bytes)
+{
+	struct end *e = (struct end *)net;
+
+	(void)remote;
+	e->path_mtu = mtu_bytes;
+	e->path_mtu_until_us = now_us + 600000000;
 }
 
 static void trace(const struct end *from, const uint8_t *at, uint16_t n)
