@@ -157,10 +157,19 @@ void tcp_probe_acked(struct tcb *c, const struct tcp_head *h, bool progress);
 
 /* tcp_undo.c */
 void tcp_undo_note(struct tcb *c);
+/* As it was before the last loss. */
+void tcp_undo(struct tcp *t, struct tcb *c);
 void tcp_undo_by_echo(struct tcp *t, struct tcb *c, const struct tcp_head *h);
 void tcp_undo_by_dsack(struct tcp *t, struct tcb *c);
 /* True when the first block is a report of a duplicate. */
 bool tcp_take_dsack(struct tcb *c, const struct tcp_head *h);
+
+/* tcp_frto.c. A time-out is about to count all as lost. */
+void tcp_frto_start(struct tcb *c);
+/* An ACK was taken; `duplicate` by RFC 5681 2. */
+void tcp_frto_take(struct tcp *t, struct tcb *c, bool progress, bool duplicate);
+/* New segments were to leave instead of lost ones, and none could: the usual recovery goes on. */
+bool tcp_frto_is_futile(struct tcb *c);
 
 /* tcp_input.c: what the peer's SYN says, its options included. */
 void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h);

@@ -361,10 +361,15 @@ static bool send_fin(struct tcp *t, struct tcb *c)
 void tcp_send(struct tcp *t, struct tcb *c)
 {
 	uint32_t nxt = c->snd_nxt;
+	bool ok;
 
 	if (c->state < TCP_STATE_ESTABLISHED)
 		return; /* it leaves when the handshake is done */
-	if (!resend_lost(t, c) || !send_new(t, c) || !send_fin(t, c))
+	ok = (c->flags & TCB_F_FRTO_NEW) || resend_lost(t, c);
+	ok = ok && send_new(t, c);
+	if (tcp_frto_is_futile(c))
+		ok = ok && resend_lost(t, c);
+	if (!ok || !send_fin(t, c))
 		tcp_retry_later(t, c);
 	if (c->snd_nxt != nxt && c->xmit == TCB_XMIT_TLP)
 		c->xmit = TCB_XMIT_NONE; /* the tail is another: its probe waits anew */
