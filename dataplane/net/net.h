@@ -178,6 +178,15 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
                     enum net_ecn ecn);
 
+/* As net_output_ecn(), of a packet that the device cuts into segments of `mss` bytes of payload: a
+ * chain whose first mbuf holds the TCP header and nothing else. Every reference in the chain is
+ * taken over; an mbuf of it that the caller holds as well may still have its `next` set when the
+ * others are gone. It does not wait: unless the neighbour's address is known it is dropped and
+ * counted.
+ */
+bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn, uint16_t mss);
+
 /* True while what is sent that way waits for the neighbour's address. */
 bool net_waits(const struct net *net, const struct net_path *path);
 
