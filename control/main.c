@@ -27,6 +27,7 @@ static const struct {
 	{ "render",    cmd_render,    "TEMPLATE [--data FILE.json] | --batch FILE.jsonl",
 	                                                             "a Liquid template over JSON data" },
 	{ "reference", cmd_reference, "options|commands|counters",   "the tables behind them, as Markdown" },
+	{ "bench",     cmd_bench,     "tcp --row ROW",               "measures the TCP layer on this machine; sends nothing" },
 	/* clang-format on */
 };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "dataplane/cpus.h"
+#include "dataplane/dp_hook.h"
 #include "dataplane/eal.h"
 #include "dataplane/net/net.h"
 #include "dataplane/netdev.h"
@@ -184,7 +185,8 @@ static int collect_own(struct dp *dp)
 	return 0;
 }
 
-static int start_workers(struct dp *dp, const struct cpus_plan *cpus, char why[DP_WHY_BYTES])
+static int start_workers(struct dp *dp, const struct cpus_plan *cpus,
+                         const struct worker_above *above, char why[DP_WHY_BYTES])
 {
 	int rc = 0;
 
@@ -195,7 +197,8 @@ static int start_workers(struct dp *dp, const struct cpus_plan *cpus, char why[D
 			                  .spins = cpus->spins != 0,
 			                  .own = dp->own,
 			                  .n_own = dp->n_own,
-			                  .control = &dp->wake };
+			                  .control = &dp->wake,
+			                  .above = above };
 
 		rc = worker_open(&wc, &dp->workers[i], why);
 		dp->n_workers += rc == 0;
@@ -230,6 +233,12 @@ static void ignore_sigio(void)
 
 int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES])
 {
+	return dp_start_hooked(conf, NULL, out, why);
+}
+
+int dp_start_hooked(const struct dp_conf *conf, const struct dp_hook *hook, struct dp **out,
+                    char why[DP_WHY_BYTES])
+{
 	struct cpus_plan cpus;
 	struct worker_size need;
 	struct dp *dp;
@@ -241,6 +250,8 @@ int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES]
 	if (rc != 0)
 		return rc;
 	size_of(conf, &need);
+	if (hook != NULL)
+		need.eal_bytes += hook->eal_bytes;
 	rc = check_memory(conf, &need, why);
 	if (rc != 0)
 		return rc;
@@ -263,8 +274,10 @@ int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES]
 		snprintf(why, DP_WHY_BYTES, "cannot set up the data plane: %s", strerror(-rc));
 	if (rc == 0)
 		rc = eal_start(conf, need.eal_bytes, &cpus.others, &dp->eal, why);
+	if (rc == 0 && hook != NULL)
+		rc = hook->devices(hook->ctx, why);
 	if (rc == 0)
-		rc = start_workers(dp, &cpus, why);
+		rc = start_workers(dp, &cpus, hook != NULL ? hook->above : NULL, why);
 	if (rc != 0) {
 		dp_stop(dp);
 		return rc;

@@ -127,8 +127,12 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 		e.tcp.net = w->net;
 		e.tcp.trace = w->trace.live;
 		e.tcp.counters = &w->counters;
-		e.tcp.ops = &smtp_tcp_ops;
+		e.tcp.ops = w->above != NULL ? w->above->ops : &smtp_tcp_ops;
 		rc = tcp_open(&e.tcp, w->now_us, &w->tcp);
+	}
+	if (rc == 0 && w->above != NULL) {
+		w->above->opened(w->above->ctx, w->tcp);
+		return 0;
 	}
 	if (rc == 0) {
 		e.tls.counters = &w->counters;
@@ -167,7 +171,9 @@ static int open_ring(struct spsc *r, uint32_t slots, uint32_t elem_bytes)
 
 static int open_rings(struct worker *w, char why[DP_WHY_BYTES])
 {
-	int rc = open_ring(&w->evts, worker_evts_max(w->conf), sizeof(struct dp_evt));
+	/* Nothing but SMTP has events. */
+	uint32_t evts = w->above == NULL ? worker_evts_max(w->conf) : 2;
+	int rc = open_ring(&w->evts, evts, sizeof(struct dp_evt));
 
 	if (rc == 0)
 		rc = open_ring(&w->cmds, worker_cmds_max(w->conf), sizeof(struct worker_cmd));
@@ -213,6 +219,7 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	w->cpus = *conf->cpus;
 	w->spin_us = conf->spins ? SPIN_US : 0;
 	w->control = conf->control;
+	w->above = conf->above;
 	w->dials_max = worker_dials_max(dp);
 	w->wake.fd = -1;
 	w->egress = (struct egress){ .live = dp->live != 0,
@@ -236,6 +243,8 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 		rc = open_pools(w, why);
 	if (rc == 0)
 		rc = port_open(&w->port, &dp->ports[w->index], w->rx_pool, why);
+	if (w->above != NULL && w->above->reader_is_tame)
+		w->port.plan.copy_tx = false;
 	if (rc == 0)
 		rc = open_engines(w, why);
 	if (rc != 0) {

@@ -15,6 +15,7 @@
 #include "dataplane/base/wake.h"
 #include "dataplane/counters.h"
 #include "dataplane/dp.h"
+#include "dataplane/dp_hook.h"
 #include "dataplane/egress.h"
 #include "dataplane/port.h"
 #include "dataplane/smtp/smtp.h"
@@ -57,6 +58,7 @@ struct worker {
 	struct egress egress;
 	const char **helos; /* one per source; owned */
 	bool port_is_found;
+	const struct worker_above *above; /* NULL: SMTP */
 
 	/* the worker's */
 	struct tsc_clock clock;
