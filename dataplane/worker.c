@@ -17,7 +17,6 @@
 #include "dataplane/worker_int.h"
 
 enum {
-	SPIN_US = 100,
 	MEMPOOL_CACHE = 256,
 	STOP_GRACE_US = 50000, /* for a device that is slow to take the last resets */
 };
@@ -105,6 +104,7 @@ static int open_net(struct worker *w, struct net_conf *conf)
 	conf->tx = worker_tx_add;
 	conf->tx_ctx = w;
 	conf->counters = &w->counters;
+	memcpy(&conf->seed, w->conf->secret, sizeof(conf->seed));
 	rc = net_open(conf, &w->net);
 	free(sources);
 	return rc;
@@ -217,7 +217,8 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	w->conf = dp;
 	w->index = conf->index;
 	w->cpus = *conf->cpus;
-	w->spin_us = conf->spins ? SPIN_US : 0;
+	w->has_own_cpu = conf->spins;
+	w->idle.epoll_fd = -1;
 	w->control = conf->control;
 	w->above = conf->above;
 	w->dials_max = worker_dials_max(dp);
@@ -242,7 +243,7 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	if (rc == 0)
 		rc = open_pools(w, why);
 	if (rc == 0)
-		rc = port_open(&w->port, &dp->ports[w->index], w->rx_pool, why);
+		rc = port_open(&w->port, &dp->ports[w->index], 1, &w->rx_pool, why);
 	if (w->above != NULL && w->above->reader_is_tame)
 		w->port.plan.copy_tx = false;
 	if (rc == 0)
@@ -276,6 +277,7 @@ void worker_close(struct worker *w)
 	trace_close(&w->trace);
 	spsc_fini(&w->cmds);
 	spsc_fini(&w->evts);
+	worker_idle_close(w);
 	if (w->wake.fd >= 0)
 		wake_fini(&w->wake);
 	sem_destroy(&w->started);
@@ -325,6 +327,10 @@ static void *worker_thread(void *arg)
 	set_signals();
 	/* Gives the thread an lcore id, and with it a mempool cache of its own. */
 	w->start_rc = rte_thread_register() != 0 ? -rte_errno : port_start(&w->port);
+	if (w->start_rc == 0) {
+		port_direct_signals_here(&w->port, w->queue);
+		w->start_rc = worker_idle_open(w);
+	}
 	sem_post(&w->started);
 	if (w->start_rc != 0)
 		return NULL;

@@ -17,6 +17,7 @@
 #include "dataplane/dp.h"
 #include "dataplane/dp_hook.h"
 #include "dataplane/egress.h"
+#include "dataplane/idle_plan.h"
 #include "dataplane/port.h"
 #include "dataplane/smtp/smtp.h"
 #include "dataplane/stale.h"
@@ -24,7 +25,7 @@
 #include "dataplane/tsc.h"
 #include "dataplane/worker.h"
 
-enum { TX_PENDING_MAX = 1024, WORKER_RX_BURST = 32, WORKER_NAP_MIN_US = 50 };
+enum { TX_PENDING_MAX = 1024, WORKER_RX_BURST = 32 };
 
 enum worker_cmd_kind { WORKER_CMD_CONNECT, WORKER_CMD_SUBMIT, WORKER_CMD_QUIT };
 
@@ -46,6 +47,13 @@ struct worker_tx {
 	uint64_t stuck_since_us; /* the device took nothing since; 0: not stuck */
 };
 
+/* How it waits; worker_idle.c only. */
+struct worker_idle {
+	struct idle_plan plan; /* fixed once it runs */
+	int epoll_fd;          /* what ends a sleep; -1: not open */
+	uint32_t nap_us;       /* the next nap */
+};
+
 struct worker {
 	struct dp_counters counters;
 
@@ -53,7 +61,7 @@ struct worker {
 	const struct dp_conf *conf;
 	uint32_t index;
 	cpu_set_t cpus;
-	uint32_t spin_us; /* patience of an idle worker before it sleeps */
+	bool has_own_cpu;
 	struct wake *control;
 	struct egress egress;
 	const char **helos; /* one per source; owned */
@@ -63,6 +71,7 @@ struct worker {
 	/* the worker's */
 	struct tsc_clock clock;
 	struct port port;
+	uint16_t queue; /* of the port's, both ways */
 	struct rte_mempool *rx_pool, *tx_pool;
 	struct net *net;
 	struct tcp *tcp;
@@ -75,10 +84,10 @@ struct worker {
 	uint64_t net_due_us, timer_due_us;
 	uint64_t last_work_us;
 	uint32_t full_bursts; /* turns in a row that may have left frames in the device's queue */
-	uint32_t nap_us;
+	struct worker_idle idle;
 	uint32_t n_emitted; /* events that control was not yet woken for */
 	uint32_t drains_seen;
-	bool link_up, fd_idle;
+	bool link_up;
 
 	/* both sides' */
 	struct spsc cmds, evts;
@@ -106,10 +115,22 @@ bool worker_turn(struct worker *w, uint64_t now_us);
  */
 uint32_t worker_receive(struct worker *w);
 
-/* worker_idle.c: when something is due though nothing arrives; and the sleep until then or until a
- * frame or an order.
+/* worker_idle.c. Makes ready to sleep, from the worker's thread once its port is started. Returns 0
+ * or -errno.
  */
+int worker_idle_open(struct worker *w);
+void worker_idle_close(struct worker *w);
+
+/* When something is due though nothing arrives. */
 uint64_t worker_wake_at(const struct worker *w);
+
+/* A turn found work: idleness begins anew. */
+void worker_idle_over(struct worker *w, uint64_t now_us);
+
+/* A turn found none: spins, waits or sleeps, until something is due at the latest. */
+void worker_rest(struct worker *w, uint64_t tsc, uint64_t now_us);
+
+/* Sleeps until a frame, an order or what is due. */
 void worker_sleep(struct worker *w);
 
 /* Hands a frame to the port at the end of the turn; a net_tx_fn. */

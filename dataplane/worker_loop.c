@@ -7,7 +7,6 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
-#include <rte_pause.h>
 
 #include "dataplane/worker_int.h"
 
@@ -72,7 +71,7 @@ void worker_tx_flush(struct worker *w)
 		return;
 	for (uint32_t i = 0; i < tx->n; i++)
 		bytes += tx->m[i]->pkt_len;
-	sent = rte_eth_tx_burst(w->port.id, 0, tx->m, (uint16_t)tx->n);
+	sent = w->port.io->tx_burst(w->port.dev, w->queue, tx->m, (uint16_t)tx->n);
 	for (uint32_t i = sent; i < tx->n; i++)
 		bytes -= tx->m[i]->pkt_len;
 	count_n(&w->counters.tx_packets, sent);
@@ -163,7 +162,7 @@ static void look_at_link(struct worker *w)
 {
 	struct rte_eth_link link = { .link_status = RTE_ETH_LINK_DOWN };
 	bool up =
-	    rte_eth_link_get_nowait(w->port.id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+	    w->port.io->link_get(w->port.dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 
 	if (up && !w->link_up)
 		net_announce(w->net, w->now_us);
@@ -233,25 +232,18 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 
 void worker_loop(struct worker *w)
 {
-	w->nap_us = WORKER_NAP_MIN_US;
 	gauge(&w->counters.worker_tsc_hz, rte_get_tsc_hz());
 	while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
 		uint64_t tsc = rte_rdtsc(), now = tsc_clock_us(&w->clock, tsc);
 		bool due = worker_wake_at(w) <= now;
 
 		if (worker_turn(w, now)) {
-			w->last_work_us = now;
-			w->nap_us = WORKER_NAP_MIN_US;
-			w->fd_idle = false;
+			worker_idle_over(w, now);
 			due = true;
 		}
 		count_n(due ? &w->counters.worker_busy_cycles : &w->counters.worker_idle_cycles,
 		        rte_rdtsc() - tsc);
-		if (due)
-			continue;
-		if (now - w->last_work_us >= w->spin_us)
-			worker_sleep(w);
-		else
-			rte_pause();
+		if (!due)
+			worker_rest(w, tsc, now);
 	}
 }
