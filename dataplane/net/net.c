@@ -1,6 +1,7 @@
 /* net.c - opens and closes the network side of a port, and takes its frames apart. */
 #include "dataplane/net/net.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -188,6 +189,12 @@ void net_close(struct net *net)
 	neigh_fini(net);
 	net_share_close(net->own_share);
 	free(net);
+}
+
+const struct ip_addr *net_local(const struct net *net, uint32_t local)
+{
+	assert(local < net->own.n);
+	return &net->own.list[local].addr;
 }
 
 bool net_is_own(const struct net *net, const struct ip_addr *a)
