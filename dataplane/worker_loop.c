@@ -212,6 +212,7 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	w->full_bursts = n == WORKER_RX_BURST ? w->full_bursts + 1 : 0;
 	found = n > 0;
 	found |= obey(w) > 0;
+	found |= worker_answer(w);
 	/* What has arrived is heard before a timer says that it has not: a worker that had lost its
 	 * CPU for long would send again what is acknowledged in its queue. A timer that had nothing
 	 * to send or say is no reason to stay awake, see worker_loop().
