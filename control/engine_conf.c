@@ -27,6 +27,8 @@ static void copy_port(struct dp_port_conf *to, const struct conf_port *from)
 		                     .vlan = (uint16_t)from->vlan,
 		                     .mtu_bytes = (uint16_t)from->mtu_bytes };
 	memcpy(to->addrs, from->addrs, from->n_addrs * sizeof(to->addrs[0]));
+	for (uint32_t o = 0; o < DP_N_OFFLOADS; o++)
+		to->offloads_off |= (uint32_t)!from->offloads[o] << o;
 }
 
 /* Certificates that nobody configured may be missing. */
@@ -76,6 +78,16 @@ struct engine_dp_conf *engine_dp_conf_new(const struct conf *conf, const uint8_t
 		          .reply_lines_max = conf->smtp.reply_lines_max,
 		          .reply_bytes_max = conf->smtp.reply_bytes_max,
 		          .pipelining = conf->smtp.pipelining },
+		.tcp = { .congestion = (uint8_t)conf->tcp.congestion,
+		         .ecn = conf->tcp.ecn,
+		         .pacing = conf->tcp.pacing,
+		         .iw_segs = conf->tcp.iw_segs,
+		         .user_timeout_ms = conf->tcp.user_timeout_ms,
+		         .keepalive_ms = conf->tcp.keepalive_ms,
+		         .rx_window_bytes = conf->tcp.rx_window_bytes,
+		         .tx_bytes_max = conf->tcp.tx_bytes_max,
+		         .time_wait_max = conf->tcp.time_wait_max,
+		         .rst_per_second_max = conf->tcp.rst_per_s },
 		.tls = { .ca_file = ca_file_of(conf),
 		         .sessions_max = conf->tls.sessions_max,
 		         .handshake_budget_us = conf->tls.handshake_budget_us },

@@ -22,8 +22,19 @@ enum {
 /* Log levels, syslog's order. */
 enum dp_log_level { DP_LOG_ERROR, DP_LOG_WARN, DP_LOG_INFO, DP_LOG_DEBUG };
 
+/* Congestion control: CUBIC (RFC 9438) or NewReno (RFC 5681, 6582). */
+enum dp_congestion { DP_CONGESTION_CUBIC, DP_CONGESTION_NEWRENO };
+
 /* Called from any thread; must not block for long. `line` has no line end. */
 typedef void dp_log_fn(enum dp_log_level level, const char *line);
+
+/* What a device may do for us. */
+enum dp_offload {
+#define DP_OFFLOAD(sym, name, without) DP_OFFLOAD_##sym,
+#include "dataplane/dp_offload.def"
+#undef DP_OFFLOAD
+	DP_N_OFFLOADS
+};
 
 struct dp_port_conf {
 	const char *name;   /* as the operator calls it */
@@ -34,6 +45,7 @@ struct dp_port_conf {
 	struct ip_addr gateway4, gateway6; /* unset: only connected networks */
 	uint16_t vlan;                     /* 0: untagged */
 	uint16_t mtu_bytes;
+	uint32_t offloads_off; /* bits 1 << enum dp_offload: done by us whatever the device says */
 };
 
 struct dp_source_conf {
@@ -50,6 +62,19 @@ struct dp_smtp_conf {
 	uint32_t reply_lines_max; /* in one multi-line reply */
 	uint32_t reply_bytes_max; /* of one reply, all its lines */
 	uint8_t pipelining;       /* 0 or 1: use RFC 2920 where offered */
+};
+
+/* TCP of a worker; 0 of a number is its default. */
+struct dp_tcp_conf {
+	uint8_t congestion;       /* enum dp_congestion */
+	uint8_t ecn;              /* 0 or 1: offer ECN (RFC 3168) */
+	uint8_t pacing;           /* 0 or 1: spread what a window allows over its round trip */
+	uint32_t iw_segs;         /* segments of the first window (RFC 6928) */
+	uint32_t user_timeout_ms; /* patience for data to be acknowledged (RFC 5482) */
+	uint32_t keepalive_ms;    /* an idle peer is asked after so long; 0: never */
+	uint32_t rx_window_bytes, tx_bytes_max;
+	uint32_t time_wait_max;      /* 0: by conns_max */
+	uint32_t rst_per_second_max; /* answers to segments of no connection */
 };
 
 /* TLS of a worker. */
@@ -83,6 +108,7 @@ struct dp_conf {
 	enum dp_idle idle;
 	uint32_t drain_max_ms; /* patience for unanswered transactions at dp_drain() */
 	struct dp_smtp_conf smtp;
+	struct dp_tcp_conf tcp;
 	struct dp_tls_conf tls;
 	const char *state_dir; /* for the record of open connections that outlives a crash */
 	const uint8_t *secret; /* 32 bytes; keys ISNs, ports and hashes */

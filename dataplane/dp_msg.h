@@ -115,7 +115,8 @@ struct dp_conn_info {
 	uint8_t tls;                      /* 0 or 1: TLS was begun */
 	const char *tcp_state;            /* a constant */
 	uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us; /* 0: not measured yet */
-	uint32_t cwnd_bytes, ssthresh_bytes, in_flight_bytes;
+	uint32_t cwnd_bytes, in_flight_bytes;
+	uint32_t ssthresh_bytes; /* 0: no loss yet */
 };
 
 /* Some of a worker's connections, and where the next question goes on. */

@@ -104,6 +104,7 @@ static int open_net(struct worker *w, struct net_conf *conf)
 	conf->tx = worker_tx_add;
 	conf->tx_ctx = w;
 	conf->counters = &w->counters;
+	memcpy(&conf->seed, w->conf->secret, sizeof(conf->seed));
 	rc = net_open(conf, &w->net);
 	free(sources);
 	return rc;
@@ -235,7 +236,7 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	if (rc == 0)
 		rc = open_pools(w, why);
 	if (rc == 0)
-		rc = port_open(&w->port, &dp->ports[w->index], w->rx_pool, why);
+		rc = port_open(&w->port, &dp->ports[w->index], 1, &w->rx_pool, why);
 	if (rc == 0)
 		rc = open_engines(w, why);
 	if (rc != 0) {
@@ -317,8 +318,10 @@ static void *worker_thread(void *arg)
 	set_signals();
 	/* Gives the thread an lcore id, and with it a mempool cache of its own. */
 	w->start_rc = rte_thread_register() != 0 ? -rte_errno : port_start(&w->port);
-	if (w->start_rc == 0)
+	if (w->start_rc == 0) {
+		port_direct_signals_here(&w->port, w->queue);
 		w->start_rc = worker_idle_open(w);
+	}
 	sem_post(&w->started);
 	if (w->start_rc != 0)
 		return NULL;

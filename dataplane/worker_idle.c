@@ -50,6 +50,11 @@ static bool has_orders(const struct worker *w)
 	return !stale_holds(&w->stale) && spsc_count(&w->cmds) > 0;
 }
 
+static int rx_fd(const struct worker *w)
+{
+	return w->port.rx_fds[w->queue];
+}
+
 static struct idle_facts facts_of(const struct worker *w)
 {
 	struct rte_cpu_intrinsics cpu = { 0 };
@@ -59,9 +64,9 @@ static struct idle_facts facts_of(const struct worker *w)
 	return (struct idle_facts){
 		.told = w->conf->idle,
 		.has_own_cpu = w->has_own_cpu,
-		.has_rx_fd = w->port.rx_fd >= 0,
+		.has_rx_fd = rx_fd(w) >= 0,
 		.cpu_monitors = cpu.power_monitor,
-		.queue_monitors = rte_eth_get_monitor_addr(w->port.id, 0, &line) == 0,
+		.queue_monitors = w->port.io->monitor_addr(w->port.dev, w->queue, &line) == 0,
 	};
 }
 
@@ -88,8 +93,8 @@ int worker_idle_open(struct worker *w)
 	/* By edges: a queue that stays readable though its driver has nothing to give (net_tap
 	 * waits for its signal) ends one sleep and not every one after it.
 	 */
-	if (rc == 0 && w->port.rx_fd >= 0)
-		rc = watch(idle->epoll_fd, w->port.rx_fd, EPOLLIN | EPOLLET);
+	if (rc == 0 && rx_fd(w) >= 0)
+		rc = watch(idle->epoll_fd, rx_fd(w), EPOLLIN | EPOLLET);
 	(void)prctl(PR_SET_TIMERSLACK, TIMER_SLACK_NS, 0, 0, 0);
 	return rc;
 }
@@ -123,7 +128,7 @@ static bool wait_for(struct worker *w, uint64_t us)
 		n = ppoll(&p, 1, &t, NULL) > 0 ? epoll_wait(w->idle.epoll_fd, e, 2, 0) : 0;
 	}
 	for (int i = 0; i < n; i++)
-		if (e[i].data.fd == w->port.rx_fd)
+		if (e[i].data.fd == rx_fd(w))
 			return true;
 	return false;
 }
@@ -133,13 +138,13 @@ static void sleep_on_interrupt(struct worker *w, uint64_t now_us, uint64_t us)
 {
 	uint64_t counter;
 
-	(void)rte_eth_dev_rx_intr_enable(w->port.id, 0);
+	(void)w->port.io->rx_intr(w->port.dev, w->queue, true);
 	w->now_us = now_us;
 	if (worker_receive(w) > 0)
 		worker_idle_over(w, now_us);
 	else if (wait_for(w, us))
-		(void)!read(w->port.rx_fd, &counter, sizeof(counter));
-	(void)rte_eth_dev_rx_intr_disable(w->port.id, 0);
+		(void)!read(rx_fd(w), &counter, sizeof(counter));
+	(void)w->port.io->rx_intr(w->port.dev, w->queue, false);
 }
 
 static uint64_t nap_us(struct worker_idle *idle, uint64_t us)
@@ -158,7 +163,7 @@ void worker_sleep(struct worker *w)
 	now = tsc_clock_us(&w->clock, rte_rdtsc());
 	if (!has_orders(w) && at > now) {
 		count(&w->counters.worker_sleeps);
-		if (w->port.rx_fd < 0)
+		if (rx_fd(w) < 0)
 			(void)wait_for(w, nap_us(&w->idle, at - now));
 		else if (w->port.plan.rx_fd_is_data)
 			(void)wait_for(w, at - now);
@@ -177,7 +182,7 @@ static void monitor(struct worker *w, uint64_t tsc, uint64_t now_us)
 	uint64_t at = worker_wake_at(w), us = at > now_us ? at - now_us : 0;
 
 	us = us < MONITOR_STEP_US ? us : MONITOR_STEP_US;
-	if (us == 0 || rte_eth_get_monitor_addr(w->port.id, 0, &line) != 0 ||
+	if (us == 0 || w->port.io->monitor_addr(w->port.dev, w->queue, &line) != 0 ||
 	    rte_power_monitor(&line, tsc + us * (rte_get_tsc_hz() / 1000000)) != 0)
 		rte_pause();
 }

@@ -79,6 +79,7 @@ struct worker {
 	/* the worker's */
 	struct tsc_clock clock;
 	struct port port;
+	uint16_t queue; /* of the port's, both ways */
 	struct rte_mempool *rx_pool, *tx_pool;
 	struct net *net;
 	struct tcp *tcp;

@@ -71,7 +71,7 @@ void worker_tx_flush(struct worker *w)
 		return;
 	for (uint32_t i = 0; i < tx->n; i++)
 		bytes += tx->m[i]->pkt_len;
-	sent = rte_eth_tx_burst(w->port.id, 0, tx->m, (uint16_t)tx->n);
+	sent = w->port.io->tx_burst(w->port.dev, w->queue, tx->m, (uint16_t)tx->n);
 	for (uint32_t i = sent; i < tx->n; i++)
 		bytes -= tx->m[i]->pkt_len;
 	count_n(&w->counters.tx_packets, sent);
@@ -162,7 +162,7 @@ static void look_at_link(struct worker *w)
 {
 	struct rte_eth_link link = { .link_status = RTE_ETH_LINK_DOWN };
 	bool up =
-	    rte_eth_link_get_nowait(w->port.id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+	    w->port.io->link_get(w->port.dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 
 	if (up && !w->link_up)
 		net_announce(w->net, w->now_us);

@@ -80,13 +80,12 @@ void worker_describe(const struct worker *w, char line[DP_WHY_BYTES])
 	const struct dp_port_conf *p = &w->conf->ports[w->index];
 	const struct port_plan *plan = &w->port.plan;
 	const uint8_t *m = w->port.mac;
-	char idle[IDLE_PLAN_TEXT_BYTES];
+	char ours[DP_WHY_BYTES], idle[IDLE_PLAN_TEXT_BYTES];
 
-	snprintf(
-	    line, DP_WHY_BYTES,
-	    "port \"%.40s\": %.60s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, checksums sent by %s, "
-	    "received checked by %s, idle: %s",
-	    p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes,
-	    plan->tx_checksum_tcp ? "the device" : "us", plan->rx_checksum ? "the device" : "us",
-	    idle_plan_text(&w->idle.plan, idle));
+	port_plan_fallbacks(plan, ours, sizeof(ours));
+	snprintf(line, DP_WHY_BYTES,
+	         "port \"%.40s\": %.60s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, idle: %s, "
+	         "not offloaded: %.150s",
+	         p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes,
+	         idle_plan_text(&w->idle.plan, idle), ours);
 }

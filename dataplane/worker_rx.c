@@ -1,5 +1,4 @@
 /* worker_rx.c - what arrived: from the device to the engines. */
-#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 #include "dataplane/worker_int.h"
@@ -7,7 +6,7 @@
 uint32_t worker_receive(struct worker *w)
 {
 	struct rte_mbuf *m[WORKER_RX_BURST];
-	uint32_t n = rte_eth_rx_burst(w->port.id, 0, m, WORKER_RX_BURST);
+	uint32_t n = w->port.io->rx_burst(w->port.dev, w->queue, m, WORKER_RX_BURST);
 	uint64_t bytes = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -22,6 +21,9 @@ uint32_t worker_receive(struct worker *w)
 			break;
 		case NET_IN_ICMP:
 			tcp_icmp(w->tcp, w->now_us, &icmp);
+			break;
+		case NET_IN_WRITER: /* not said by a net on its own, which ours is */
+			rte_pktmbuf_free(m[i]);
 			break;
 		case NET_IN_DONE:
 			break;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "dataplane/base/addr.h"
+#include "dataplane/dp.h"
 
 enum {
 	CONF_WHY_BYTES = 512, /* one line: file:line: what, why, what to do */
@@ -33,6 +34,7 @@ struct conf_port {
 	uint32_t n_addrs;
 	struct ip_addr gateway4, gateway6; /* unset: none */
 	uint32_t vlan, mtu_bytes;
+	bool offloads[DP_N_OFFLOADS]; /* may be used, by enum dp_offload */
 };
 
 struct conf_source {
@@ -111,6 +113,14 @@ struct conf {
 	struct {
 		uint32_t drain_max_ms;
 	} shutdown;
+	struct {
+		uint32_t congestion; /* enum dp_congestion */
+		bool ecn, pacing;
+		uint32_t iw_segs, user_timeout_ms, keepalive_ms;
+		uint32_t rx_window_bytes, tx_bytes_max;
+		uint32_t time_wait_max; /* 0: by worker.connections_max */
+		uint32_t rst_per_s;
+	} tcp;
 	struct {
 		char *ca_file;    /* PEM */
 		uint32_t clear_s; /* a host whose handshakes fail is sent to in the clear */

@@ -86,13 +86,15 @@ static void write_json(struct ctl_req *req, const struct dp_conn_info *c, uint32
 		{ "min_rtt_us", c->min_rtt_us },
 		{ "rto_us", c->rto_us },
 		{ "cwnd", c->cwnd_bytes },
-		{ "ssthresh", c->ssthresh_bytes },
 		{ "in_flight", c->in_flight_bytes },
 		{ "resent", c->resent },
 		{ "age_ms", c->age_us / 1000 },
 		{ "messages", c->messages },
 	};
 
+	json_object_set_new(o, "ssthresh",
+	                    c->ssthresh_bytes == 0 ? json_null()
+	                                           : json_integer((json_int_t)c->ssthresh_bytes));
 	json_object_set_new(o, "source", ctl_json_text(source_name(req, c->source)));
 	json_object_set_new(o, "local", json_string(ip_format(&c->local, addr)));
 	json_object_set_new(o, "remote", json_string(ip_format(&c->remote, addr)));
@@ -114,8 +116,8 @@ static void write_text(struct ctl_req *req, const struct dp_conn_info *c, uint32
 	        endpoint(&c->remote, c->remote_port, remote), site == NULL ? "-" : site,
 	        c->tcp_state, dp_step_name((enum dp_step)c->step), c->tls ? "yes" : "no",
 	        c->srtt_us, c->rttvar_us, c->min_rtt_us, c->cwnd_bytes);
-	if (c->ssthresh_bytes >= INT32_MAX)
-		fprintf(req->out, "%10s", "-"); /* no loss yet */
+	if (c->ssthresh_bytes == 0)
+		fprintf(req->out, "%10s", "-");
 	else
 		fprintf(req->out, "%10u", c->ssthresh_bytes);
 	fprintf(req->out, " %8u %6u %8s %6u\n", c->in_flight_bytes, c->resent,

@@ -76,10 +76,7 @@ bool ip4_parse(struct net *net, const struct frame *f, struct packet *p)
 		count(&net->counters->rx_not_ours);
 		return false;
 	}
-	if (get16(h + 6) & IP4_FRAGMENT_MASK) {
-		count(&net->counters->rx_fragments);
-		return false;
-	}
+	p->is_fragment = (get16(h + 6) & IP4_FRAGMENT_MASK) != 0;
 	return true;
 }
 

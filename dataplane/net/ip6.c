@@ -132,10 +132,10 @@ bool ip6_parse(struct net *net, const struct frame *f, struct packet *p)
 		return false;
 	}
 	got = walk_headers(p);
-	if (got != WALK_OK)
-		count(got == WALK_FRAGMENT ? &net->counters->rx_fragments
-		                           : &net->counters->rx_malformed);
-	return got == WALK_OK;
+	if (got == WALK_MALFORMED)
+		count(&net->counters->rx_malformed);
+	p->is_fragment = got == WALK_FRAGMENT;
+	return got != WALK_MALFORMED;
 }
 
 void ip6_prepend(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_addr *dst,

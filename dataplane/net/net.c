@@ -13,7 +13,6 @@
 
 enum {
 	NEIGHBOURS_MIN = 4, /* two gateways, and somebody to give way */
-	NEIGHBOURS_MAX = 1 << 20,
 	SOURCES_MAX = 1 << 16,
 	IP4_MTU_LEAST = 576, /* RFC 1122 3.3.3 */
 };
@@ -46,7 +45,8 @@ static struct layout layout_of(const struct net_conf *conf)
 
 uint64_t net_memory_bytes(const struct net_conf *conf)
 {
-	return layout_of(conf).total;
+	return layout_of(conf).total +
+	       (conf->share == NULL ? net_share_memory_bytes(conf->neighbours_max) : 0);
 }
 
 static bool is_unicast(const struct ip_addr *a)
@@ -85,6 +85,12 @@ static bool addresses_are_valid(const struct net_conf *conf)
 	       (!ip_is_v4(&conf->gateway6) && is_unicast(&conf->gateway6));
 }
 
+static bool share_is_valid(const struct net_conf *conf)
+{
+	return conf->share == NULL || (conf->neighbours_max <= conf->share->neighbours_max &&
+	                               (conf->is_writer || conf->tell != NULL));
+}
+
 static bool conf_is_valid(const struct net_conf *conf)
 {
 	static const uint8_t no_mac[6];
@@ -92,9 +98,10 @@ static bool conf_is_valid(const struct net_conf *conf)
 	return memcmp(conf->mac, no_mac, 6) != 0 && (conf->mac[0] & 1) == 0 &&
 	       conf->vlan < VLAN_ID_MASK && conf->n_addrs <= NET_ADDRS_MAX &&
 	       conf->n_sources <= SOURCES_MAX && conf->n_addrs + conf->n_sources > 0 &&
-	       conf->neighbours_max >= NEIGHBOURS_MIN && conf->neighbours_max <= NEIGHBOURS_MAX &&
-	       conf->neighbour_queue_max > 0 && conf->pool != NULL && conf->tx != NULL &&
-	       conf->counters != NULL && addresses_are_valid(conf) &&
+	       conf->neighbours_max >= NEIGHBOURS_MIN &&
+	       conf->neighbours_max <= NET_NEIGHBOURS_MAX && conf->neighbour_queue_max > 0 &&
+	       conf->pool != NULL && conf->tx != NULL && conf->counters != NULL &&
+	       addresses_are_valid(conf) && share_is_valid(conf) &&
 	       conf->mtu_bytes >= (has_ip6(conf) ? IP6_MTU_MIN : IP4_MTU_LEAST);
 }
 
@@ -131,6 +138,10 @@ static void copy_conf(struct net *net, const struct net_conf *conf)
 	net->tx = conf->tx;
 	net->tx_ctx = conf->tx_ctx;
 	net->counters = conf->counters;
+	net->share = conf->share;
+	net->is_writer = conf->share == NULL || conf->is_writer;
+	net->tell = conf->tell;
+	net->tell_ctx = conf->tell_ctx;
 	net->echo.left = NET_ECHO_PER_S;
 }
 
@@ -150,6 +161,13 @@ int net_open(const struct net_conf *conf, struct net **out)
 	memset(block, 0, l.total); /* touches every page now rather than under load */
 	net = (struct net *)block;
 	copy_conf(net, conf);
+	if (conf->share == NULL) {
+		if (net_share_open(conf->neighbours_max, conf->seed, &net->own_share) != 0) {
+			free(block);
+			return -ENOMEM;
+		}
+		net->share = net->own_share;
+	}
 	n_own = conf->n_addrs + conf->n_sources + 1;
 	net->own = (struct own_set){ .list = (struct own *)(block + l.own_list),
 		                     .slots = (uint32_t *)(block + l.own_slots),
@@ -168,6 +186,7 @@ int net_open(const struct net_conf *conf, struct net **out)
 void net_close(struct net *net)
 {
 	neigh_fini(net);
+	net_share_close(net->own_share);
 	free(net);
 }
 
@@ -227,7 +246,9 @@ static void announce_some(struct net *net, uint64_t now_us)
 
 void net_announce(struct net *net, uint64_t now_us)
 {
-	net->announcer = (struct net_announcer){ .rounds = NET_ANNOUNCE_ROUNDS, .at_us = now_us };
+	if (net->is_writer)
+		net->announcer =
+		    (struct net_announcer){ .rounds = NET_ANNOUNCE_ROUNDS, .at_us = now_us };
 	announce_some(net, now_us);
 	if (!ip_is_unset(&net->gateway4))
 		neigh_get(net, now_us, &net->gateway4);
@@ -239,11 +260,23 @@ void net_tick(struct net *net, uint64_t now_us)
 {
 	announce_some(net, now_us);
 	neigh_tick(net, now_us);
+	net_tell_again(net);
+}
+
+/* A datagram may come in parts over several queues: one worker puts them together. */
+static enum net_in fragment_input(struct net *net)
+{
+	if (!net->is_writer)
+		return NET_IN_WRITER;
+	count(&net->counters->rx_fragments);
+	return NET_IN_DONE;
 }
 
 static enum net_in packet_input(struct net *net, uint64_t now_us, const struct packet *p,
                                 bool is_v4, struct net_seg *seg, struct net_icmp *icmp)
 {
+	if (p->is_fragment)
+		return fragment_input(net);
 	if (p->proto == IP_PROTO_TCP && !p->is_group) {
 		if (!segment_parse(net, p, seg))
 			return NET_IN_DONE;
@@ -271,6 +304,8 @@ static enum net_in frame_input(struct net *net, uint64_t now_us, const struct fr
 			return NET_IN_DONE;
 		return packet_input(net, now_us, &p, false, seg, icmp);
 	case ETH_TYPE_ARP:
+		if (!net->is_writer)
+			return NET_IN_WRITER;
 		arp_input(net, now_us, f);
 		return NET_IN_DONE;
 	default:
@@ -287,7 +322,7 @@ enum net_in net_input(struct net *net, uint64_t now_us, struct rte_mbuf *m, stru
 
 	if (frame_parse(net, m, &f))
 		in = frame_input(net, now_us, &f, seg, icmp);
-	if (in != NET_IN_TCP)
+	if (in != NET_IN_TCP && in != NET_IN_WRITER)
 		rte_pktmbuf_free(m);
 	return in;
 }

@@ -14,6 +14,7 @@
 #include "dataplane/net/neigh.h"
 #include "dataplane/net/net.h"
 #include "dataplane/net/own.h"
+#include "dataplane/net/share.h"
 #include "dataplane/net/wire.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
 	NET_ANNOUNCE_BURST = 64, /* own addresses announced in one call */
 	NET_ANNOUNCE_ROUNDS = 2, /* RFC 5227 2.3: ANNOUNCE_NUM */
 	NET_EXT_HEADERS_MAX = 8, /* IPv6 extension headers walked */
+	NET_WORDS_MAX = 16,      /* words about path MTUs that wait for room in the ring */
 };
 
 /* How many of something are left for now; refilled as time passes. */
@@ -39,6 +41,7 @@ struct net_announcer {
 struct net {
 	uint8_t mac[6];
 	uint16_t vlan, mtu_bytes;
+	bool is_writer;
 	bool tx_checksum_ip4, tx_checksum_tcp, rx_checksum;
 	bool has_ip6;
 	uint32_t n_addrs;
@@ -54,6 +57,12 @@ struct net {
 	struct neigh_table neigh;
 	struct net_bucket echo;
 	struct net_announcer announcer;
+	struct net_share *share;
+	struct net_share *own_share; /* `share` if we are alone; else NULL */
+	net_tell_fn *tell;           /* of a reader; it keeps what could not be told */
+	void *tell_ctx;
+	uint32_t n_words;
+	struct net_word words[NET_WORDS_MAX];
 };
 
 /* A received frame that is for this station; the body starts behind Ethernet and VLAN header. */
@@ -75,6 +84,7 @@ struct packet {
 	uint8_t proto, hops, ecn;
 	bool is_group; /* `dst` is a multicast group */
 	bool had_fragment_header;
+	bool is_fragment; /* `body` is a part only */
 };
 
 /* frame.c: Ethernet and VLAN. */
@@ -107,6 +117,13 @@ struct ip_addr nd_link_local(const uint8_t mac[6]);
 
 /* True for ff02::1:ffxx:xxxx (RFC 4291 2.7.1). */
 bool nd_is_solicited_group(const struct ip_addr *a);
+
+/* told.c: tells the writing worker, which we are not. False, when it could not be told now. */
+bool net_tell(struct net *net, enum net_word_kind kind, const struct ip_addr *a,
+              uint32_t mtu_bytes);
+
+/* Tells what waits for room. */
+void net_tell_again(struct net *net);
 
 /* ip4.c and ip6.c: reads the header. False, and counted, when the packet is not to be used. */
 bool ip4_parse(struct net *net, const struct frame *f, struct packet *p);

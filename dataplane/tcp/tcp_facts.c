@@ -1,4 +1,5 @@
 /* tcp_facts.c - what can be shown of a connection. */
+#include "dataplane/tcp/tcp_cc.h"
 #include "dataplane/tcp/tcp_engine.h"
 
 static const char *const names[] = {
@@ -30,7 +31,7 @@ bool tcp_facts(const struct tcp *t, tcp_id id, struct tcp_facts *out)
 		                   .min_rtt_us = c->min_rtt_us,
 		                   .rto_us = c->rto.rto_us,
 		                   .cwnd_bytes = c->cwnd,
-		                   .ssthresh_bytes = c->ssthresh,
+		                   .ssthresh_bytes = c->ssthresh < TCP_CWND_MAX ? c->ssthresh : 0,
 		                   .in_flight_bytes = tcp_in_flight(c) };
 	return true;
 }

@@ -143,11 +143,12 @@ void tcp_input(struct tcp *tcp, uint64_t now_us, const struct net_seg *seg)
 	(void)seg;
 }
 
-void tcp_icmp(struct tcp *tcp, uint64_t now_us, const struct net_icmp *icmp)
+bool tcp_icmp(struct tcp *tcp, uint64_t now_us, const struct net_icmp *icmp)
 {
 	(void)tcp;
 	(void)now_us;
 	(void)icmp;
+	return false;
 }
 
 void tcp_abort_all(struct tcp *tcp, uint64_t now_us)

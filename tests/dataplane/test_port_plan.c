@@ -30,7 +30,11 @@ static const struct rte_eth_dev_info i40e = {
 	                   RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE,
 	.rx_offload_capa = RX_SOFT | RTE_ETH_RX_OFFLOAD_RSS_HASH,
 	.rx_desc_lim = { .nb_max = 4096, .nb_min = 64, .nb_align = 32 },
-	.tx_desc_lim = { .nb_max = 4096, .nb_min = 64, .nb_align = 32 },
+	.tx_desc_lim = { .nb_max = 4096,
+	                 .nb_min = 64,
+	                 .nb_align = 32,
+	                 .nb_seg_max = UINT8_MAX,
+	                 .nb_mtu_seg_max = 8 },
 };
 static const struct rte_eth_dev_info gve = {
 	.driver_name = "net_gve",
@@ -48,10 +52,11 @@ static const struct rte_eth_dev_info ring = {
 
 static struct port_plan plan_of(const struct rte_eth_dev_info *info, uint16_t mtu)
 {
+	struct dp_port_conf conf = { .mtu_bytes = mtu };
 	struct port_plan plan;
 	char why[DP_WHY_BYTES] = "";
 
-	CU_ASSERT_EQUAL_FATAL(port_plan_make(info, 1500, mtu, &plan, why), 0);
+	CU_ASSERT_EQUAL_FATAL(port_plan_make(info, 1500, &conf, &plan, why), 0);
 	CU_ASSERT_STRING_EQUAL(why, "");
 	return plan;
 }
@@ -71,13 +76,18 @@ static void net_tap_does_nothing_for_us_that_it_gets_wrong(void)
 	CU_ASSERT_FALSE(p.set_mtu);
 }
 
-static void a_card_that_can_is_asked_for_checksums_only(void)
+static void a_card_that_can_is_asked_for_everything_but_fast_free(void)
 {
 	struct port_plan p = plan_of(&i40e, 9000);
 
-	CU_ASSERT_EQUAL(p.eth.txmode.offloads, TX_SOFT);
+	CU_ASSERT_EQUAL(p.eth.txmode.offloads,
+	                TX_SOFT | RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
 	CU_ASSERT_EQUAL(p.eth.rxmode.offloads, RX_SOFT);
-	CU_ASSERT_EQUAL(p.eth.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, 0);
+	CU_ASSERT_TRUE(p.multi_segs && p.tso && p.tso_ip6 && p.tx_prepare);
+	CU_ASSERT_EQUAL(p.tx_segs_max, 8);
+	CU_ASSERT_EQUAL(p.tso_segs_max, 64);
+	CU_ASSERT_EQUAL(p.tso_mss_min, 256);
+	CU_ASSERT_EQUAL(p.tso_bytes_max, 65535);
 	CU_ASSERT_TRUE(p.tx_checksum_ip4 && p.tx_checksum_tcp && p.rx_checksum);
 	CU_ASSERT_FALSE(p.own_mac);
 	CU_ASSERT_TRUE(p.set_mtu);
@@ -98,6 +108,39 @@ static void what_a_card_lacks_falls_to_us(void)
 	CU_ASSERT_EQUAL(p.tx_descs, 256);
 }
 
+static void each_offload_can_be_switched_off_alone(void)
+{
+	static const struct {
+		enum dp_offload off;
+		const char *want;
+	} cases[] = {
+		/* clang-format off */
+		{ DP_OFFLOAD_CHECKSUM_IP,  "checksum_ip (switched off), tso (needs others)" },
+		{ DP_OFFLOAD_CHECKSUM_TCP, "checksum_tcp (switched off), tso (needs others)" },
+		{ DP_OFFLOAD_RX_CHECKSUM,  "rx_checksum (switched off)" },
+		{ DP_OFFLOAD_TSO,          "tso (switched off)" },
+		{ DP_OFFLOAD_MULTI_SEGS,   "multi_segs (switched off), tso (needs others)" },
+		{ DP_N_OFFLOADS,           "none" },
+		/* clang-format on */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dp_port_conf conf = { .mtu_bytes = 1500,
+			                     .offloads_off = 1u << cases[i].off };
+		char why[DP_WHY_BYTES], text[DP_WHY_BYTES];
+		struct port_plan p;
+
+		CU_ASSERT_EQUAL_FATAL(port_plan_make(&i40e, 1500, &conf, &p, why), 0);
+		port_plan_fallbacks(&p, text, sizeof(text));
+		CU_ASSERT_STRING_EQUAL(text, cases[i].want);
+		CU_ASSERT_EQUAL(p.tx_checksum_ip4, cases[i].off != DP_OFFLOAD_CHECKSUM_IP);
+		CU_ASSERT_EQUAL(p.tx_checksum_tcp, cases[i].off != DP_OFFLOAD_CHECKSUM_TCP);
+		CU_ASSERT_EQUAL(p.rx_checksum, cases[i].off != DP_OFFLOAD_RX_CHECKSUM);
+		CU_ASSERT_EQUAL(p.multi_segs, cases[i].off != DP_OFFLOAD_MULTI_SEGS);
+		CU_ASSERT_EQUAL(p.tx_segs_max > 1, p.multi_segs);
+	}
+}
+
 static void a_ring_gets_copies(void)
 {
 	struct port_plan p = plan_of(&ring, 1500);
@@ -108,23 +151,26 @@ static void a_ring_gets_copies(void)
 
 static void an_impossible_mtu_is_refused_with_the_bounds(void)
 {
+	struct dp_port_conf conf = { .mtu_bytes = 1500 };
 	struct port_plan plan;
 	char why[DP_WHY_BYTES] = "";
 
-	CU_ASSERT_EQUAL(port_plan_make(&gve, 1460, 1500, &plan, why), -EINVAL);
+	CU_ASSERT_EQUAL(port_plan_make(&gve, 1460, &conf, &plan, why), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "1460"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "1500"));
-	CU_ASSERT_EQUAL(port_plan_make(&tap, 1500, 400, &plan, why), -EINVAL);
+	conf.mtu_bytes = 400;
+	CU_ASSERT_EQUAL(port_plan_make(&tap, 1500, &conf, &plan, why), -EINVAL);
 }
 
 static void a_device_without_queues_is_refused(void)
 {
 	struct rte_eth_dev_info none = tap;
+	struct dp_port_conf conf = { .mtu_bytes = 1500 };
 	struct port_plan plan;
 	char why[DP_WHY_BYTES];
 
 	none.max_tx_queues = 0;
-	CU_ASSERT_EQUAL(port_plan_make(&none, 1500, 1500, &plan, why), -EINVAL);
+	CU_ASSERT_EQUAL(port_plan_make(&none, 1500, &conf, &plan, why), -EINVAL);
 }
 
 static void a_received_frame_always_fits_its_mbuf(void)
@@ -150,6 +196,7 @@ static void a_received_frame_always_fits_its_mbuf(void)
 }
 
 SUITE("dataplane/port_plan", TEST(net_tap_does_nothing_for_us_that_it_gets_wrong),
-      TEST(a_card_that_can_is_asked_for_checksums_only), TEST(what_a_card_lacks_falls_to_us),
+      TEST(a_card_that_can_is_asked_for_everything_but_fast_free),
+      TEST(what_a_card_lacks_falls_to_us), TEST(each_offload_can_be_switched_off_alone),
       TEST(a_ring_gets_copies), TEST(an_impossible_mtu_is_refused_with_the_bounds),
       TEST(a_device_without_queues_is_refused), TEST(a_received_frame_always_fits_its_mbuf))

@@ -299,7 +299,7 @@ int dp_try_answer(struct dp *dp, uint32_t worker, struct dp_answer *out)
 			                   .tcp_state = "established",
 			                   .srtt_us = 1500,
 			                   .cwnd_bytes = 14600,
-			                   .ssthresh_bytes = UINT32_MAX };
+			                   .ssthresh_bytes = 0 };
 	out->next = n == fake.n_conns ? DP_ASK_END : n;
 	return 0;
 }

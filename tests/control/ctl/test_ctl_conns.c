@@ -61,6 +61,7 @@ static void a_row_tells_path_states_and_windows(void)
 	CU_ASSERT_EQUAL(number(rows, 0, "srtt_us"), 1500);
 	CU_ASSERT_EQUAL(number(rows, 0, "cwnd"), 14600);
 	CU_ASSERT_EQUAL(number(rows, 0, "age_ms"), 125000);
+	CU_ASSERT_TRUE(json_is_null(json_object_get(row, "ssthresh"))); /* no loss yet */
 	json_decref(rows);
 	text = ask("show connections", NULL);
 	CU_ASSERT_EQUAL(strncmp(text, "worker source", 13), 0);
