@@ -21,7 +21,12 @@ enum { N_LINES = sizeof(lines) / sizeof(lines[0]) };
 
 static bool is_shown(const char *room)
 {
-	return strcmp(room, "port") == 0 || strcmp(room, "net") == 0 || strcmp(room, "tcp") == 0;
+	static const char *const shown[] = { "port", "landing", "net", "tcp" };
+
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++)
+		if (strcmp(room, shown[i]) == 0)
+			return true;
+	return false;
 }
 
 static uint64_t sum_of(const struct dp *dp, uint32_t counter)
@@ -56,7 +61,7 @@ static void write_counter(struct ctl_req *req, const struct dp *dp, uint32_t cou
 	fprintf(req->out, "  %-12s %s\n", dp_counter_unit(counter), dp_counter_help(counter));
 }
 
-/* {"port":{...},"net":{...},"tcp":{...}} of one worker, or of all for UINT32_MAX. */
+/* {"port":{...},"net":{...},...} of one worker, or of all for UINT32_MAX. */
 static json_t *rooms_json(const struct dp *dp, uint32_t worker)
 {
 	json_t *all = xcheck(json_object()), *room = NULL;
