@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/cmd.h"
+#include "templates/tpl.h"
 
 #ifndef PH_VERSION
 #error "the build says which version this is"
@@ -84,6 +85,7 @@ int main(int argc, char **argv)
 		sigaddset(&realtime, number);
 	pthread_sigmask(SIG_BLOCK, &realtime, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	tpl_init();
 
 	if (argc < 2) {
 		help(stderr);

@@ -56,6 +56,11 @@ enum {
 	TPL_RECORD_BYTES = 2048, /* a key's DNS record */
 };
 
+/* Makes ready to keep keys out of core dumps: in main(), before anything uses OpenSSL. Returns
+ * false when something did; no key can be loaded then.
+ */
+bool tpl_init(void);
+
 struct tpl_key; /* a private key; immutable, any thread may sign with it */
 
 /* Loads an unencrypted RSA or Ed25519 key from a PEM file (PKCS#8 or PKCS#1) that others may
