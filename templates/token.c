@@ -103,7 +103,8 @@ size_t tpl_token_make(const struct tpl_token_keys *keys, const struct tpl_token 
 
 	while (i != 0 && keys->at[i - 1].since_s > when_s)
 		i--;
-	if (i == 0 || keys->at[i - 1].id > UINT16_MAX || tenant > TPL_TOKEN_NAME_MAX ||
+	i += i == 0; /* the first key holds for all time before it, too */
+	if (keys->n == 0 || keys->at[i - 1].id > UINT16_MAX || tenant > TPL_TOKEN_NAME_MAX ||
 	    stream > TPL_TOKEN_NAME_MAX)
 		return 0;
 	raw[n++] = VERSION;

@@ -79,7 +79,8 @@ struct tpl_token {
 
 struct tpl_token_key {
 	uint32_t id;     /* never used twice; at most 65535 */
-	int64_t since_s; /* messages first tried at or after it use this key, up to the next */
+	int64_t since_s; /* messages first tried from here to the next key's use it; of the first,
+	                    those before it too */
 	uint8_t bytes[TPL_KEY_BYTES];
 };
 
@@ -90,7 +91,7 @@ struct tpl_token_keys {
 };
 
 /* Writes the token of a message first tried at `when_s`; key_id is chosen here. Returns its bytes,
- * or 0 when there is no key for that time or a name is too long.
+ * or 0 when there is no key or a name is too long.
  */
 size_t tpl_token_make(const struct tpl_token_keys *keys, const struct tpl_token *token,
                       int64_t when_s, char out[TPL_TOKEN_MAX + 1]);

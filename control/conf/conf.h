@@ -59,7 +59,12 @@ struct conf_site {
 };
 
 enum conf_sign { CONF_SIGN_FROM, CONF_SIGN_ALL, CONF_SIGN_NAMED };
-enum conf_canon { CONF_RELAXED_RELAXED, CONF_RELAXED_SIMPLE, CONF_SIMPLE_RELAXED, CONF_SIMPLE_SIMPLE };
+enum conf_canon {
+	CONF_RELAXED_RELAXED,
+	CONF_RELAXED_SIMPLE,
+	CONF_SIMPLE_RELAXED,
+	CONF_SIMPLE_SIMPLE
+};
 
 /* One DKIM signature: by which key, of what (templates/tpl.h says more). */
 struct conf_dkim {

@@ -167,9 +167,10 @@ static int check_dkim(struct conf_loaded *ld, char *why)
 		if (d->expires_s == 0)
 			d->expires_s = conf->retry.give_up_s + DKIM_SLACK_S;
 		if (d->expires_s <= conf->retry.give_up_s)
-			return wrong(ld, line_of(ld, CONF_BLOCK_DKIM, "dkim.expires", i), why,
-			             "dkim.expires: not longer than retry.give_up, when the last "
-			             "attempt may be; make it a day longer at least, or leave it out");
+			return wrong(
+			    ld, line_of(ld, CONF_BLOCK_DKIM, "dkim.expires", i), why,
+			    "dkim.expires: not longer than retry.give_up, when the last "
+			    "attempt may be; make it a day longer at least, or leave it out");
 	}
 	return 0;
 }
@@ -267,11 +268,7 @@ static int fill_socket(struct conf_loaded *ld, char *why)
 int conf_check(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
 {
 	static int (*const checks[])(struct conf_loaded *, char *) = {
-		check_required,
-		check_sources,
-		fill_socket,
-		fill_resolver,
-		check_dkim,
+		check_required, check_sources, fill_socket, fill_resolver, check_dkim,
 	};
 	int err = 0;
 
