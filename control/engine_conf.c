@@ -25,8 +25,13 @@ static void copy_port(struct dp_port_conf *to, const struct conf_port *from)
 		                     .gateway4 = from->gateway4,
 		                     .gateway6 = from->gateway6,
 		                     .vlan = (uint16_t)from->vlan,
-		                     .mtu_bytes = (uint16_t)from->mtu_bytes };
+		                     .mtu_bytes = (uint16_t)from->mtu_bytes,
+		                     .fragment_bytes_max = from->fragment_bytes_max,
+		                     .queues = from->queues,
+		                     .landing = (enum dp_landing)from->landing };
 	memcpy(to->addrs, from->addrs, from->n_addrs * sizeof(to->addrs[0]));
+	for (uint32_t o = 0; o < DP_N_OFFLOADS; o++)
+		to->offloads_off |= (uint32_t)!from->offloads[o] << o;
 }
 
 /* Certificates that nobody configured may be missing. */
@@ -61,6 +66,7 @@ struct engine_dp_conf *engine_dp_conf_new(const struct conf *conf, const uint8_t
 		.conns_max = conf->worker.conns_max,
 		.window = conf->worker.window,
 		.buffers = conf->worker.buffers,
+		.idle = (enum dp_idle)conf->worker.idle,
 		.drain_max_ms = conf->shutdown.drain_max_ms,
 		.smtp = { .connect_ms = conf->smtp.connect_ms,
 		          .banner_ms = conf->smtp.banner_ms,
@@ -75,6 +81,16 @@ struct engine_dp_conf *engine_dp_conf_new(const struct conf *conf, const uint8_t
 		          .reply_lines_max = conf->smtp.reply_lines_max,
 		          .reply_bytes_max = conf->smtp.reply_bytes_max,
 		          .pipelining = conf->smtp.pipelining },
+		.tcp = { .congestion = (uint8_t)conf->tcp.congestion,
+		         .ecn = conf->tcp.ecn,
+		         .pacing = conf->tcp.pacing,
+		         .iw_segs = conf->tcp.iw_segs,
+		         .user_timeout_ms = conf->tcp.user_timeout_ms,
+		         .keepalive_ms = conf->tcp.keepalive_ms,
+		         .rx_window_bytes = conf->tcp.rx_window_bytes,
+		         .tx_bytes_max = conf->tcp.tx_bytes_max,
+		         .time_wait_max = conf->tcp.time_wait_max,
+		         .rst_per_second_max = conf->tcp.rst_per_s },
 		.tls = { .ca_file = ca_file_of(conf),
 		         .sessions_max = conf->tls.sessions_max,
 		         .handshake_budget_us = conf->tls.handshake_budget_us },

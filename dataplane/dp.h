@@ -1,7 +1,7 @@
 /* dp.h - the door of the data plane: control gives orders and gets events, nothing else passes.
  *
- * One worker thread per port runs network, TCP and SMTP to completion. Orders go down and events
- * come up in rings of copied data; control never reads a worker's tables.
+ * One worker thread per queue of a port runs network, TCP and SMTP to completion. Orders go down
+ * and events come up in rings of copied data; control never reads a worker's tables.
  *
  * Thread  control thread, for every function here, unless said.
  */
@@ -15,6 +15,7 @@
 
 enum {
 	DP_PORTS_MAX = 8,
+	DP_WORKERS_MAX = 64, /* of all ports */
 	DP_PORT_ADDRS_MAX = 8,
 	DP_WHY_BYTES = 256, /* room for one line that says why something was refused */
 };
@@ -22,8 +23,29 @@ enum {
 /* Log levels, syslog's order. */
 enum dp_log_level { DP_LOG_ERROR, DP_LOG_WARN, DP_LOG_INFO, DP_LOG_DEBUG };
 
+/* Congestion control: CUBIC (RFC 9438) or NewReno (RFC 5681, 6582). */
+enum dp_congestion { DP_CONGESTION_CUBIC, DP_CONGESTION_NEWRENO };
+
 /* Called from any thread; must not block for long. `line` has no line end. */
 typedef void dp_log_fn(enum dp_log_level level, const char *line);
+
+/* What a device may do for us. */
+enum dp_offload {
+#define DP_OFFLOAD(sym, name, without) DP_OFFLOAD_##sym,
+#include "dataplane/dp_offload.def"
+#undef DP_OFFLOAD
+	DP_N_OFFLOADS
+};
+
+/* How replies are to find their worker where a port has several; see dataplane/README.md. */
+enum dp_landing {
+	DP_LANDING_AUTO,    /* PREDICT where the device can, else PARTITION */
+	DP_LANDING_PREDICT, /* local ports whose replies the device's hash brings to the right queue
+	                     */
+	DP_LANDING_PARTITION, /* local ports by number, replies handed over between workers */
+	DP_LANDING_SINGLE,    /* one queue */
+	DP_N_LANDINGS
+};
 
 struct dp_port_conf {
 	const char *name;   /* as the operator calls it */
@@ -34,6 +56,10 @@ struct dp_port_conf {
 	struct ip_addr gateway4, gateway6; /* unset: only connected networks */
 	uint16_t vlan;                     /* 0: untagged */
 	uint16_t mtu_bytes;
+	uint32_t fragment_bytes_max; /* memory for datagrams that come in fragments; 0: dropped */
+	uint32_t queues;             /* and workers; 0 is 1 */
+	enum dp_landing landing;
+	uint32_t offloads_off; /* bits 1 << enum dp_offload: done by us whatever the device says */
 };
 
 struct dp_source_conf {
@@ -52,11 +78,31 @@ struct dp_smtp_conf {
 	uint8_t pipelining;       /* 0 or 1: use RFC 2920 where offered */
 };
 
+/* TCP of a worker; 0 of a number is its default. */
+struct dp_tcp_conf {
+	uint8_t congestion;       /* enum dp_congestion */
+	uint8_t ecn;              /* 0 or 1: offer ECN (RFC 3168) */
+	uint8_t pacing;           /* 0 or 1: spread what a window allows over its round trip */
+	uint32_t iw_segs;         /* segments of the first window (RFC 6928) */
+	uint32_t user_timeout_ms; /* patience for data to be acknowledged (RFC 5482) */
+	uint32_t keepalive_ms;    /* an idle peer is asked after so long; 0: never */
+	uint32_t rx_window_bytes, tx_bytes_max;
+	uint32_t time_wait_max;      /* 0: by conns_max */
+	uint32_t rst_per_second_max; /* answers to segments of no connection */
+};
+
 /* TLS of a worker. */
 struct dp_tls_conf {
 	const char *ca_file;          /* PEM: who may vouch for hosts' names; NULL: nobody */
 	uint32_t sessions_max;        /* tickets kept for resumption, over all hosts */
 	uint32_t handshake_budget_us; /* of handshakes in one turn of the loop; one step at least */
+};
+
+/* What a worker that has nothing to do is to do. */
+enum dp_idle {
+	DP_IDLE_ADAPTIVE, /* look again for a while after the last work, then sleep */
+	DP_IDLE_POLL,     /* look again and again; sleep only where the CPU is shared */
+	DP_IDLE_SLEEP,    /* sleep at once */
 };
 
 /* Everything the data plane is told at start. The caller keeps it and what it points to until
@@ -70,11 +116,13 @@ struct dp_conf {
 	uint8_t live;                         /* egress.mode: 0 sandbox, 1 live */
 	const struct ip_prefix *egress_allow; /* destinations allowed by name */
 	uint32_t n_egress_allow;
-	uint32_t conns_max;    /* sessions at once, per worker */
-	uint32_t window;       /* credits per worker: recipients submitted and not yet settled */
-	uint32_t buffers;      /* packet buffers per worker; 0: computed from conns_max */
+	uint32_t conns_max; /* sessions at once, per worker */
+	uint32_t window;    /* credits per worker: recipients submitted and not yet settled */
+	uint32_t buffers;   /* packet buffers per worker; 0: computed from conns_max */
+	enum dp_idle idle;
 	uint32_t drain_max_ms; /* patience for unanswered transactions at dp_drain() */
 	struct dp_smtp_conf smtp;
+	struct dp_tcp_conf tcp;
 	struct dp_tls_conf tls;
 	const char *state_dir; /* for the record of open connections that outlives a crash */
 	const uint8_t *secret; /* 32 bytes; keys ISNs, ports and hashes */
@@ -93,10 +141,15 @@ uint64_t dp_memory_bytes(const struct dp_conf *conf);
  */
 int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES]);
 
-/* Orders one session. Its worker is that of the source's port. Exactly one DP_EVT_CLOSED follows,
- * after a DP_EVT_OPEN or without. Returns 0, or -EAGAIN when the command ring is full: try again.
+/* How many workers serve the port of a source, and the first of them; they are numbered in a row.
  */
-int dp_connect(struct dp *dp, const struct dp_dial *dial);
+uint32_t dp_workers_of(const struct dp *dp, uint32_t source, uint32_t *first);
+
+/* Orders one session from `worker`, one of those of the source's port. Exactly one DP_EVT_CLOSED
+ * follows, after a DP_EVT_OPEN or without. Returns 0, or -EAGAIN when the command ring is full: try
+ * again.
+ */
+int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial);
 
 /* Hands one message to an open session of `worker`; at most DP_JOBS_PER_CONN may be unsettled on
  * it. The job is copied; its spans must stay until DP_EVT_BODY_TAKEN or its last DP_EVT_RCPT. The

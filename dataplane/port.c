@@ -1,4 +1,4 @@
-/* port.c - one DPDK port with one receive and one transmit queue. */
+/* port.c - one port with as many receive and transmit queues as workers. */
 #include "dataplane/port.h"
 
 #include <assert.h>
@@ -14,6 +14,7 @@
 #include <rte_mbuf.h>
 
 #include "dataplane/eal_log.h"
+#include "dataplane/handoff.h"
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/tcp.h"
 
@@ -24,7 +25,8 @@ enum {
 	TX_BUFFERS_MIN = 4095,
 	TX_BUFFERS_MAX = (1 << 22) - 1, /* in the computed case */
 	TCP_HEADER_MAX = 60,
-	OBJ_HEADER_BYTES = 64, /* mempool's own header, a cache line */
+	CACHED_BUFFERS_MAX = 384, /* one and a half times PORT_POOL_CACHE, which DPDK flushes at */
+	OBJ_HEADER_BYTES = 64,    /* mempool's own header, a cache line */
 };
 
 bool port_device_name(const char *device, char name[64])
@@ -57,6 +59,11 @@ bool port_is_pci(const char *device)
 	return false;
 }
 
+uint32_t port_n_queues(const struct dp_port_conf *conf)
+{
+	return conf->queues != 0 ? conf->queues : 1;
+}
+
 /* A session in a transaction has its commands or a body of two segments on the way, an idle one
  * nothing; a fixed part covers the device's ring and what is pending for it. So 2 a session and
  * 2,048 in the computed case.
@@ -83,6 +90,8 @@ void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *s
 	size->rx_buffers =
 	    strncmp(p->device, "net_af_xdp", 10) == 0 ? RX_BUFFERS_AF_XDP : RX_BUFFERS;
 	size->tx_buffers = tx_buffers(conf);
+	/* Of each other worker: a full ring towards it, and what its thread keeps of this pool. */
+	size->rx_buffers += (port_n_queues(p) - 1) * (HANDOFF_CELLS + CACHED_BUFFERS_MAX);
 	obj = OBJ_HEADER_BYTES + sizeof(struct rte_mbuf) + PORT_MBUF_PRIV_BYTES + size->room_bytes;
 	obj = (obj + 63) / 64 * 64;
 	size->bytes = obj * ((uint64_t)size->rx_buffers + size->tx_buffers);
@@ -108,40 +117,59 @@ static void make_mac(const char *device, uint8_t mac[6])
 		mac[5] ^= 1;
 }
 
-static int configure(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *pool,
-                     char reason[DP_WHY_BYTES])
+static int ask(struct port *p, const struct dp_port_conf *conf, char reason[DP_WHY_BYTES],
+               struct rte_eth_dev_info *info, uint16_t *mtu_now)
+{
+	int rc = p->io->info_get(p->dev, info);
+
+	if (rc == 0)
+		rc = p->io->mtu_get(p->dev, mtu_now);
+	if (rc != 0) {
+		snprintf(reason, DP_WHY_BYTES, "device does not answer: %s", strerror(-rc));
+		return rc;
+	}
+	return port_plan_make(info, *mtu_now, conf, &p->plan, reason) != 0 ? -EINVAL : 0;
+}
+
+static int set_up_queues(struct port *p, struct rte_mempool *const *pools)
+{
+	const struct port_plan *plan = &p->plan;
+	int rc = 0;
+
+	for (uint16_t q = 0; q < p->n_queues && rc == 0; q++) {
+		rc = p->io->rx_queue_setup(p->dev, q, plan->rx_descs, pools[q]);
+		if (rc == 0)
+			rc = p->io->tx_queue_setup(p->dev, q, plan->tx_descs);
+	}
+	return rc;
+}
+
+static int configure(struct port *p, const struct dp_port_conf *conf,
+                     struct rte_mempool *const *pools, char reason[DP_WHY_BYTES])
 {
 	struct rte_eth_dev_info info;
 	struct rte_ether_addr mac;
 	struct port_plan *plan = &p->plan;
 	uint16_t mtu_now = 0;
-	int rc = rte_eth_dev_info_get(p->id, &info);
+	int rc = ask(p, conf, reason, &info, &mtu_now);
 
-	if (rc == 0)
-		rc = rte_eth_dev_get_mtu(p->id, &mtu_now);
-	if (rc != 0) {
-		snprintf(reason, DP_WHY_BYTES, "device does not answer: %s", strerror(-rc));
+	if (rc != 0)
 		return rc;
-	}
-	if (port_plan_make(&info, mtu_now, conf->mtu_bytes, plan, reason) != 0)
-		return -EINVAL;
-	rc = rte_eth_dev_configure(p->id, 1, 1, &plan->eth);
+	rc = p->io->configure(p->dev, p->n_queues, &plan->eth);
 	if (rc != 0 && plan->eth.intr_conf.rxq) {
 		/* No interrupts here (no vfio, say): polling with naps serves as well. */
 		plan->eth.intr_conf.rxq = 0;
 		plan->rx_interrupt = false;
-		rc = rte_eth_dev_configure(p->id, 1, 1, &plan->eth);
+		rc = p->io->configure(p->dev, p->n_queues, &plan->eth);
 	}
 	if (rc == 0 && plan->set_mtu)
-		rc = rte_eth_dev_set_mtu(p->id, plan->mtu_bytes);
+		rc = p->io->mtu_set(p->dev, plan->mtu_bytes);
 	if (rc == -ENOTSUP && plan->mtu_bytes < mtu_now)
 		rc = 0; /* less than the device could: nobody else needs to know */
 	if (rc == 0)
-		rc = rte_eth_rx_queue_setup(p->id, 0, plan->rx_descs, SOCKET_ID_ANY, NULL, pool);
+		rc = set_up_queues(p, pools);
 	if (rc == 0)
-		rc = rte_eth_tx_queue_setup(p->id, 0, plan->tx_descs, SOCKET_ID_ANY, NULL);
-	if (rc == 0)
-		rc = rte_eth_macaddr_get(p->id, &mac);
+		rc = p->io->mac_get(p->dev, &mac);
 	if (rc != 0) {
 		snprintf(reason, DP_WHY_BYTES, "set-up failed: %s", strerror(-rc));
 		return rc;
@@ -152,14 +180,23 @@ static int configure(struct port *p, const struct dp_port_conf *conf, struct rte
 	return 0;
 }
 
+void port_use(struct port *p, const struct port_io *io, void *dev)
+{
+	memset(p, 0, sizeof(*p));
+	p->io = io;
+	p->dev = dev;
+	for (uint32_t q = 0; q < PORT_QUEUES_MAX; q++)
+		p->rx_fds[q] = -1;
+}
+
 int port_find(struct port *p, const struct dp_port_conf *conf, char why[DP_WHY_BYTES])
 {
 	const char *said = eal_log_first_error();
 	char name[64];
 
-	memset(p, 0, sizeof(*p));
-	p->rx_fd = -1;
-	if (port_device_name(conf->device, name) && rte_eth_dev_get_port_by_name(name, &p->id) == 0)
+	port_use(p, &port_io_dpdk, &p->dpdk);
+	if (port_device_name(conf->device, name) &&
+	    rte_eth_dev_get_port_by_name(name, &p->dpdk.id) == 0)
 		return 0;
 	/* DPDK goes on without a device that it could not make. */
 	snprintf(why, DP_WHY_BYTES, "port \"%.32s\": cannot open %.56s: %.80s%s%.42s", conf->name,
@@ -171,48 +208,51 @@ int port_find(struct port *p, const struct dp_port_conf *conf, char why[DP_WHY_B
 	return -ENODEV;
 }
 
-int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *pool,
+int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *const *pools,
               char why[DP_WHY_BYTES])
 {
 	char reason[DP_WHY_BYTES] = "";
-	int rc = configure(p, conf, pool, reason);
+	int rc;
 
+	p->n_queues = (uint16_t)port_n_queues(conf);
+	assert(p->n_queues <= PORT_QUEUES_MAX);
+	rc = configure(p, conf, pools, reason);
 	if (rc != 0)
 		snprintf(why, DP_WHY_BYTES, "port \"%s\": %.60s: %.150s", conf->name, conf->device,
 		         reason);
 	return rc;
 }
 
-/* net_tap raises a signal for each packet, at the process, and reads nothing until the handler
- * ran. At a busy control thread it costs milliseconds: the queue's signal goes to this thread.
- */
-static void direct_signals_here(int fd)
-{
-	struct f_owner_ex me = { .type = F_OWNER_TID, .pid = gettid() };
-
-	(void)fcntl(fd, F_SETOWN_EX, &me);
-}
-
 int port_start(struct port *p)
 {
-	int rc = rte_eth_dev_start(p->id);
+	int rc = p->io->start(p->dev);
 
 	if (rc != 0)
 		return rc;
 	p->started = true;
-	if (p->plan.rx_interrupt)
-		p->rx_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(p->id, 0);
-	if (p->rx_fd < 0)
-		p->rx_fd = -1;
-	else if (p->plan.rx_fd_is_data)
-		direct_signals_here(p->rx_fd);
+	for (uint16_t q = 0; q < p->n_queues && p->plan.rx_interrupt; q++) {
+		p->rx_fds[q] = p->io->rx_fd(p->dev, q);
+		if (p->rx_fds[q] < 0)
+			p->rx_fds[q] = -1;
+	}
 	return 0;
+}
+
+/* net_tap raises a signal for each packet, at the process, and reads nothing until the handler
+ * ran. At a busy control thread it costs milliseconds: the queue's signal goes to this thread.
+ */
+void port_direct_signals_here(const struct port *p, uint16_t queue)
+{
+	struct f_owner_ex me = { .type = F_OWNER_TID, .pid = gettid() };
+
+	if (p->plan.rx_fd_is_data && p->rx_fds[queue] >= 0)
+		(void)fcntl(p->rx_fds[queue], F_SETOWN_EX, &me);
 }
 
 void port_stop(struct port *p)
 {
 	if (p->started)
-		(void)rte_eth_dev_stop(p->id);
+		(void)p->io->stop(p->dev);
 	p->started = false;
-	(void)rte_eth_dev_close(p->id);
+	(void)p->io->close(p->dev);
 }

@@ -1,7 +1,7 @@
-/* port.h - one DPDK port with one receive and one transmit queue.
+/* port.h - one port with as many receive and transmit queues as workers.
  *
- * Owner   the worker of the port from port_start() on.
- * Life    port_find() and port_open() after EAL, port_start(), port_stop(), in this order.
+ * Owner   whoever opens it; each queue is its worker's from port_start() on.
+ * Life    port_find() or port_use(), port_open(), port_start(), port_stop(), in this order.
  */
 #pragma once
 
@@ -9,19 +9,25 @@
 #include <stdint.h>
 
 #include "dataplane/dp.h"
+#include "dataplane/port_io.h"
 #include "dataplane/port_plan.h"
 
 struct rte_mempool;
 
 enum {
 	PORT_MBUF_PRIV_BYTES = 64, /* private area of every mbuf; the TCP engine's notes */
+	PORT_QUEUES_MAX = 16,
+	PORT_POOL_CACHE = 256, /* buffers of a pool that each thread keeps at hand */
 };
 
 struct port {
-	uint16_t id; /* DPDK's */
+	const struct port_io *io;
+	void *dev;               /* for `io` */
+	struct port_io_dev dpdk; /* what `dev` points to when the device is DPDK's */
 	bool started;
 	uint8_t mac[6];
-	int rx_fd; /* readable when frames wait; -1: none, poll */
+	uint16_t n_queues;
+	int rx_fds[PORT_QUEUES_MAX]; /* readable when frames wait; -1: none, poll */
 	struct port_plan plan;
 };
 
@@ -40,6 +46,9 @@ bool port_device_name(const char *device, char name[64]);
 /* True for a PCI address ("0000:3b:00.0", "3b:00.0"), false for a virtual device. */
 bool port_is_pci(const char *device);
 
+/* Queues, and with them workers, that `conf` asks for. */
+uint32_t port_n_queues(const struct dp_port_conf *conf);
+
 /* How many buffers `conf` asks for on the port of one worker, and what they take. Pure. */
 void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *size);
 
@@ -48,15 +57,19 @@ void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *s
  */
 int port_find(struct port *p, const struct dp_port_conf *conf, char why[DP_WHY_BYTES]);
 
-/* Sets up the device that was found; frames are received into `pool`. Returns 0, or -errno with a
- * reason in `why` that names the port.
+/* A device of the caller's in place of one that is found. */
+void port_use(struct port *p, const struct port_io *io, void *dev);
+
+/* Sets up the device with port_n_queues(conf) queues of each kind; frames of queue i are received
+ * into pools[i]. Returns 0, or -errno with a reason in `why` that names the port.
  */
-int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *pool,
+int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *const *pools,
               char why[DP_WHY_BYTES]);
 
-/* Lets frames pass. Call from the worker: what the device tells by signal is directed to the
- * calling thread. Returns 0 or -errno.
- */
+/* Lets frames pass. Returns 0 or -errno. */
 int port_start(struct port *p);
+
+/* What the device tells of this queue by signal is directed to the calling thread. */
+void port_direct_signals_here(const struct port *p, uint16_t queue);
 
 void port_stop(struct port *p);

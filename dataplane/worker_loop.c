@@ -7,7 +7,6 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
-#include <rte_pause.h>
 
 #include "dataplane/worker_int.h"
 
@@ -34,7 +33,7 @@ void worker_tx_add(void *worker, struct rte_mbuf *m)
 {
 	struct worker *w = worker;
 
-	if (w->port.plan.copy_tx) {
+	if (w->port->plan.copy_tx) {
 		struct rte_mbuf *copy = rte_pktmbuf_copy(m, w->rx_pool, 0, UINT32_MAX);
 
 		rte_pktmbuf_free(m);
@@ -72,7 +71,7 @@ void worker_tx_flush(struct worker *w)
 		return;
 	for (uint32_t i = 0; i < tx->n; i++)
 		bytes += tx->m[i]->pkt_len;
-	sent = rte_eth_tx_burst(w->port.id, 0, tx->m, (uint16_t)tx->n);
+	sent = w->port->io->tx_burst(w->port->dev, w->queue, tx->m, (uint16_t)tx->n);
 	for (uint32_t i = sent; i < tx->n; i++)
 		bytes -= tx->m[i]->pkt_len;
 	count_n(&w->counters.tx_packets, sent);
@@ -163,7 +162,7 @@ static void look_at_link(struct worker *w)
 {
 	struct rte_eth_link link = { .link_status = RTE_ETH_LINK_DOWN };
 	bool up =
-	    rte_eth_link_get_nowait(w->port.id, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+	    w->port->io->link_get(w->port->dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 
 	if (up && !w->link_up)
 		net_announce(w->net, w->now_us);
@@ -192,6 +191,7 @@ static bool run_timers(struct worker *w)
 	if (w->net_due_us <= w->now_us) {
 		look_at_link(w);
 		look_at_self(w);
+		worker_look_at_landing(w);
 		net_tick(w->net, w->now_us);
 		w->net_due_us = w->now_us + NET_TICK_US;
 		due = true;
@@ -212,6 +212,8 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	n = worker_receive(w);
 	w->full_bursts = n == WORKER_RX_BURST ? w->full_bursts + 1 : 0;
 	found = n > 0;
+	found |= worker_take_handed(w) > 0;
+	worker_look_for_news(w);
 	found |= obey(w) > 0;
 	/* What has arrived is heard before a timer says that it has not: a worker that had lost its
 	 * CPU for long would send again what is acknowledged in its queue. A timer that had nothing
@@ -222,6 +224,7 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	tcp_turn_end(w->tcp, now_us);
 	found |= w->tx.n > w->tx.n_refused;
 	worker_tx_flush(w);
+	worker_wake_others(w);
 	if (w->n_emitted > 0) {
 		found = true;
 		w->n_emitted = 0;
@@ -233,25 +236,18 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 
 void worker_loop(struct worker *w)
 {
-	w->nap_us = WORKER_NAP_MIN_US;
 	gauge(&w->counters.worker_tsc_hz, rte_get_tsc_hz());
 	while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
 		uint64_t tsc = rte_rdtsc(), now = tsc_clock_us(&w->clock, tsc);
 		bool due = worker_wake_at(w) <= now;
 
 		if (worker_turn(w, now)) {
-			w->last_work_us = now;
-			w->nap_us = WORKER_NAP_MIN_US;
-			w->fd_idle = false;
+			worker_idle_over(w, now);
 			due = true;
 		}
 		count_n(due ? &w->counters.worker_busy_cycles : &w->counters.worker_idle_cycles,
 		        rte_rdtsc() - tsc);
-		if (due)
-			continue;
-		if (now - w->last_work_us >= w->spin_us)
-			worker_sleep(w);
-		else
-			rte_pause();
+		if (!due)
+			worker_rest(w, tsc, now);
 	}
 }

@@ -74,18 +74,3 @@ const struct dp_counters *worker_counters(const struct worker *w)
 {
 	return &w->counters;
 }
-
-void worker_describe(const struct worker *w, char line[DP_WHY_BYTES])
-{
-	const struct dp_port_conf *p = &w->conf->ports[w->index];
-	const struct port_plan *plan = &w->port.plan;
-	const uint8_t *m = w->port.mac;
-
-	snprintf(
-	    line, DP_WHY_BYTES,
-	    "port \"%.40s\": %.60s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, checksums sent by %s, "
-	    "received checked by %s, idle: %s%s",
-	    p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes,
-	    plan->tx_checksum_tcp ? "the device" : "us", plan->rx_checksum ? "the device" : "us",
-	    w->port.rx_fd >= 0 ? "interrupt" : "naps", w->spin_us > 0 ? " after spinning" : "");
-}

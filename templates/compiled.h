@@ -18,6 +18,7 @@ struct tpl {
 struct tpl_sources {
 	struct span message, html, text;
 	bool has_html, has_text;
+	bool merge_message, merge_html, merge_text; /* written with merge tags, not in Liquid */
 	const struct tpl_text_source *partials;
 	uint32_t n_partials;
 	const struct tpl_text_source *inlines, *attached; /* files as they are */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "dataplane/base/addr.h"
+#include "dataplane/dp.h"
 
 enum {
 	CONF_WHY_BYTES = 512, /* one line: file:line: what, why, what to do */
@@ -33,7 +34,10 @@ struct conf_port {
 	struct ip_prefix addrs[CONF_PORT_ADDRS_MAX];
 	uint32_t n_addrs;
 	struct ip_addr gateway4, gateway6; /* unset: none */
-	uint32_t vlan, mtu_bytes;
+	uint32_t vlan, mtu_bytes, fragment_bytes_max;
+	uint32_t queues;
+	uint32_t landing;             /* enum dp_landing */
+	bool offloads[DP_N_OFFLOADS]; /* may be used, by enum dp_offload */
 };
 
 struct conf_source {
@@ -119,6 +123,7 @@ struct conf {
 	} retry;
 	struct {
 		uint32_t conns_max, window, buffers;
+		uint32_t idle; /* enum dp_idle */
 	} worker;
 	struct {
 		uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,
@@ -138,6 +143,14 @@ struct conf {
 	struct {
 		uint32_t drain_max_ms;
 	} shutdown;
+	struct {
+		uint32_t congestion; /* enum dp_congestion */
+		bool ecn, pacing;
+		uint32_t iw_segs, user_timeout_ms, keepalive_ms;
+		uint32_t rx_window_bytes, tx_bytes_max;
+		uint32_t time_wait_max; /* 0: by worker.connections_max */
+		uint32_t rst_per_s;
+	} tcp;
 	struct {
 		char *ca_file;    /* PEM */
 		uint32_t clear_s; /* a host whose handshakes fail is sent to in the clear */

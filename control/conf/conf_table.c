@@ -156,6 +156,9 @@ static const char *check_feedback_id(const char *text, int64_t n)
 
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
 static const char *const tls_policies[] = { "none", "opportunistic", "encrypt", "verify", NULL };
+static const char *const congestions[] = { "cubic", "newreno", NULL };
+static const char *const idle_ways[] = { "adaptive", "poll", "sleep", NULL };
+static const char *const landings[] = { "auto", "predict", "partition", "single", NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 static const char *const canons[] = { "relaxed/relaxed", "relaxed/simple", "simple/relaxed",
 	                              "simple/simple", NULL };
@@ -164,6 +167,9 @@ static_assert(CONF_RELAXED_RELAXED == 0 && CONF_SIMPLE_SIMPLE == 3, "as in canon
 static_assert(CONF_SIGN_FROM == 0 && CONF_SIGN_NAMED == 2, "as in signs");
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
 static_assert(DP_TLS_NONE == 0 && DP_TLS_VERIFY == 3, "as in tls_policies");
+static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
+static_assert(DP_IDLE_ADAPTIVE == 0 && DP_IDLE_SLEEP == 2, "as in idle_ways");
+static_assert(DP_LANDING_AUTO == 0 && DP_LANDING_SINGLE == 3, "as in landings");
 static_assert(DP_LOG_ERROR == 0 && DP_LOG_DEBUG == 3, "as in log_levels");
 
 enum {
@@ -177,6 +183,8 @@ enum {
 
 #define AT(f)   .at = offsetof(struct conf, f)
 #define PORT(f) .block = CONF_BLOCK_PORT, .at = offsetof(struct conf_port, f)
+#define OFFLOAD(sym)                                                                               \
+	PORT(offloads[DP_OFFLOAD_##sym]), .type = CONF_TYPE_BOOL, .def = true, .when = CONF_AT_START
 #define SRC(f)  .block = CONF_BLOCK_SOURCE, .at = offsetof(struct conf_source, f)
 #define SITE(f) .block = CONF_BLOCK_SITE, .at = offsetof(struct conf_site, limits.f)
 #define DKIM(f) .block = CONF_BLOCK_DKIM, .at = offsetof(struct conf_dkim, f)
@@ -253,12 +261,29 @@ const struct conf_opt conf_options[] = {
 	{ .name = "port.device", PORT(device), STR(NULL), NOW, .required = true,
 	  .check = check_device,
 	  .help = "DPDK device: net_tap0,iface=ph0 or 0000:3b:00.0" },
+	{ .name = "port.fragment_memory", PORT(fragment_bytes_max),
+	  INT(BYTES, 0, 256 * MIB, 256 * KIB), NOW,
+	  .help = "memory for datagrams that come in fragments; 0: they are dropped" },
 	{ .name = "port.gateway", PORT(gateway4), .type = CONF_TYPE_ADDR4, NOW,
 	  .help = "IPv4 router; none: only its own networks are reached" },
 	{ .name = "port.gateway6", PORT(gateway6), .type = CONF_TYPE_ADDR6, NOW,
 	  .help = "IPv6 router" },
+	{ .name = "port.landing", PORT(landing), ONE_OF(landings), .def_str = "auto", NOW,
+	  .help = "how replies find their worker: predict (by the device's hash), partition, single" },
 	{ .name = "port.mtu", PORT(mtu_bytes), INT(NONE, 576, 9000, 1500), NOW,
 	  .help = "largest IP packet in bytes; IPv6 needs 1280" },
+	{ .name = "port.offload_checksum_ip", OFFLOAD(CHECKSUM_IP),
+	  .help = "the device writes IPv4 header checksums where it can" },
+	{ .name = "port.offload_checksum_tcp", OFFLOAD(CHECKSUM_TCP),
+	  .help = "the device writes TCP checksums where it can" },
+	{ .name = "port.offload_multi_segs", OFFLOAD(MULTI_SEGS),
+	  .help = "a frame may be a chain of buffers where the device takes it" },
+	{ .name = "port.offload_rx_checksum", OFFLOAD(RX_CHECKSUM),
+	  .help = "the device verifies received checksums where it can" },
+	{ .name = "port.offload_tso", OFFLOAD(TSO),
+	  .help = "the device cuts large segments where it can; needs the three others that send" },
+	{ .name = "port.queues", PORT(queues), INT(NONE, 1, 16, 1), NOW,
+	  .help = "queues of the device, each with a worker of its own" },
 	{ .name = "port.vlan", PORT(vlan), INT(NONE, 0, 4094, 0), NOW,
 	  .help = "VLAN tag; 0: untagged" },
 	{ .name = "resolver.entries_max", AT(dns.entries_max), INT(NONE, 16, 10000000, 100000), NOW,
@@ -353,6 +378,29 @@ const struct conf_opt conf_options[] = {
 	  .help = "records made durable at once" },
 	{ .name = "store.queue_max", AT(store.queue_max), INT(NONE, 16, 10000000, 65536), NOW,
 	  .help = "records that wait to become durable" },
+	{ .name = "tcp.congestion", AT(tcp.congestion), ONE_OF(congestions), .def_str = "cubic", NOW,
+	  .help = "congestion control: cubic (RFC 9438) or newreno (RFC 6582)" },
+	{ .name = "tcp.ecn", AT(tcp.ecn), .type = CONF_TYPE_BOOL, .def = false, NOW,
+	  .help = "offer ECN; a SYN that is not answered is repeated without (RFC 3168)" },
+	{ .name = "tcp.initial_window", AT(tcp.iw_segs), INT(NONE, 1, 10, 10), NOW,
+	  .help = "segments of the first window (RFC 6928)" },
+	{ .name = "tcp.keepalive", AT(tcp.keepalive_ms), INT(MS, 0, 24 * HOUR * S, 0), NOW,
+	  .help = "an idle peer is asked after so long whether it is there; 0: never" },
+	{ .name = "tcp.pacing", AT(tcp.pacing), .type = CONF_TYPE_BOOL, .def = false, NOW,
+	  .help = "spread what a window allows over its round trip" },
+	{ .name = "tcp.receive_window", AT(tcp.rx_window_bytes),
+	  INT(BYTES, 4 * KIB, 16 * MIB, 16 * KIB), NOW,
+	  .help = "what a peer may send ahead; replies are short" },
+	{ .name = "tcp.resets_per_second", AT(tcp.rst_per_s), INT(NONE, 1, 1000000, 1000), NOW,
+	  .help = "answers of a worker to segments that match no connection" },
+	{ .name = "tcp.send_buffer", AT(tcp.tx_bytes_max), INT(BYTES, 8 * KIB, 64 * MIB, 64 * KIB),
+	  NOW,
+	  .help = "bytes of a connection that are unsent or unacknowledged" },
+	{ .name = "tcp.time_wait_max", AT(tcp.time_wait_max), INT(NONE, 0, 1 << 24, 0), NOW,
+	  .help = "ended connections a worker remembers; 0: computed from connections_max" },
+	{ .name = "tcp.user_timeout", AT(tcp.user_timeout_ms),
+	  INT(MS, 5 * S, HOUR * S, 120 * S), NOW,
+	  .help = "patience for a peer that acknowledges nothing (RFC 5482)" },
 	{ .name = "tls.ca_file", AT(tls.ca_file), STR(CONF_CA_FILE), NOW, .check = check_path,
 	  .help = "certificates of who may vouch for hosts' names (PEM)" },
 	{ .name = "tls.clear_after_failure", AT(tls.clear_s), INT(S, 0, 3 * DAY, DAY), RELOAD,
@@ -378,6 +426,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "packet buffers a worker; 0: computed from connections_max" },
 	{ .name = "worker.connections_max", AT(worker.conns_max), INT(NONE, 1, 1 << 20, 10000), NOW,
 	  .help = "connections a worker" },
+	{ .name = "worker.idle", AT(worker.idle), ONE_OF(idle_ways), .def_str = "adaptive", NOW,
+	  .help = "adaptive: poll for 100 us after the last packet, then sleep; poll: for ever; sleep: at once" },
 	{ .name = "worker.window", AT(worker.window), INT(NONE, 1, 65536, 1024), NOW,
 	  .help = "recipients a worker holds until they are durable: the most that a crash repeats" },
 };

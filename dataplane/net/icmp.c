@@ -165,6 +165,8 @@ enum net_in icmp_input(struct net *net, uint64_t now_us, const struct packet *p,
 	}
 	if (!is_v4 &&
 	    (at[0] == ICMP6_NEIGHBOUR_SOLICITATION || at[0] == ICMP6_NEIGHBOUR_ADVERTISEMENT)) {
+		if (!net->is_writer)
+			return NET_IN_WRITER;
 		nd_input(net, now_us, p);
 		return NET_IN_DONE;
 	}
@@ -173,6 +175,8 @@ enum net_in icmp_input(struct net *net, uint64_t now_us, const struct packet *p,
 		return NET_IN_DONE;
 	}
 	if (at[0] == (is_v4 ? ICMP4_ECHO_REQUEST : ICMP6_ECHO_REQUEST)) {
+		if (!net->is_writer)
+			return NET_IN_WRITER; /* one worker counts how many are answered */
 		echo_reply(net, now_us, p);
 		return NET_IN_DONE;
 	}

@@ -38,6 +38,7 @@ static const struct neigh_row rows[] = {
 	[NEIGH_DELAY]      = { "delay",      5 * S_US,   0,    ASK_NOBODY, NEIGH_PROBE,      NEIGH_PROBE,      true,  true,  true  },
 	[NEIGH_PROBE]      = { "probe",      1 * S_US,   3,    ASK_IT,     NEIGH_INCOMPLETE, NEIGH_INCOMPLETE, true,  false, true  },
 	[NEIGH_FAILED]     = { "failed",     3 * S_US,   0,    ASK_NOBODY, NEIGH_FREE,       NEIGH_INCOMPLETE, false, false, true  },
+	[NEIGH_COPY]       = { "copy",       4 * S_US,   0,    ASK_NOBODY, NEIGH_COPY,       NEIGH_COPY,       true,  false, true  },
 };
 /* clang-format on */
 static_assert(sizeof(rows) / sizeof(rows[0]) == NEIGH_N_STATES, "one row per state");
@@ -84,42 +85,20 @@ static bool is_pinned(const struct net *net, const struct neigh *n)
 	return ip_eq(&n->addr, &net->gateway4) || ip_eq(&n->addr, &net->gateway6);
 }
 
-/* The queue is linked through mbuf->next, which must be NULL again in whatever leaves it. */
-static struct rte_mbuf *queue_take(struct neigh *n)
-{
-	struct rte_mbuf *m = n->queue;
-
-	if (m == NULL)
-		return NULL;
-	n->queue = m->next;
-	n->n_queued--;
-	m->next = NULL;
-	return m;
-}
-
-static void queue_drop(struct net *net, struct neigh *n)
-{
-	struct rte_mbuf *m;
-
-	while ((m = queue_take(n)) != NULL) {
-		count(&net->counters->neighbour_dropped);
-		rte_pktmbuf_free(m);
-	}
-}
-
 void neigh_fini(struct net *net)
 {
 	struct neigh_table *t = &net->neigh;
 
 	for (uint32_t i = 0; i < t->entries_max; i++) {
-		queue_drop(net, &t->entries[i]);
+		neigh_queue_drop(net, &t->entries[i]);
 		t->entries[i].state = NEIGH_FREE;
 	}
 	neigh_init(t);
 }
 
-static void neigh_free(struct neigh_table *t, struct neigh *n)
+static void neigh_free(struct net *net, struct neigh *n)
 {
+	struct neigh_table *t = &net->neigh;
 	uint32_t self = (uint32_t)(n - t->entries);
 	uint32_t *at = &t->buckets[ip_hash(&n->addr) & t->bucket_mask];
 
@@ -127,6 +106,8 @@ static void neigh_free(struct neigh_table *t, struct neigh *n)
 	while (*at != self)
 		at = &t->entries[*at].next;
 	*at = n->next;
+	if (net->is_writer)
+		share_del(net->share, &n->addr);
 	n->state = NEIGH_FREE;
 	n->next = t->free;
 	t->free = self;
@@ -137,25 +118,41 @@ static void ask(struct net *net, struct neigh *n)
 	const uint8_t *to = rows[n->state].ask == ASK_IT ? n->mac : NULL;
 
 	n->tries++;
-	if (ip_is_v4(&n->addr))
+	if (!net->is_writer) /* that fails when the ring is full: the next try may not */
+		net_tell(net, NET_WORD_RESOLVE, &n->addr, 0);
+	else if (ip_is_v4(&n->addr))
 		arp_ask(net, &n->addr, to);
 	else
 		nd_ask(net, &n->addr, to);
 }
 
-/* The one place where an entry changes its state. */
-static void enter(struct net *net, uint64_t now_us, struct neigh *n, enum neigh_state state)
+/* What the state means to the other workers of the port. */
+static void publish(struct net *net, const struct neigh *n)
+{
+	if (rows[n->state].has_mac)
+		share_put(net->share, &n->addr, SHARE_KNOWN, n->mac);
+	else if (n->state == NEIGH_FAILED)
+		share_put(net->share, &n->addr, SHARE_FAILED, NULL);
+	else
+		share_del(net->share, &n->addr);
+}
+
+void neigh_enter(struct net *net, uint64_t now_us, struct neigh *n, enum neigh_state state)
 {
 	if (state == NEIGH_FREE) {
-		neigh_free(&net->neigh, n);
+		neigh_free(net, n);
 		return;
 	}
+	net->neigh.n_waiting += (state == NEIGH_INCOMPLETE) - (n->state == NEIGH_INCOMPLETE);
 	n->state = (uint8_t)state;
 	n->tries = 0;
 	n->deadline_us = now_us + rows[state].wait_us;
+	if (net->is_writer)
+		publish(net, n);
 	if (state == NEIGH_FAILED) {
-		count(&net->counters->neighbour_failed);
-		queue_drop(net, n);
+		if (net->is_writer)
+			count(&net->counters->neighbour_failed);
+		neigh_queue_drop(net, n);
 	}
 	if (rows[state].ask != ASK_NOBODY)
 		ask(net, n);
@@ -174,7 +171,7 @@ static bool evict_one(struct net *net)
 			oldest = n;
 	}
 	if (oldest != NULL)
-		neigh_free(t, oldest);
+		neigh_free(net, oldest);
 	return oldest != NULL;
 }
 
@@ -191,51 +188,11 @@ uint32_t neigh_get(struct net *net, uint64_t now_us, const struct ip_addr *a)
 	t->free = t->entries[i].next;
 	t->entries[i] = (struct neigh){ .addr = *a, .next = *bucket, .used_us = now_us };
 	*bucket = i;
-	enter(net, now_us, &t->entries[i], NEIGH_INCOMPLETE);
-	return i;
-}
-
-/* The same bytes at the same place in a buffer of the same pool, so they fit. */
-static struct rte_mbuf *private_copy(struct net *net, const struct rte_mbuf *m)
-{
-	struct rte_mbuf *copy = rte_pktmbuf_alloc(m->pool);
-
-	if (copy == NULL) {
-		count(&net->counters->no_buffer);
-		return NULL;
-	}
-	copy->data_off = m->data_off;
-	copy->data_len = m->data_len;
-	copy->pkt_len = m->pkt_len;
-	copy->ol_flags = m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK;
-	copy->tx_offload = m->tx_offload;
-	memcpy(rte_pktmbuf_mtod(copy, void *), rte_pktmbuf_mtod(m, const void *), m->data_len);
-	return copy;
-}
-
-/* RFC 4861 7.2.2: when the queue is full, the newcomer replaces the oldest. A segment that its
- * connection still refers to is copied: the holder may rewrite it while it waits here.
- */
-static void queue_put(struct net *net, struct neigh *n, struct rte_mbuf *m)
-{
-	if (rte_mbuf_refcnt_read(m) > 1) {
-		struct rte_mbuf *copy = private_copy(net, m);
-
-		rte_pktmbuf_free(m);
-		if (copy == NULL)
-			return;
-		m = copy;
-	}
-	if (n->n_queued == net->neigh.queue_max) {
-		count(&net->counters->neighbour_full);
-		rte_pktmbuf_free(queue_take(n));
-	}
-	if (n->queue == NULL)
-		n->queue = m;
+	if (net->is_writer)
+		neigh_enter(net, now_us, &t->entries[i], NEIGH_INCOMPLETE);
 	else
-		n->queue_tail->next = m;
-	n->queue_tail = m;
-	n->n_queued++;
+		neigh_copy(net, now_us, &t->entries[i]);
+	return i;
 }
 
 bool neigh_send(struct net *net, uint64_t now_us, struct neigh *n, struct rte_mbuf *m)
@@ -243,7 +200,7 @@ bool neigh_send(struct net *net, uint64_t now_us, struct neigh *n, struct rte_mb
 	n->used_us = now_us;
 	if (rows[n->state].has_mac) {
 		if (n->state == NEIGH_STALE)
-			enter(net, now_us, n, NEIGH_DELAY); /* RFC 4861 7.3.3 */
+			neigh_enter(net, now_us, n, NEIGH_DELAY); /* RFC 4861 7.3.3 */
 		frame_send(net, m, n->mac, ip_is_v4(&n->addr) ? ETH_TYPE_IP4 : ETH_TYPE_IP6);
 		return true;
 	}
@@ -252,22 +209,22 @@ bool neigh_send(struct net *net, uint64_t now_us, struct neigh *n, struct rte_mb
 		rte_pktmbuf_free(m);
 		return false;
 	}
-	queue_put(net, n, m);
+	neigh_queue_put(net, n, m);
 	return false;
 }
 
-static void resolved(struct net *net, uint64_t now_us, struct neigh *n)
+void neigh_resolved(struct net *net, uint64_t now_us, struct neigh *n)
 {
 	struct rte_mbuf *m;
 
-	while ((m = queue_take(n)) != NULL)
+	while ((m = neigh_queue_take(n)) != NULL)
 		neigh_send(net, now_us, n, m);
 }
 
 static void confirmed(struct net *net, uint64_t now_us, struct neigh *n)
 {
 	n->confirmed_us = now_us;
-	enter(net, now_us, n, NEIGH_REACHABLE);
+	neigh_enter(net, now_us, n, NEIGH_REACHABLE);
 }
 
 void neigh_learn(struct net *net, uint64_t now_us, const struct ip_addr *a, const uint8_t mac[6],
@@ -282,7 +239,7 @@ void neigh_learn(struct net *net, uint64_t now_us, const struct ip_addr *a, cons
 	differs = mac != NULL && (!rows[n->state].has_mac || memcmp(mac, n->mac, 6) != 0);
 	if (differs && rows[n->state].has_mac && (bits & NEIGH_OVERRIDE) == 0) {
 		if (n->state == NEIGH_REACHABLE) /* RFC 4861 7.2.5, case I.a */
-			enter(net, now_us, n, NEIGH_STALE);
+			neigh_enter(net, now_us, n, NEIGH_STALE);
 		return;
 	}
 	if (differs)
@@ -290,8 +247,8 @@ void neigh_learn(struct net *net, uint64_t now_us, const struct ip_addr *a, cons
 	if (bits & NEIGH_SOLICITED)
 		confirmed(net, now_us, n);
 	else if (differs)
-		enter(net, now_us, n, NEIGH_STALE);
-	resolved(net, now_us, n);
+		neigh_enter(net, now_us, n, NEIGH_STALE);
+	neigh_resolved(net, now_us, n);
 }
 
 static uint64_t mac_key(const uint8_t mac[6])
@@ -326,24 +283,74 @@ static bool was_heard(struct net *net, uint64_t now_us, const struct neigh *n)
 	       now_us - n->confirmed_us < HEARD_MAX_US;
 }
 
+void neigh_used(struct net *net, uint64_t now_us, const struct ip_addr *a)
+{
+	uint32_t i = neigh_get(net, now_us, a);
+	struct neigh *n;
+
+	if (i == NEIGH_NONE) {
+		count(&net->counters->neighbour_full);
+		return;
+	}
+	n = &net->neigh.entries[i];
+	n->used_us = now_us;
+	if (n->state == NEIGH_STALE)
+		neigh_enter(net, now_us, n, NEIGH_DELAY); /* RFC 4861 7.3.3 */
+}
+
+void neigh_reached(struct net *net, uint64_t now_us, const struct ip_addr *a)
+{
+	uint32_t i;
+
+	neigh_used(net, now_us, a);
+	i = neigh_find(&net->neigh, a);
+	if (i != NEIGH_NONE && rows[net->neigh.entries[i].state].has_mac)
+		neigh_heard(&net->neigh, now_us, net->neigh.entries[i].mac);
+}
+
+/* A copy is kept while it is used. What the one that writes has to know of it is said once a
+ * period: that the neighbour answers us, or that we send to it.
+ */
+static void copy_expired(struct net *net, uint64_t now_us, struct neigh *n)
+{
+	const struct neigh_heard *h = heard_slot(&net->neigh, mac_key(n->mac));
+	uint64_t since_us = n->deadline_us - rows[n->state].wait_us;
+
+	if (now_us - n->used_us >= rows[NEIGH_STALE].wait_us && !is_pinned(net, n)) {
+		neigh_enter(net, now_us, n, NEIGH_FREE);
+		return;
+	}
+	if (h->mac == mac_key(n->mac) && h->at_us > since_us)
+		net_tell(net, NET_WORD_REACHED, &n->addr, 0);
+	else if (n->used_us > since_us)
+		net_tell(net, NET_WORD_RESOLVE, &n->addr, 0);
+	neigh_enter(net, now_us, n, NEIGH_COPY);
+}
+
 static void expire(struct net *net, uint64_t now_us, struct neigh *n)
 {
 	const struct neigh_row *row = &rows[n->state];
 
-	if (row->heard_confirms && was_heard(net, now_us, n)) {
-		enter(net, now_us, n, NEIGH_REACHABLE);
+	if (n->state == NEIGH_COPY)
+		copy_expired(net, now_us, n);
+	else if (row->heard_confirms && was_heard(net, now_us, n)) {
+		neigh_enter(net, now_us, n, NEIGH_REACHABLE);
 	} else if (n->tries < row->tries_max) {
 		n->deadline_us = now_us + row->wait_us;
 		ask(net, n);
 	} else {
-		enter(net, now_us, n, is_pinned(net, n) ? row->next_pinned : row->next);
+		neigh_enter(net, now_us, n, is_pinned(net, n) ? row->next_pinned : row->next);
 	}
 }
 
 void neigh_tick(struct net *net, uint64_t now_us)
 {
 	struct neigh_table *t = &net->neigh;
-	uint32_t n = t->entries_max < NEIGH_TICK_ENTRIES ? t->entries_max : NEIGH_TICK_ENTRIES;
+	uint32_t n;
+
+	if (!net->is_writer)
+		neigh_copy_waiting(net, now_us);
+	n = t->entries_max < NEIGH_TICK_ENTRIES ? t->entries_max : NEIGH_TICK_ENTRIES;
 
 	for (; n > 0; n--) {
 		struct neigh *e = &t->entries[t->cursor];

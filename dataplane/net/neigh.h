@@ -9,6 +9,9 @@
  *                                           |   +-heard from                 +-heard from +-answer
  *                                           +---+----------------------------+--------------+
  *
+ * A worker that reads only has entries in INCOMPLETE, COPY and FAILED: its questions go to the one
+ * that writes, and what that one publishes (share.h) is its answer.
+ *
  * FAILED follows three requests to all without an answer, INCOMPLETE three to a station in PROBE.
  *
  * Owner   struct net. Thread: its worker.
@@ -31,6 +34,7 @@ enum neigh_state {
 	NEIGH_DELAY,
 	NEIGH_PROBE,
 	NEIGH_FAILED,
+	NEIGH_COPY, /* of a worker that reads only: the one that writes knows the address */
 	NEIGH_N_STATES
 };
 
@@ -47,13 +51,14 @@ enum {
 struct neigh {
 	struct ip_addr addr;
 	uint8_t mac[6];
-	uint8_t state;                       /* enum neigh_state */
-	uint8_t tries;                       /* requests sent in this state */
-	uint32_t next;                       /* in its bucket, or in the free list */
-	uint32_t n_queued;                   /* segments waiting for the address */
-	uint64_t deadline_us;                /* when the state ends */
-	uint64_t confirmed_us;               /* last answer to a question of ours */
-	uint64_t used_us;                    /* last segment sent there */
+	uint8_t state;         /* enum neigh_state */
+	uint8_t tries;         /* requests sent in this state */
+	uint32_t next;         /* in its bucket, or in the free list */
+	uint32_t n_queued;     /* segments waiting for the address */
+	uint32_t epoch;        /* of the share, when it was asked last; readers only */
+	uint64_t deadline_us;  /* when the state ends */
+	uint64_t confirmed_us; /* last answer to a question of ours */
+	uint64_t used_us;      /* last segment sent there */
 	struct rte_mbuf *queue, *queue_tail; /* linked by mbuf->next; we hold the only reference */
 };
 
@@ -67,8 +72,10 @@ struct neigh_table {
 	struct neigh *entries;
 	uint32_t *buckets;
 	uint32_t entries_max, bucket_mask, queue_max;
-	uint32_t free;   /* head of the free list */
-	uint32_t cursor; /* where the next tick goes on */
+	uint32_t free;      /* head of the free list */
+	uint32_t cursor;    /* where the next tick goes on */
+	uint32_t n_waiting; /* entries in INCOMPLETE */
+	uint32_t epoch;     /* of the share, when all that waited was looked up; readers only */
 	struct neigh_heard heard[NEIGH_HEARD];
 };
 
@@ -105,6 +112,25 @@ void neigh_heard(struct neigh_table *t, uint64_t now_us, const uint8_t mac[6]);
 
 /* Runs what is due. */
 void neigh_tick(struct net *net, uint64_t now_us);
+
+/* The writing worker's: another worker sends to `a`; it is heard from, too. */
+void neigh_used(struct net *net, uint64_t now_us, const struct ip_addr *a);
+void neigh_reached(struct net *net, uint64_t now_us, const struct ip_addr *a);
+
+/* neigh_copy.c, of a worker that reads only: takes over what is published about an entry; about all
+ * that wait, if anything was published since.
+ */
+void neigh_copy(struct net *net, uint64_t now_us, struct neigh *n);
+void neigh_copy_waiting(struct net *net, uint64_t now_us);
+
+/* Within neigh*.c: the one place where an entry changes its state; sends what waited. */
+void neigh_enter(struct net *net, uint64_t now_us, struct neigh *n, enum neigh_state state);
+void neigh_resolved(struct net *net, uint64_t now_us, struct neigh *n);
+
+/* neigh_queue.c: the segments that wait for a neighbour. `put` takes over the reference. */
+void neigh_queue_put(struct net *net, struct neigh *n, struct rte_mbuf *m);
+struct rte_mbuf *neigh_queue_take(struct neigh *n);
+void neigh_queue_drop(struct net *net, struct neigh *n);
 
 /* For tests and reports. */
 const char *neigh_state_name(enum neigh_state state);

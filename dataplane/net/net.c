@@ -1,6 +1,7 @@
 /* net.c - opens and closes the network side of a port, and takes its frames apart. */
 #include "dataplane/net/net.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +14,14 @@
 
 enum {
 	NEIGHBOURS_MIN = 4, /* two gateways, and somebody to give way */
-	NEIGHBOURS_MAX = 1 << 20,
 	SOURCES_MAX = 1 << 16,
 	IP4_MTU_LEAST = 576, /* RFC 1122 3.3.3 */
 };
 
 /* Where the parts lie in the one block of memory that net_open() takes. */
 struct layout {
-	size_t own_list, own_slots, neighbours, buckets, total;
+	size_t own_list, own_slots, neighbours, buckets, fragments, fragment_buckets, total;
+	uint32_t n_fragments;
 };
 
 static size_t place(size_t *total, size_t elems, size_t elem_bytes)
@@ -41,12 +42,17 @@ static struct layout layout_of(const struct net_conf *conf)
 	l.own_slots = place(&l.total, own_n_slots(n_own), sizeof(uint32_t));
 	l.neighbours = place(&l.total, conf->neighbours_max, sizeof(struct neigh));
 	l.buckets = place(&l.total, neigh_n_buckets(conf->neighbours_max), sizeof(uint32_t));
+	if (conf->share == NULL || conf->is_writer)
+		l.n_fragments = reass_n_entries(conf->fragment_bytes_max, conf->mtu_bytes);
+	l.fragments = place(&l.total, l.n_fragments, reass_entry_bytes(conf->mtu_bytes));
+	l.fragment_buckets = place(&l.total, reass_n_buckets(l.n_fragments), sizeof(uint32_t));
 	return l;
 }
 
 uint64_t net_memory_bytes(const struct net_conf *conf)
 {
-	return layout_of(conf).total;
+	return layout_of(conf).total +
+	       (conf->share == NULL ? net_share_memory_bytes(conf->neighbours_max) : 0);
 }
 
 static bool is_unicast(const struct ip_addr *a)
@@ -85,6 +91,12 @@ static bool addresses_are_valid(const struct net_conf *conf)
 	       (!ip_is_v4(&conf->gateway6) && is_unicast(&conf->gateway6));
 }
 
+static bool share_is_valid(const struct net_conf *conf)
+{
+	return conf->share == NULL || (conf->neighbours_max <= conf->share->neighbours_max &&
+	                               (conf->is_writer || conf->tell != NULL));
+}
+
 static bool conf_is_valid(const struct net_conf *conf)
 {
 	static const uint8_t no_mac[6];
@@ -92,9 +104,11 @@ static bool conf_is_valid(const struct net_conf *conf)
 	return memcmp(conf->mac, no_mac, 6) != 0 && (conf->mac[0] & 1) == 0 &&
 	       conf->vlan < VLAN_ID_MASK && conf->n_addrs <= NET_ADDRS_MAX &&
 	       conf->n_sources <= SOURCES_MAX && conf->n_addrs + conf->n_sources > 0 &&
-	       conf->neighbours_max >= NEIGHBOURS_MIN && conf->neighbours_max <= NEIGHBOURS_MAX &&
-	       conf->neighbour_queue_max > 0 && conf->pool != NULL && conf->tx != NULL &&
-	       conf->counters != NULL && addresses_are_valid(conf) &&
+	       conf->neighbours_max >= NEIGHBOURS_MIN &&
+	       conf->neighbours_max <= NET_NEIGHBOURS_MAX && conf->neighbour_queue_max > 0 &&
+	       conf->fragment_bytes_max <= NET_FRAGMENT_BYTES_MAX && conf->pool != NULL &&
+	       conf->tx != NULL && conf->counters != NULL && addresses_are_valid(conf) &&
+	       share_is_valid(conf) &&
 	       conf->mtu_bytes >= (has_ip6(conf) ? IP6_MTU_MIN : IP4_MTU_LEAST);
 }
 
@@ -131,6 +145,10 @@ static void copy_conf(struct net *net, const struct net_conf *conf)
 	net->tx = conf->tx;
 	net->tx_ctx = conf->tx_ctx;
 	net->counters = conf->counters;
+	net->share = conf->share;
+	net->is_writer = conf->share == NULL || conf->is_writer;
+	net->tell = conf->tell;
+	net->tell_ctx = conf->tell_ctx;
 	net->echo.left = NET_ECHO_PER_S;
 }
 
@@ -150,6 +168,13 @@ int net_open(const struct net_conf *conf, struct net **out)
 	memset(block, 0, l.total); /* touches every page now rather than under load */
 	net = (struct net *)block;
 	copy_conf(net, conf);
+	if (conf->share == NULL) {
+		if (net_share_open(conf->neighbours_max, conf->seed, &net->own_share) != 0) {
+			free(block);
+			return -ENOMEM;
+		}
+		net->share = net->own_share;
+	}
 	n_own = conf->n_addrs + conf->n_sources + 1;
 	net->own = (struct own_set){ .list = (struct own *)(block + l.own_list),
 		                     .slots = (uint32_t *)(block + l.own_slots),
@@ -161,6 +186,12 @@ int net_open(const struct net_conf *conf, struct net **out)
 	net->neigh.bucket_mask = neigh_n_buckets(conf->neighbours_max) - 1;
 	net->neigh.queue_max = conf->neighbour_queue_max;
 	neigh_init(&net->neigh);
+	net->reass.entries = block + l.fragments;
+	net->reass.buckets = (uint32_t *)(block + l.fragment_buckets);
+	net->reass.n = l.n_fragments;
+	net->reass.bucket_mask = reass_n_buckets(l.n_fragments) - 1;
+	net->reass.seed = net->share->mtus.seed;
+	reass_init(&net->reass, conf->mtu_bytes);
 	*out = net;
 	return 0;
 }
@@ -168,6 +199,7 @@ int net_open(const struct net_conf *conf, struct net **out)
 void net_close(struct net *net)
 {
 	neigh_fini(net);
+	net_share_close(net->own_share);
 	free(net);
 }
 
@@ -227,7 +259,9 @@ static void announce_some(struct net *net, uint64_t now_us)
 
 void net_announce(struct net *net, uint64_t now_us)
 {
-	net->announcer = (struct net_announcer){ .rounds = NET_ANNOUNCE_ROUNDS, .at_us = now_us };
+	if (net->is_writer)
+		net->announcer =
+		    (struct net_announcer){ .rounds = NET_ANNOUNCE_ROUNDS, .at_us = now_us };
 	announce_some(net, now_us);
 	if (!ip_is_unset(&net->gateway4))
 		neigh_get(net, now_us, &net->gateway4);
@@ -239,11 +273,42 @@ void net_tick(struct net *net, uint64_t now_us)
 {
 	announce_some(net, now_us);
 	neigh_tick(net, now_us);
+	reass_tick(net, now_us);
+	net_tell_again(net);
+}
+
+static enum net_in frame_input(struct net *net, uint64_t now_us, const struct frame *f,
+                               struct net_seg *seg, struct net_icmp *icmp);
+
+/* A datagram's parts may come over several queues: one worker puts them together. The whole is a
+ * frame like any other, read from its start; it can be no fragment again.
+ */
+static enum net_in fragment_input(struct net *net, uint64_t now_us, const struct packet *p,
+                                  struct net_seg *seg, struct net_icmp *icmp)
+{
+	struct rte_mbuf *m = p->frame->m;
+	struct frame whole;
+
+	if (p->is_group ||
+	    (p->fragment_at == 0 && p->upper_proto != IP_PROTO_TCP &&
+	     p->upper_proto != (ip_is_v4(&p->src) ? IP_PROTO_ICMP : IP_PROTO_ICMP6))) {
+		count(&net->counters->rx_not_ours);
+		return NET_IN_DONE;
+	}
+	if (!net->is_writer)
+		return NET_IN_WRITER;
+	assert(!p->frame->is_reassembled);
+	if (!reass_input(net, now_us, m, p) || !frame_parse(net, m, &whole))
+		return NET_IN_DONE;
+	whole.is_reassembled = true;
+	return frame_input(net, now_us, &whole, seg, icmp);
 }
 
 static enum net_in packet_input(struct net *net, uint64_t now_us, const struct packet *p,
                                 bool is_v4, struct net_seg *seg, struct net_icmp *icmp)
 {
+	if (p->is_fragment)
+		return fragment_input(net, now_us, p, seg, icmp);
 	if (p->proto == IP_PROTO_TCP && !p->is_group) {
 		if (!segment_parse(net, p, seg))
 			return NET_IN_DONE;
@@ -271,6 +336,8 @@ static enum net_in frame_input(struct net *net, uint64_t now_us, const struct fr
 			return NET_IN_DONE;
 		return packet_input(net, now_us, &p, false, seg, icmp);
 	case ETH_TYPE_ARP:
+		if (!net->is_writer)
+			return NET_IN_WRITER;
 		arp_input(net, now_us, f);
 		return NET_IN_DONE;
 	default:
@@ -287,7 +354,7 @@ enum net_in net_input(struct net *net, uint64_t now_us, struct rte_mbuf *m, stru
 
 	if (frame_parse(net, m, &f))
 		in = frame_input(net, now_us, &f, seg, icmp);
-	if (in != NET_IN_TCP)
+	if (in != NET_IN_TCP && in != NET_IN_WRITER)
 		rte_pktmbuf_free(m);
 	return in;
 }

@@ -14,6 +14,8 @@
 #include "dataplane/net/neigh.h"
 #include "dataplane/net/net.h"
 #include "dataplane/net/own.h"
+#include "dataplane/net/reass.h"
+#include "dataplane/net/share.h"
 #include "dataplane/net/wire.h"
 
 enum {
@@ -21,6 +23,7 @@ enum {
 	NET_ANNOUNCE_BURST = 64, /* own addresses announced in one call */
 	NET_ANNOUNCE_ROUNDS = 2, /* RFC 5227 2.3: ANNOUNCE_NUM */
 	NET_EXT_HEADERS_MAX = 8, /* IPv6 extension headers walked */
+	NET_WORDS_MAX = 16,      /* words about path MTUs that wait for room in the ring */
 };
 
 /* How many of something are left for now; refilled as time passes. */
@@ -39,6 +42,7 @@ struct net_announcer {
 struct net {
 	uint8_t mac[6];
 	uint16_t vlan, mtu_bytes;
+	bool is_writer;
 	bool tx_checksum_ip4, tx_checksum_tcp, rx_checksum;
 	bool has_ip6;
 	uint32_t n_addrs;
@@ -52,17 +56,25 @@ struct net {
 	struct dp_counters *counters;
 	struct own_set own;
 	struct neigh_table neigh;
+	struct reass_table reass;
 	struct net_bucket echo;
 	struct net_announcer announcer;
+	struct net_share *share;
+	struct net_share *own_share; /* `share` if we are alone; else NULL */
+	net_tell_fn *tell;           /* of a reader; it keeps what could not be told */
+	void *tell_ctx;
+	uint32_t n_words;
+	struct net_word words[NET_WORDS_MAX];
 };
 
 /* A received frame that is for this station; the body starts behind Ethernet and VLAN header. */
 struct frame {
-	const struct rte_mbuf *m;
+	struct rte_mbuf *m;
 	const uint8_t *from; /* the sender's MAC */
 	const uint8_t *to;
 	uint16_t type; /* EtherType */
 	bool is_group; /* broadcast or multicast */
+	bool is_reassembled;
 	struct span body;
 };
 
@@ -75,12 +87,18 @@ struct packet {
 	uint8_t proto, hops, ecn;
 	bool is_group; /* `dst` is a multicast group */
 	bool had_fragment_header;
+	bool is_fragment; /* `body` is a part only, of which the rest of this struct tells */
+	bool more_fragments;
+	uint16_t fragment_at; /* in bytes */
+	uint32_t fragment_id;
+	uint8_t upper_proto; /* of a first part: what stands in it behind all headers */
+	struct span upper;
 };
 
 /* frame.c: Ethernet and VLAN. */
 
 /* Reads the Ethernet header. False, and counted, when the frame is not for us. */
-bool frame_parse(struct net *net, const struct rte_mbuf *m, struct frame *f);
+bool frame_parse(struct net *net, struct rte_mbuf *m, struct frame *f);
 
 /* An empty buffer of `bytes`, with room for Ethernet in front. NULL, and counted, without one. */
 struct rte_mbuf *frame_new(struct net *net, uint16_t bytes, uint8_t **at);
@@ -107,6 +125,13 @@ struct ip_addr nd_link_local(const uint8_t mac[6]);
 
 /* True for ff02::1:ffxx:xxxx (RFC 4291 2.7.1). */
 bool nd_is_solicited_group(const struct ip_addr *a);
+
+/* told.c: tells the writing worker, which we are not. False, when it could not be told now. */
+bool net_tell(struct net *net, enum net_word_kind kind, const struct ip_addr *a,
+              uint32_t mtu_bytes);
+
+/* Tells what waits for room. */
+void net_tell_again(struct net *net);
 
 /* ip4.c and ip6.c: reads the header. False, and counted, when the packet is not to be used. */
 bool ip4_parse(struct net *net, const struct frame *f, struct packet *p);

@@ -306,10 +306,9 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 		.peer_mss = ip_is_v4(&path->remote) ? TCP_MSS_MIN_V4 : TCP_MSS_MIN_V6,
 	};
 	tcp_rto_init(&c->rto);
-	c->path.mtu_bytes =
-	    tcp_dest_mtu(&t->dests, &t->key, &path->remote, path->mtu_bytes, t->now_ms);
+	c->path.mtu_bytes = net_path_mtu(t->conf.net, t->now_us, &path->remote);
 	tcp_set_mss(t, c);
-	tcp_cc_open(c);
+	tcp_cc_open(c, t->conf.iw_segs);
 	c->open_us = (uint32_t)t->now_us;
 	c->fack = iss;
 }

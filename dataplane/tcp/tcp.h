@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "dataplane/base/addr.h"
+#include "dataplane/base/landing.h"
 #include "dataplane/base/span.h"
 #include "dataplane/counters.h"
 #include "dataplane/net/net.h"
@@ -22,6 +23,9 @@ struct tcp;
 enum {
 	TCP_MBUF_PRIV_BYTES = 32, /* private area that the mbufs of tcp_conf.pool must have */
 };
+
+/* Congestion control: what a window becomes. */
+enum tcp_cc { TCP_CC_CUBIC, TCP_CC_NEWRENO, TCP_N_CCS };
 
 typedef uint32_t
     tcp_id; /* a connection's slot; handed to the layer above, which must drop it in closed() */
@@ -63,7 +67,10 @@ struct tcp_conf {
 	uint32_t keepalive_ms;          /* an idle peer is asked after so long; 0: never */
 	uint32_t rst_per_second_max;    /* answers to segments that match no connection */
 	uint8_t cc;                     /* enum tcp_cc of every connection; 0 is CUBIC */
-	uint16_t port_first, port_last; /* local ports, host order */
+	uint8_t iw_segs;                /* segments of the first window (RFC 6928); 0: ten */
+	bool ecn;                       /* offer and accept ECN (RFC 3168) */
+	bool pacing;                    /* spread what a window allows over its round trip */
+	uint16_t port_first, port_last; /* local ports, host order; `landing` has the same */
 	const uint8_t *secret;          /* 32 bytes */
 	struct rte_mempool *pool; /* for segments; data room of at least 128 + MSS, private area of
 	                             TCP_MBUF_PRIV_BYTES */
@@ -71,6 +78,15 @@ struct tcp_conf {
 	struct tcp_trace_entry *trace; /* conns_max entries, or NULL */
 	struct dp_counters *counters;
 	const struct tcp_ops *ops;
+	/* Where the port has several workers: who owns what, and which of them this one is. A
+	 * segment that matches no connection is offered to `stray` first; true: it is somebody
+	 * else's and was taken. NULL: this one owns all.
+	 */
+	const struct landing *landing;
+	uint32_t landing_me;
+	bool (*stray)(void *ctx, const struct net_seg *seg, uint16_t local_port,
+	              uint16_t remote_port);
+	void *stray_ctx;
 	/* For the test sink only: SYNs to this port are answered. `accept` returns the `user` of
 	 * the new connection, of which opened() or closed() follow, or NULL to refuse. 0: none
 	 * listens.
@@ -99,8 +115,8 @@ int tcp_connect(struct tcp *tcp, uint64_t now_us, const struct ip_addr *local,
 /* Hands one received segment in. The span's bytes are read in the call only. */
 void tcp_input(struct tcp *tcp, uint64_t now_us, const struct net_seg *seg);
 
-/* An ICMP error about a segment we may have sent. */
-void tcp_icmp(struct tcp *tcp, uint64_t now_us, const struct net_icmp *icmp);
+/* An ICMP error about a segment we may have sent. False: no connection of ours has that tuple. */
+bool tcp_icmp(struct tcp *tcp, uint64_t now_us, const struct net_icmp *icmp);
 
 /* How many bytes tcp_write() would take now: 0 .. tx_bytes_max. When it was less than wanted,
  * writable() is called later.

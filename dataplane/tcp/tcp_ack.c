@@ -122,7 +122,7 @@ static void advance(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	sample_take(t, c, &r, h);
 	if (c->flags & TCB_F_CLAMPED) {
 		c->flags &= ~(uint32_t)TCB_F_CLAMPED;
-		tcp_dest_note(&t->dests, &t->key, &c->path.remote, c->path.mtu_bytes, t->now_ms);
+		net_learn_path_mtu(t->conf.net, t->now_us, &c->path.remote, c->path.mtu_bytes);
 	}
 	c->snd_una = h->ack;
 	c->alive_ms = t->now_ms;
@@ -151,6 +151,7 @@ bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t
 		return false;
 	}
 	c->flags &= ~(uint32_t)TCB_F_DSACKED;
+	t->fack_before = c->fack;
 	tcp_take_sacks(t, c, h);
 	if (seq_gt(h->ack, una)) {
 		advance(t, c, h);

@@ -47,7 +47,7 @@ static void lower_mtu(struct tcp *t, struct tcb *c, uint32_t told)
 		return;
 	c->path.mtu_bytes = mtu;
 	tcp_set_mss(t, c);
-	tcp_dest_note(&t->dests, &t->key, &c->path.remote, mtu, t->now_ms);
+	net_learn_path_mtu(t->conf.net, t->now_us, &c->path.remote, mtu);
 	if (!tcb_is_synchronized(c))
 		return;
 	for (struct rte_mbuf *m = c->tx_head; m != c->tx_next; m = seg_of(m)->next) {
@@ -90,7 +90,7 @@ static int error_of(const struct net_icmp *icmp)
 	return icmp->kind == NET_ICMP_PORT ? -ECONNREFUSED : -EHOSTUNREACH;
 }
 
-void tcp_icmp(struct tcp *t, uint64_t now_us, const struct net_icmp *icmp)
+bool tcp_icmp(struct tcp *t, uint64_t now_us, const struct net_icmp *icmp)
 {
 	struct tcp_tuple tuple = { .local = icmp->local,
 		                   .remote = icmp->remote,
@@ -101,21 +101,22 @@ void tcp_icmp(struct tcp *t, uint64_t now_us, const struct net_icmp *icmp)
 	tcp_set_now(t, now_us);
 	c = tcp_find(t, &tuple);
 	if (c == NULL)
-		return;
+		return false;
 	/* RFC 5927 4.1: it must quote something that is on its way. */
 	if (seq_lt(icmp->seq, c->snd_una) || seq_geq(icmp->seq, c->snd_nxt))
-		return;
+		return true;
 	switch (icmp->kind) {
 	case NET_ICMP_TOO_BIG:
 		lower_mtu(t, c, icmp->mtu_bytes);
-		return;
+		break;
 	case NET_ICMP_TIME_EXCEEDED:
-		return; /* soft in every state (RFC 1122 4.2.3.9) */
+		break; /* soft in every state (RFC 1122 4.2.3.9) */
 	case NET_ICMP_UNREACHABLE:
 	case NET_ICMP_PROHIBITED:
 	case NET_ICMP_PORT:
 		if (c->state == TCP_STATE_SYN_SENT)
 			tcp_drop(t, c, error_of(icmp));
-		return; /* later it is soft: the path may heal, and anyone may have sent this */
+		break; /* later it is soft: the path may heal, and anyone may have sent this */
 	}
+	return true;
 }

@@ -23,6 +23,17 @@ static bool left_after(uint64_t x_us, uint32_t x_end, uint64_t y_us, uint32_t y_
 	return x_us > y_us || (x_us == y_us && seq_gt(x_end, y_end));
 }
 
+/* Did the newest that arrived leave after `s`? Time stands still in a turn of the worker: of what
+ * left at one time the order is that of the bytes, unless one was a copy, which then proves
+ * nothing.
+ */
+static bool is_passed(const struct tcb *c, const struct tcp_seg *s, uint32_t end)
+{
+	if (c->rack_us == s->sent_us && (s->flags & TCP_SEG_TWICE))
+		return false;
+	return left_after(c->rack_us, c->rack_end, s->sent_us, end);
+}
+
 /* Of a segment sent more than once: is it the earlier copy that arrived? */
 static bool earlier_copy_arrived(const struct tcp *t, const struct tcb *c, const struct tcp_seg *s,
                                  const struct tcp_head *h)
@@ -43,7 +54,7 @@ void tcp_rack_arrived(struct tcp *t, struct tcb *c, struct rte_mbuf *m, const st
 	if (!(s->flags & TCP_SEG_TWICE)) {
 		if (c->min_rtt_us == 0 || rtt_us < c->min_rtt_us)
 			c->min_rtt_us = RTE_MAX(rtt_us, 1u);
-		if (seq_lt(end, c->fack)) /* 6.2 step 3 */
+		if (seq_lt(end, t->fack_before)) /* 6.2 step 3 */
 			c->flags |= TCB_F_REORDERED;
 	}
 	if (seq_gt(end, c->fack))
@@ -106,7 +117,7 @@ void tcp_rack_detect(struct tcp *t, struct tcb *c)
 		const struct tcp_seg *s = seg_of(m);
 		uint64_t due_us;
 
-		if (!left_after(c->rack_us, c->rack_end, s->sent_us, seg_end(m))) {
+		if (!is_passed(c, s, seg_end(m))) {
 			if (!(s->flags & TCP_SEG_TWICE))
 				break;
 			continue;
@@ -207,6 +218,7 @@ void tcp_probe_acked(struct tcb *c, const struct tcp_head *h, bool progress)
 		c->ssthresh = tcp_ccs[c->cc]->lost(c, c->snd_nxt - c->snd_una);
 		c->cwnd = RTE_MIN(c->cwnd, c->ssthresh);
 		c->cubic.epoch_ms = 0;
+		tcp_ecn_note_reduced(c);
 	}
 	c->flags &= ~(uint32_t)(TCB_F_PROBED | TCB_F_PROBE_RTX);
 }

@@ -6,7 +6,6 @@
 #include "tests/dataplane/fake_engines.h"
 #include "tests/support/suite.h"
 
-#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 static struct rte_mbuf frame;
@@ -14,9 +13,9 @@ static uint8_t bytes[256];
 static struct worker *w;
 static uint32_t waiting; /* frames in the device's queue */
 
-static uint16_t give(void *queue, struct rte_mbuf **m, uint16_t n)
+static uint16_t give(void *dev, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
-	(void)queue;
+	(void)dev, (void)queue;
 	n = n < waiting ? n : (uint16_t)waiting;
 	for (uint16_t i = 0; i < n; i++)
 		m[i] = &frame;
@@ -27,14 +26,17 @@ static uint16_t give(void *queue, struct rte_mbuf **m, uint16_t n)
 static void make(void)
 {
 	static _Alignas(64) struct worker one;
-	static void *queue[1], *callback[1];
+	static struct port port;
+	static struct landing landing;
+	static const struct port_io io = { .rx_burst = give };
 
 	memset(&one, 0, sizeof(one));
 	w = &one;
 	w->net_due_us = w->stale.due_us = UINT64_MAX;
-	rte_eth_fp_ops[0].rx_pkt_burst = give;
-	rte_eth_fp_ops[0].rxq.data = queue;
-	rte_eth_fp_ops[0].rxq.clbk = callback;
+	port_use(&port, &io, NULL);
+	landing_init(&landing, 1, 1024, 65535, NULL);
+	w->port = &port;
+	w->landing = &landing;
 	frame = (struct rte_mbuf){ .buf_addr = bytes, .pkt_len = 100, .data_len = 100 };
 	rte_mbuf_refcnt_set(&frame, 60000); /* never given to a pool */
 }

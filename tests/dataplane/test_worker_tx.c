@@ -7,7 +7,6 @@
 #include "dataplane/worker_int.h"
 #include "tests/support/suite.h"
 
-#include <rte_ethdev.h>
 #include <rte_mbuf.h>
 
 enum { FRAMES = TX_PENDING_MAX + 8 };
@@ -17,9 +16,9 @@ static struct worker *w;
 static uint16_t device_room;
 static struct rte_mbuf *last_taken;
 
-static uint16_t take(void *queue, struct rte_mbuf **m, uint16_t n)
+static uint16_t take(void *dev, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 {
-	(void)queue;
+	(void)dev, (void)queue;
 	n = n < device_room ? n : device_room;
 	device_room -= n;
 	if (n > 0)
@@ -30,14 +29,17 @@ static uint16_t take(void *queue, struct rte_mbuf **m, uint16_t n)
 static void make(void)
 {
 	static _Alignas(64) struct worker one;
-	static void *queue[1], *callback[1];
+	static struct port port;
+	static struct landing landing;
+	static const struct port_io io = { .tx_burst = take };
 
 	memset(&one, 0, sizeof(one));
 	w = &one;
 	w->now_us = 1000000;
-	rte_eth_fp_ops[0].tx_pkt_burst = take;
-	rte_eth_fp_ops[0].txq.data = queue;
-	rte_eth_fp_ops[0].txq.clbk = callback;
+	port_use(&port, &io, NULL);
+	landing_init(&landing, 1, 1024, 65535, NULL);
+	w->port = &port;
+	w->landing = &landing;
 	for (unsigned i = 0; i < FRAMES; i++) {
 		memset(&frames[i], 0, sizeof(frames[i]));
 		frames[i].pkt_len = frames[i].data_len = 100;

@@ -128,6 +128,9 @@ static void receive(struct net *net, uint64_t now_us, uint8_t mode, struct span 
 	case NET_IN_ICMP:
 		assert(net_is_own(net, &icmp.local));
 		break;
+	case NET_IN_WRITER:
+		assert(false); /* it is alone */
+		break;
 	case NET_IN_DONE:
 		break;
 	}

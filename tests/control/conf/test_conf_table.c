@@ -73,6 +73,30 @@ static void the_text_of_a_default_sets_the_same_default(void)
 	}
 }
 
+static void every_offload_has_its_switch_and_is_allowed_by_default(void)
+{
+	static const char *const names[DP_N_OFFLOADS] = {
+#define DP_OFFLOAD(sym, name, without) [DP_OFFLOAD_##sym] = "port.offload_" name,
+#include "dataplane/dp_offload.def"
+#undef DP_OFFLOAD
+	};
+	unsigned found = 0;
+
+	for (unsigned n = 0; n < DP_N_OFFLOADS; n++)
+		for (uint32_t i = 0; i < conf_n_options; i++) {
+			const struct conf_opt *o = &conf_options[i];
+
+			if (strcmp(o->name, names[n]) != 0)
+				continue;
+			found++;
+			CU_ASSERT_EQUAL(o->at, offsetof(struct conf_port, offloads) + n);
+			CU_ASSERT_EQUAL(o->type, CONF_TYPE_BOOL);
+			CU_ASSERT_EQUAL(o->def, true);
+		}
+	CU_ASSERT_EQUAL(found, DP_N_OFFLOADS);
+}
+
 SUITE("control/conf/conf_table", TEST(names_are_unique_and_sorted),
       TEST(defaults_lie_within_bounds_and_every_row_helps),
-      TEST(the_text_of_a_default_sets_the_same_default))
+      TEST(the_text_of_a_default_sets_the_same_default),
+      TEST(every_offload_has_its_switch_and_is_allowed_by_default))

@@ -104,7 +104,7 @@ enum net_in rig_feed(struct rig *r, const uint8_t *bytes, size_t n, uint64_t ol_
 	m->ol_flags = ol_flags;
 	memcpy(rte_pktmbuf_append(m, (uint16_t)n), bytes, n);
 	in = net_input(r->net, r->now_us, m, &r->seg, &r->icmp);
-	if (in == NET_IN_TCP)
+	if (in == NET_IN_TCP || in == NET_IN_WRITER)
 		r->in = m;
 	return in;
 }

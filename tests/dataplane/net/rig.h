@@ -16,7 +16,7 @@ struct rig {
 	struct net *net;
 	struct rte_mempool *pool;
 	struct dp_counters counters;
-	struct net_seg seg; /* of the last frame that was TCP; its mbuf is `in` */
+	struct net_seg seg; /* of the last frame that was TCP; its mbuf, or the writer's, is `in` */
 	struct net_icmp icmp;
 	struct rte_mbuf *in;
 	struct rte_mbuf *out[RIG_OUT_MAX];

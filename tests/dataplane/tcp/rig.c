@@ -39,6 +39,31 @@ int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr
 	return 0;
 }
 
+uint16_t net_path_mtu(const struct net *net, uint64_t now_us, const struct ip_addr *remote)
+{
+	const struct rig *r = (const struct rig *)net;
+	uint16_t mtu_bytes = r->mtu_bytes;
+
+	for (uint32_t i = 0; i < r->n_path_mtus; i++)
+		if (ip_eq(&r->path_mtus[i].remote, remote) && r->path_mtus[i].until_us > now_us &&
+		    r->path_mtus[i].mtu_bytes < mtu_bytes)
+			mtu_bytes = r->path_mtus[i].mtu_bytes;
+	return mtu_bytes;
+}
+
+void net_learn_path_mtu(struct net *net, uint64_t now_us, const struct ip_addr *remote,
+                        uint16_t mtu_bytes)
+{
+	struct rig *r = (struct rig *)net;
+	uint32_t at = r->n_path_mtus++ % 8;
+
+	if (r->n_path_mtus > 8)
+		r->n_path_mtus = 8;
+	r->path_mtus[at] = (struct rig_path_mtu){ .remote = *remote,
+		                                  .until_us = now_us + 600000000,
+		                                  .mtu_bytes = mtu_bytes };
+}
+
 bool net_waits(const struct net *net, const struct net_path *path)
 {
 	(void)path;
@@ -46,6 +71,12 @@ bool net_waits(const struct net *net, const struct net_path *path)
 }
 
 bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m)
+{
+	return net_output_ecn(net, now_us, path, m, NET_ECN_NOT_ECT);
+}
+
+bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn)
 {
 	struct rig *r = (struct rig *)net;
 	struct rig_sent *s = &r->sent[r->n_sent % RIG_SENT_MAX];
@@ -68,6 +99,7 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 	s->local = path->local;
 	s->remote = path->remote;
 	s->bytes = (uint16_t)bytes.bytes;
+	s->ecn = (uint8_t)ecn;
 	memcpy(s->payload, bytes.at, RTE_MIN(bytes.bytes, sizeof(s->payload)));
 	r->n_sent++;
 	/* What net does in the headroom, and what it leaves behind. */
@@ -194,7 +226,7 @@ int rig_connect(struct rig *r)
 void rig_in_head(struct rig *r, struct tcp_head *h, const void *bytes, size_t n)
 {
 	uint8_t wire[TCP_HEAD_BYTES_MAX + 65536];
-	struct net_seg seg = { .local = r->local, .remote = r->remote };
+	struct net_seg seg = { .local = r->local, .remote = r->remote, .ecn = r->ecn };
 	unsigned head_bytes;
 
 	h->source_port = r->peer_port;
@@ -232,7 +264,7 @@ void rig_in(struct rig *r, uint8_t flags, const void *bytes, size_t n, uint16_t 
 
 void rig_establish(struct rig *r, const struct rig_options *o)
 {
-	struct tcp_head h = { .flags = TCP_SYN | TCP_ACK,
+	struct tcp_head h = { .flags = (uint8_t)(TCP_SYN | TCP_ACK | o->flags),
 		              .seq = RIG_PEER,
 		              .ack = RIG_ISS + 1,
 		              .window = o->window,
@@ -247,7 +279,7 @@ void rig_establish(struct rig *r, const struct rig_options *o)
 	rc = rig_connect(r);
 	assert(rc == 0);
 	s = rig_next(r);
-	assert(s != NULL && s->head.flags == TCP_SYN);
+	assert(s != NULL && (s->head.flags & ~(TCP_ECE | TCP_CWR)) == TCP_SYN);
 	r->local_port = s->head.source_port;
 	r->peer_seq = RIG_PEER + 1;
 	r->peer_ack = RIG_ISS + 1;

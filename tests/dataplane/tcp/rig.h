@@ -29,6 +29,7 @@ struct rig_sent {
 	struct ip_addr local, remote;
 	uint64_t at_us;
 	uint16_t bytes;
+	uint8_t ecn; /* enum net_ecn */
 	uint8_t payload[RIG_BYTES_MAX];
 };
 
@@ -55,6 +56,12 @@ struct rig {
 	uint32_t n_sent;
 	uint32_t n_read; /* segments that rig_next() has given */
 	uint16_t mtu_bytes;
+	struct rig_path_mtu { /* what the engine said it learned */
+		struct ip_addr remote;
+		uint64_t until_us;
+		uint16_t mtu_bytes;
+	} path_mtus[8];
+	uint32_t n_path_mtus;
 	bool no_route;
 	bool waits; /* the neighbour's address is not known: nothing leaves */
 	uint32_t n_waiting;
@@ -66,6 +73,7 @@ struct rig {
 	uint32_t peer_seq, peer_ack;
 	uint16_t peer_port, local_port;
 	struct ip_addr local, remote;
+	uint8_t ecn; /* the IP field of what the peer sends */
 	uint32_t ts; /* the peer's clock; 0: it sends no timestamps */
 };
 
@@ -84,6 +92,7 @@ struct rig_options {
 	uint8_t wscale; /* TCP_WSCALE_NONE: not in it */
 	bool sack, ts;
 	uint16_t window;
+	uint8_t flags; /* of the SYN-ACK, beside its own: ECN's */
 };
 
 /* The whole handshake; the ACK has left and was read. */
