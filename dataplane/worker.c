@@ -138,7 +138,7 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 			e.tcp.stray = worker_on_stray;
 			e.tcp.stray_ctx = w;
 		}
-		e.tcp.tso_segs_max = w->port->plan.tso ? w->port.plan.tso_segs_max : 0;
+		e.tcp.tso_segs_max = w->port->plan.tso ? w->port->plan.tso_segs_max : 0;
 		e.tcp.tso_mss_min = w->port->plan.tso_mss_min;
 		e.tcp.tso_bytes_max = w->port->plan.tso_bytes_max;
 		e.tcp.tso_ip6 = w->port->plan.tso_ip6;
