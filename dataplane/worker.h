@@ -21,6 +21,7 @@ struct landing;
 struct net_share;
 struct port;
 struct worker;
+struct worker_above;
 
 struct worker_conf {
 	const struct dp_conf *dp; /* borrowed, as in dp_start() */
@@ -36,7 +37,8 @@ struct worker_conf {
 	bool spins;                /* it has its CPU for itself */
 	const struct ip_addr *own; /* addresses of all ports and sources; borrowed */
 	uint32_t n_own;
-	struct wake *control; /* whom to wake for events */
+	struct wake *control;             /* whom to wake for events */
+	const struct worker_above *above; /* in the place of SMTP, see dp_hook.h; NULL: SMTP */
 };
 
 /* What its tables and buffers take, by kind. Pure. */

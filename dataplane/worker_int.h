@@ -16,6 +16,7 @@
 #include "dataplane/base/wake.h"
 #include "dataplane/counters.h"
 #include "dataplane/dp.h"
+#include "dataplane/dp_hook.h"
 #include "dataplane/egress.h"
 #include "dataplane/handoff.h"
 #include "dataplane/idle_plan.h"
@@ -81,7 +82,8 @@ struct worker {
 	bool has_own_cpu;
 	struct wake *control;
 	struct egress egress;
-	const char **helos; /* one per source; owned */
+	const char **helos;               /* one per source; owned */
+	const struct worker_above *above; /* NULL: SMTP */
 
 	/* the worker's */
 	struct tsc_clock clock;
