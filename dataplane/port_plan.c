@@ -30,6 +30,8 @@ enum {
  *   net_memif   descriptors of a chain keep flags of their former use.
  *   net_ena     says TSO when it can cut IPv4.
  *   net_i40e    an MSS below 256 stops the queue (a VF's until its reset); net_ice below 64.
+ *   net_virtio, net_gve  offer no IPv4 header sums, but what they cut gets its own: the host's
+ *               kernel and the card make each header anew.
  */
 struct quirk {
 	const char *driver;
@@ -37,7 +39,7 @@ struct quirk {
 	uint16_t tso_mss_min; /* 0: any */
 	uint16_t queues_max;  /* 0: as many as it says */
 	uint32_t wrong;       /* bits 1 << enum dp_offload */
-	bool no_interrupt, fd_is_data, own_mac, copy_tx, no_tso_ip6;
+	bool no_interrupt, fd_is_data, own_mac, copy_tx, no_tso_ip6, tso_sums_ip;
 };
 
 #define BIT(offload) (1u << DP_OFFLOAD_##offload)
@@ -54,7 +56,9 @@ static const struct quirk quirks[] = {
 	{ .driver = "net_af_packet", .no_interrupt = true },
 	{ .driver = "net_af_xdp", .no_interrupt = true },
 	{ .driver = "net_memif", .no_interrupt = true, .wrong = BIT(MULTI_SEGS) },
-	{ .driver = "net_gve", .no_interrupt = true },
+	{ .driver = "net_gve", .no_interrupt = true, .tso_sums_ip = true },
+	{ .driver = "net_virtio", .tso_sums_ip = true },
+	{ .driver = "net_virtio_user", .tso_sums_ip = true },
 	{ .driver = "net_null", .no_interrupt = true },
 	{ .driver = "net_ena", .no_tso_ip6 = true },
 	{ .driver = "net_i40e", .tso_mss_min = 256 },
@@ -144,13 +148,14 @@ static void plan_offloads(const struct rte_eth_dev_info *info, const struct quir
 	/* clang-format off */
 	static const struct {
 		uint64_t tx, rx; /* what the device must offer, all of it */
+		uint64_t rx_too; /* what it is asked for beside it where it offers that */
 		uint32_t needs;  /* bits 1 << enum dp_offload, of earlier rows */
 	} rows[DP_N_OFFLOADS] = {
 		[DP_OFFLOAD_CHECKSUM_IP]  = { .tx = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM },
 		[DP_OFFLOAD_CHECKSUM_TCP] = { .tx = RTE_ETH_TX_OFFLOAD_TCP_CKSUM },
-		/* Both, or we verify both: a half-checked packet saves nothing. */
-		[DP_OFFLOAD_RX_CHECKSUM]  = { .rx = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM |
-		                                    RTE_ETH_RX_OFFLOAD_TCP_CKSUM },
+		/* TCP's is the one that costs; an IP header's sum is little beside it. */
+		[DP_OFFLOAD_RX_CHECKSUM]  = { .rx = RTE_ETH_RX_OFFLOAD_TCP_CKSUM,
+		                              .rx_too = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM },
 		[DP_OFFLOAD_MULTI_SEGS]   = { .tx = RTE_ETH_TX_OFFLOAD_MULTI_SEGS },
 		/* A header and payloads are a chain, and each segment has sums of its own. */
 		[DP_OFFLOAD_TSO]          = { .tx = RTE_ETH_TX_OFFLOAD_TCP_TSO,
@@ -158,7 +163,7 @@ static void plan_offloads(const struct rte_eth_dev_info *info, const struct quir
 		                                       BIT(MULTI_SEGS) },
 	};
 	/* clang-format on */
-	uint32_t used = 0;
+	uint32_t used = q->tso_sums_ip && !(switched_off & BIT(CHECKSUM_IP)) ? BIT(CHECKSUM_IP) : 0;
 
 	for (unsigned o = 0; o < DP_N_OFFLOADS; o++) {
 		plan->without[o] = (info->tx_offload_capa & rows[o].tx) != rows[o].tx ||
@@ -172,7 +177,7 @@ static void plan_offloads(const struct rte_eth_dev_info *info, const struct quir
 			continue;
 		used |= 1u << o;
 		plan->eth.txmode.offloads |= rows[o].tx;
-		plan->eth.rxmode.offloads |= rows[o].rx;
+		plan->eth.rxmode.offloads |= rows[o].rx | (rows[o].rx_too & info->rx_offload_capa);
 	}
 	/* MBUF_FAST_FREE is never among them: a kept segment has two references. */
 }
