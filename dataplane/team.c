@@ -75,6 +75,8 @@ static int open_workers(struct team *t, const struct team_conf *conf, char why[D
 			                  .landing = &t->landing,
 			                  .handoff = t->handoff,
 			                  .share = t->share,
+			                  .stale = conf->stale,
+			                  .n_stale = conf->n_stale,
 			                  .cpus = &conf->cpus[i],
 			                  .spins = conf->spins[i],
 			                  .own = conf->own,

@@ -26,6 +26,8 @@ struct team_conf {
 	const bool *spins;         /* for each: it has its CPU for itself */
 	const struct ip_addr *own; /* addresses of all ports and sources; borrowed */
 	uint32_t n_own;
+	const struct tcp_trace_entry *stale; /* connections that dead engines left; borrowed */
+	uint32_t n_stale;
 	struct wake *control;     /* whom to wake for events */
 	const struct port_io *io; /* NULL: the device is DPDK's, found by its name */
 	void *dev;                /* for `io` */
