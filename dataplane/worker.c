@@ -137,6 +137,10 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 			e.tcp.stray = worker_on_stray;
 			e.tcp.stray_ctx = w;
 		}
+		e.tcp.tso_segs_max = w->port->plan.tso ? w->port->plan.tso_segs_max : 0;
+		e.tcp.tso_mss_min = w->port->plan.tso_mss_min;
+		e.tcp.tso_bytes_max = w->port->plan.tso_bytes_max;
+		e.tcp.tso_ip6 = w->port->plan.tso_ip6;
 		rc = tcp_open(&e.tcp, w->now_us, &w->tcp);
 	}
 	if (rc == 0) {
@@ -360,11 +364,7 @@ static void *worker_thread(void *arg)
 	(void)pthread_setaffinity_np(pthread_self(), sizeof(w->cpus), &w->cpus);
 	set_signals();
 	/* Gives the thread an lcore id, and with it a mempool cache of its own. */
-	w->start_rc = rte_thread_register() != 0 ? -rte_errno : 0;
-	if (w->start_rc == 0) {
-		port_direct_signals_here(w->port, w->queue);
-		w->start_rc = worker_idle_open(w);
-	}
+	w->start_rc = rte_thread_register() != 0 ? -rte_errno : worker_idle_open(w);
 	sem_post(&w->started);
 	if (w->start_rc != 0)
 		return NULL;

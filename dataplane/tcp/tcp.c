@@ -14,8 +14,9 @@
 
 enum {
 	CONNS_MAX = 1 << 26,
-	WINDOW_MAX = 1 << 30, /* RFC 7323 2.3 */
-	SEG_LEAST = 512,      /* segments a connection may hold: its bytes by this, and a few */
+	WINDOW_MAX = 1 << 30,   /* RFC 7323 2.3 */
+	TSO_BYTES_LEAST = 4096, /* headers, and something to cut */
+	SEG_LEAST = 512,        /* segments a connection may hold: its bytes by this, and a few */
 };
 
 static bool conf_is_sane(const struct tcp_conf *c)
@@ -26,6 +27,7 @@ static bool conf_is_sane(const struct tcp_conf *c)
 	       c->rx_window_bytes <= WINDOW_MAX && c->port_first != 0 &&
 	       c->port_first <= c->port_last && c->secret != NULL && c->pool != NULL &&
 	       c->net != NULL && c->counters != NULL && c->ops != NULL &&
+	       (c->tso_segs_max == 0 || c->tso_bytes_max >= TSO_BYTES_LEAST) &&
 	       (c->listen_port == 0 || c->accept != NULL);
 }
 

@@ -143,7 +143,7 @@ void tcp_on_progress(struct tcp *t, struct tcb *c, uint32_t acked, uint32_t flig
 /* `delivered`: bytes that the segment at hand says have arrived. */
 void tcp_detect_loss(struct tcp *t, struct tcb *c, uint32_t delivered);
 void tcp_on_timeout_loss(struct tcp *t, struct tcb *c);
-void tcp_note_resent(struct tcp *t, struct tcb *c, uint32_t bytes);
+void tcp_note_resent(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
 
 /* tcp_rack.c */
 void tcp_rack_arrived(struct tcp *t, struct tcb *c, struct rte_mbuf *m, const struct tcp_head *h);
@@ -157,10 +157,19 @@ void tcp_probe_acked(struct tcb *c, const struct tcp_head *h, bool progress);
 
 /* tcp_undo.c */
 void tcp_undo_note(struct tcb *c);
+/* As it was before the last loss. */
+void tcp_undo(struct tcp *t, struct tcb *c);
 void tcp_undo_by_echo(struct tcp *t, struct tcb *c, const struct tcp_head *h);
 void tcp_undo_by_dsack(struct tcp *t, struct tcb *c);
 /* True when the first block is a report of a duplicate. */
 bool tcp_take_dsack(struct tcb *c, const struct tcp_head *h);
+
+/* tcp_frto.c. A time-out is about to count all as lost. */
+void tcp_frto_start(struct tcb *c);
+/* An ACK was taken; `duplicate` by RFC 5681 2. */
+void tcp_frto_take(struct tcp *t, struct tcb *c, bool progress, bool duplicate);
+/* New segments were to leave instead of lost ones, and none could: the usual recovery goes on. */
+bool tcp_frto_is_futile(struct tcb *c);
 
 /* tcp_input.c: what the peer's SYN says, its options included. */
 void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h);
@@ -202,6 +211,14 @@ void tcp_send(struct tcp *t, struct tcb *c);
 bool tcp_send_one(struct tcp *t, struct tcb *c);
 bool tcp_send_again(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
 bool tcp_send_bare(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq);
+/* A header for a segment of ours; and what every segment that carries an ACK settles. */
+void tcp_make_head(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq, uint32_t bytes,
+                   struct tcp_head *h);
+void tcp_note_ack_sent(struct tcb *c, const struct tcp_head *h);
+/* Makes an empty mbuf a header alone, as far from its start as headers are wide. */
+void tcp_put_loose(struct rte_mbuf *m, const struct tcp_head *h);
+/* From tx_next on up to `last` has left, `bytes` in all. */
+void tcp_note_sent_new(struct tcp *t, struct tcb *c, struct rte_mbuf *last, uint32_t bytes);
 void tcp_ack_at_turn_end(struct tcp *t, struct tcb *c);
 void tcp_ack_challenge(struct tcp *t, struct tcb *c);
 /* Splits a segment so that its first part holds `bytes`. False for want of a buffer. */
@@ -212,6 +229,13 @@ bool tcp_is_sendable(const struct tcb *c, struct rte_mbuf *m);
 /* tcp_pace.c. May a segment leave now? False: the connection is looked at again when it may. */
 bool tcp_pace_may(struct tcp *t, struct tcb *c);
 void tcp_pace_sent(struct tcp *t, struct tcb *c, uint32_t bytes);
+/* How much may leave in one packet that the device cuts. */
+uint32_t tcp_pace_bytes(const struct tcp *t, const struct tcb *c);
+
+/* tcp_tso.c: sends two or more of the next new segments as one packet that the device cuts. False:
+ * nothing was sent, they leave one by one. The caller has asked windows and pace for the first.
+ */
+bool tcp_tso_try(struct tcp *t, struct tcb *c);
 
 /* tcp_icmp.c: a router tells that the path takes less; time-outs make us think so. */
 void tcp_guess_black_hole(struct tcp *t, struct tcb *c);
