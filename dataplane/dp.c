@@ -413,3 +413,15 @@ uint32_t dp_n_workers(const struct dp *dp)
 {
 	return dp->n_workers;
 }
+
+uint32_t dp_n_ports(const struct dp *dp)
+{
+	return dp->n_teams;
+}
+
+void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view)
+{
+	assert(port < dp->n_teams);
+	team_view(dp->teams[port], view);
+	view->first_worker = dp->first_of[port];
+}

@@ -60,5 +60,8 @@ void team_close(struct team *t);
 /* Its worker at queue `queue`, below team_size(). */
 struct worker *team_worker(const struct team *t, uint32_t queue);
 
+/* The port as it is now; first_worker is left to the caller. Any thread. */
+void team_view(const struct team *t, struct dp_port_view *view);
+
 /* One line about the port, its offloads and how replies find their worker. */
 void team_describe(const struct team *t, char line[DP_WHY_BYTES]);

@@ -19,6 +19,7 @@ static const struct ctl_cmd commands[] = {
 	{ "show version",                   ctl_show_version,    "version and time since the start" },
 	{ "show stats",                     ctl_show_stats,      "counters of all workers, summed, and of the resolver" },
 	{ "show workers",                   ctl_show_workers,    "each worker's counters" },
+	{ "show ports",                     ctl_show_ports,      "devices, their workers and how replies find them" },
 	{ "show sites",                     ctl_show_sites,      "receivers in use: connections, queue, limits" },
 	{ "show config",                    ctl_show_config,     "every option, its value and where it came from" },
 	{ "show campaigns",                 ctl_show_campaigns,  "all campaigns, one a line" },
