@@ -170,12 +170,13 @@ void tcp_close_engine(struct tcp *tcp)
 
 void tcp_input(struct tcp *tcp, uint64_t now_us, const struct net_seg *seg)
 {
-	uint32_t me = tcp->conf.landing_me;
 	uint16_t lport, rport;
+	uint32_t me;
 
 	(void)now_us;
 	if (fake_hooks.has == NULL)
 		return;
+	me = tcp->conf.landing_me;
 	rport = (uint16_t)(seg->tcp.at[0] << 8 | seg->tcp.at[1]);
 	lport = (uint16_t)(seg->tcp.at[2] << 8 | seg->tcp.at[3]);
 	if (fake_hooks.has(me, lport))
