@@ -15,6 +15,7 @@ int cmd_check(int argc, char **argv);
 int cmd_ctl(int argc, char **argv);
 int cmd_campaign(int argc, char **argv);
 int cmd_render(int argc, char **argv);
+int cmd_compose(int argc, char **argv);
 int cmd_reference(int argc, char **argv);
 
 /* Says what is wrong with the words of a command, and how to learn more; returns EXIT_USAGE. */

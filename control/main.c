@@ -26,6 +26,8 @@ static const struct {
 	                                                             "any command of a running engine; try: ctl help" },
 	{ "render",    cmd_render,    "TEMPLATE [--data FILE.json] | --batch FILE.jsonl",
 	                                                             "a Liquid template over JSON data" },
+	{ "compose",   cmd_compose,   "--template DIR --row FILE.json --from A --to B [--dkim D:S:KEYFILE]...",
+	                                                             "one message as it would be sent, signed" },
 	{ "reference", cmd_reference, "options|commands|counters",   "the tables behind them, as Markdown" },
 	/* clang-format on */
 };

@@ -23,6 +23,9 @@ enum {
 /* Log levels, syslog's order. */
 enum dp_log_level { DP_LOG_ERROR, DP_LOG_WARN, DP_LOG_INFO, DP_LOG_DEBUG };
 
+/* Congestion control: CUBIC (RFC 9438) or NewReno (RFC 5681, 6582). */
+enum dp_congestion { DP_CONGESTION_CUBIC, DP_CONGESTION_NEWRENO };
+
 /* Called from any thread; must not block for long. `line` has no line end. */
 typedef void dp_log_fn(enum dp_log_level level, const char *line);
 
@@ -74,11 +77,31 @@ struct dp_smtp_conf {
 	uint8_t pipelining;       /* 0 or 1: use RFC 2920 where offered */
 };
 
+/* TCP of a worker; 0 of a number is its default. */
+struct dp_tcp_conf {
+	uint8_t congestion;       /* enum dp_congestion */
+	uint8_t ecn;              /* 0 or 1: offer ECN (RFC 3168) */
+	uint8_t pacing;           /* 0 or 1: spread what a window allows over its round trip */
+	uint32_t iw_segs;         /* segments of the first window (RFC 6928) */
+	uint32_t user_timeout_ms; /* patience for data to be acknowledged (RFC 5482) */
+	uint32_t keepalive_ms;    /* an idle peer is asked after so long; 0: never */
+	uint32_t rx_window_bytes, tx_bytes_max;
+	uint32_t time_wait_max;      /* 0: by conns_max */
+	uint32_t rst_per_second_max; /* answers to segments of no connection */
+};
+
 /* TLS of a worker. */
 struct dp_tls_conf {
 	const char *ca_file;          /* PEM: who may vouch for hosts' names; NULL: nobody */
 	uint32_t sessions_max;        /* tickets kept for resumption, over all hosts */
 	uint32_t handshake_budget_us; /* of handshakes in one turn of the loop; one step at least */
+};
+
+/* What a worker that has nothing to do is to do. */
+enum dp_idle {
+	DP_IDLE_ADAPTIVE, /* look again for a while after the last work, then sleep */
+	DP_IDLE_POLL,     /* look again and again; sleep only where the CPU is shared */
+	DP_IDLE_SLEEP,    /* sleep at once */
 };
 
 /* Everything the data plane is told at start. The caller keeps it and what it points to until
@@ -92,11 +115,13 @@ struct dp_conf {
 	uint8_t live;                         /* egress.mode: 0 sandbox, 1 live */
 	const struct ip_prefix *egress_allow; /* destinations allowed by name */
 	uint32_t n_egress_allow;
-	uint32_t conns_max;    /* sessions at once, per worker */
-	uint32_t window;       /* credits per worker: recipients submitted and not yet settled */
-	uint32_t buffers;      /* packet buffers per worker; 0: computed from conns_max */
+	uint32_t conns_max; /* sessions at once, per worker */
+	uint32_t window;    /* credits per worker: recipients submitted and not yet settled */
+	uint32_t buffers;   /* packet buffers per worker; 0: computed from conns_max */
+	enum dp_idle idle;
 	uint32_t drain_max_ms; /* patience for unanswered transactions at dp_drain() */
 	struct dp_smtp_conf smtp;
+	struct dp_tcp_conf tcp;
 	struct dp_tls_conf tls;
 	const char *state_dir; /* for the record of open connections that outlives a crash */
 	const uint8_t *secret; /* 32 bytes; keys ISNs, ports and hashes */

@@ -1,4 +1,6 @@
 /* port_io.c - a device of DPDK's, as port_io.h asks. */
+#define ALLOW_EXPERIMENTAL_API /* rte_eth_get_monitor_addr(), of DPDK since 21.02 */
+
 #include "dataplane/port_io.h"
 
 #include <rte_ethdev.h>
@@ -109,6 +111,11 @@ static int rx_intr(void *dev, uint16_t queue, bool on)
 	          : rte_eth_dev_rx_intr_disable(id_of(dev), queue);
 }
 
+static int monitor_addr(void *dev, uint16_t queue, struct rte_power_monitor_cond *line)
+{
+	return rte_eth_get_monitor_addr(id_of(dev), queue, line);
+}
+
 const struct port_io port_io_dpdk = {
 	.rx_burst = rx_burst,
 	.tx_prepare = tx_prepare,
@@ -130,4 +137,5 @@ const struct port_io port_io_dpdk = {
 	.reta_query = reta_query,
 	.rx_fd = rx_fd,
 	.rx_intr = rx_intr,
+	.monitor_addr = monitor_addr,
 };

@@ -52,6 +52,8 @@ struct port_io {
 	 */
 	int (*rx_fd)(void *dev, uint16_t queue);
 	int (*rx_intr)(void *dev, uint16_t queue, bool on);
+	/* What a CPU may wait on for the queue's next frame (rte_power_monitor()). */
+	int (*monitor_addr)(void *dev, uint16_t queue, struct rte_power_monitor_cond *line);
 };
 
 /* A device of DPDK's. */

@@ -24,7 +24,8 @@ enum {
  *   net_tap     checksums of chains with an odd segment are wrong; TSO refuses a full MSS for ever
  *               and does not cut IPv6; its descriptor count is also an iovec count, more than 256
  *               is waste; the kernel side of the link has the address that the device reports; its
- *               interrupt descriptor is the tap queue.
+ *               interrupt descriptor is the tap queue; it says 16 queues, but its start writes two
+ *               descriptors of each into room for eight, on the stack.
  *   net_ring    the reader gets our mbuf, which TCP would still write to.
  *   net_memif   descriptors of a chain keep flags of their former use.
  *   net_ena     says TSO when it can cut IPv4.
@@ -36,6 +37,7 @@ struct quirk {
 	const char *driver;
 	uint16_t descs_max;   /* 0: as many as we like */
 	uint16_t tso_mss_min; /* 0: any */
+	uint16_t queues_max;  /* 0: as many as it says */
 	uint32_t wrong;       /* bits 1 << enum dp_offload */
 	bool no_interrupt, fd_is_data, own_mac, copy_tx, no_tso_ip6, tso_sums_ip;
 };
@@ -45,6 +47,7 @@ struct quirk {
 static const struct quirk quirks[] = {
 	{ .driver = "net_tap",
 	  .descs_max = 256,
+	  .queues_max = 4,
 	  .wrong =
 	      BIT(CHECKSUM_IP) | BIT(CHECKSUM_TCP) | BIT(RX_CHECKSUM) | BIT(TSO) | BIT(MULTI_SEGS),
 	  .fd_is_data = true,
@@ -202,8 +205,9 @@ static void plan_segs(const struct rte_eth_dev_info *info, const struct quirk *q
 /* Of a driver that shows no table nothing can be foretold, and some refuse to be asked for RSS: how
  * they spread is left to them.
  */
-static int plan_queues(const struct rte_eth_dev_info *info, const struct dp_port_conf *conf,
-                       struct port_plan *plan, char why[DP_WHY_BYTES])
+static int plan_queues(const struct rte_eth_dev_info *info, const struct quirk *q,
+                       const struct dp_port_conf *conf, struct port_plan *plan,
+                       char why[DP_WHY_BYTES])
 {
 	const uint64_t want = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_IPV6 |
 	                      RTE_ETH_RSS_NONFRAG_IPV6_TCP;
@@ -211,6 +215,8 @@ static int plan_queues(const struct rte_eth_dev_info *info, const struct dp_port
 	uint32_t max =
 	    info->max_rx_queues < info->max_tx_queues ? info->max_rx_queues : info->max_tx_queues;
 
+	if (q->queues_max != 0 && max > q->queues_max)
+		max = q->queues_max;
 	if (n > max) {
 		snprintf(why, DP_WHY_BYTES, "%s has %u queues at most; lower port.queues",
 		         info->driver_name, max);
@@ -243,7 +249,7 @@ int port_plan_make(const struct rte_eth_dev_info *info, uint16_t mtu_now_bytes,
 	if (plan_mtu(info, mtu_now_bytes, conf->mtu_bytes, plan, why) != 0)
 		return -EINVAL;
 
-	if (plan_queues(info, conf, plan, why) != 0)
+	if (plan_queues(info, q, conf, plan, why) != 0)
 		return -EINVAL;
 	plan_offloads(info, q, conf->offloads_off, plan);
 	plan_segs(info, q, plan);

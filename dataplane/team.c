@@ -219,13 +219,13 @@ void team_describe(const struct team *t, char line[DP_WHY_BYTES])
 	const struct dp_port_conf *p = port_conf(t);
 	const struct port_plan *plan = &t->port.plan;
 	const uint8_t *m = t->port.mac;
+	char ours[DP_WHY_BYTES], idle[IDLE_PLAN_TEXT_BYTES];
 
-	snprintf(
-	    line, DP_WHY_BYTES,
-	    "port \"%.32s\": %.50s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, checksums sent by %s, "
-	    "received checked by %s, queues: %u, %s, idle: %s",
-	    p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes,
-	    plan->tx_checksum_tcp ? "the device" : "us", plan->rx_checksum ? "the device" : "us",
-	    t->n, landing_mode_name(landing_mode(&t->landing)),
-	    t->port.rx_fds[0] >= 0 ? "interrupt" : "naps");
+	port_plan_fallbacks(plan, ours, sizeof(ours));
+	snprintf(line, DP_WHY_BYTES,
+	         "port \"%.40s\": %.60s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, %u x %s, "
+	         "idle: %s, not offloaded: %.150s",
+	         p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes, t->n,
+	         landing_mode_name(landing_mode(&t->landing)),
+	         idle_plan_text(&t->workers[0]->idle.plan, idle), ours);
 }

@@ -17,7 +17,6 @@
 #include "dataplane/worker_int.h"
 
 enum {
-	SPIN_US = 100,
 	STOP_GRACE_US = 50000, /* for a device that is slow to take the last resets */
 };
 
@@ -227,7 +226,8 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	w->handoff = conf->handoff;
 	w->share = conf->share;
 	w->cpus = *conf->cpus;
-	w->spin_us = conf->spins ? SPIN_US : 0;
+	w->has_own_cpu = conf->spins;
+	w->idle.epoll_fd = -1;
 	w->control = conf->control;
 	w->dials_max = worker_dials_max(dp);
 	w->wake.fd = -1;
@@ -291,6 +291,7 @@ void worker_close(struct worker *w)
 	trace_close(&w->trace);
 	spsc_fini(&w->cmds);
 	spsc_fini(&w->evts);
+	worker_idle_close(w);
 	if (w->wake.fd >= 0)
 		wake_fini(&w->wake);
 	sem_destroy(&w->started);
@@ -340,6 +341,10 @@ static void *worker_thread(void *arg)
 	set_signals();
 	/* Gives the thread an lcore id, and with it a mempool cache of its own. */
 	w->start_rc = rte_thread_register() != 0 ? -rte_errno : 0;
+	if (w->start_rc == 0) {
+		port_direct_signals_here(w->port, w->queue);
+		w->start_rc = worker_idle_open(w);
+	}
 	sem_post(&w->started);
 	if (w->start_rc != 0)
 		return NULL;

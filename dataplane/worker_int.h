@@ -18,6 +18,7 @@
 #include "dataplane/dp.h"
 #include "dataplane/egress.h"
 #include "dataplane/handoff.h"
+#include "dataplane/idle_plan.h"
 #include "dataplane/port.h"
 #include "dataplane/smtp/smtp.h"
 #include "dataplane/stale.h"
@@ -28,7 +29,6 @@
 enum {
 	TX_PENDING_MAX = 1024,
 	WORKER_RX_BURST = 32,
-	WORKER_NAP_MIN_US = 50,
 	WORKER_NEIGHBOURS_MAX = 1024,
 	WORKER_PORT_FIRST = 1024, /* the addresses are ours alone: all but the well-known */
 	WORKER_PORT_LAST = 65535,
@@ -64,6 +64,13 @@ struct worker_arrival {
 	bool is_gone;    /* handed over, or dropped because that was not possible */
 };
 
+/* How it waits; worker_idle.c only. */
+struct worker_idle {
+	struct idle_plan plan; /* fixed once it runs */
+	int epoll_fd;          /* what ends a sleep; -1: not open */
+	uint32_t nap_us;       /* the next nap */
+};
+
 struct worker {
 	struct dp_counters counters;
 
@@ -72,7 +79,7 @@ struct worker {
 	uint32_t index; /* among all workers */
 	uint32_t port_index;
 	cpu_set_t cpus;
-	uint32_t spin_us; /* patience of an idle worker before it sleeps */
+	bool has_own_cpu;
 	struct wake *control;
 	struct egress egress;
 	const char **helos; /* one per source; owned */
@@ -102,10 +109,10 @@ struct worker {
 	uint64_t net_due_us, timer_due_us;
 	uint64_t last_work_us;
 	uint32_t full_bursts; /* turns in a row that may have left frames in the device's queue */
-	uint32_t nap_us;
+	struct worker_idle idle;
 	uint32_t n_emitted; /* events that control was not yet woken for */
 	uint32_t drains_seen;
-	bool link_up, fd_idle;
+	bool link_up;
 
 	/* both sides' */
 	struct spsc cmds, evts;
@@ -156,10 +163,22 @@ bool worker_on_stray(void *worker, const struct net_seg *seg, uint16_t local_por
                      uint16_t remote_port);
 bool worker_on_word(void *worker, const struct net_word *word);
 
-/* worker_idle.c: when something is due though nothing arrives; and the sleep until then or until a
- * frame or an order.
+/* worker_idle.c. Makes ready to sleep, from the worker's thread once its port is started. Returns 0
+ * or -errno.
  */
+int worker_idle_open(struct worker *w);
+void worker_idle_close(struct worker *w);
+
+/* When something is due though nothing arrives. */
 uint64_t worker_wake_at(const struct worker *w);
+
+/* A turn found work: idleness begins anew. */
+void worker_idle_over(struct worker *w, uint64_t now_us);
+
+/* A turn found none: spins, waits or sleeps, until something is due at the latest. */
+void worker_rest(struct worker *w, uint64_t tsc, uint64_t now_us);
+
+/* Sleeps until a frame, an order or what is due. */
 void worker_sleep(struct worker *w);
 
 /* Hands a frame to the port at the end of the turn; a net_tx_fn. */

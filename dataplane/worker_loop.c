@@ -7,7 +7,6 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
-#include <rte_pause.h>
 
 #include "dataplane/worker_int.h"
 
@@ -262,25 +261,18 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 
 void worker_loop(struct worker *w)
 {
-	w->nap_us = WORKER_NAP_MIN_US;
 	gauge(&w->counters.worker_tsc_hz, rte_get_tsc_hz());
 	while (!atomic_load_explicit(&w->stop, memory_order_acquire)) {
 		uint64_t tsc = rte_rdtsc(), now = tsc_clock_us(&w->clock, tsc);
 		bool due = worker_wake_at(w) <= now;
 
 		if (worker_turn(w, now)) {
-			w->last_work_us = now;
-			w->nap_us = WORKER_NAP_MIN_US;
-			w->fd_idle = false;
+			worker_idle_over(w, now);
 			due = true;
 		}
 		count_n(due ? &w->counters.worker_busy_cycles : &w->counters.worker_idle_cycles,
 		        rte_rdtsc() - tsc);
-		if (due)
-			continue;
-		if (now - w->last_work_us >= w->spin_us)
-			worker_sleep(w);
-		else
-			rte_pause();
+		if (!due)
+			worker_rest(w, tsc, now);
 	}
 }

@@ -3,6 +3,7 @@
 
 #include <rte_mbuf.h>
 
+#include "dataplane/tcp/tcp.h"
 #include "dataplane/worker_int.h"
 
 enum {
@@ -13,18 +14,54 @@ enum {
 	TIME_WAIT_MAX = 1 << 18,
 	USER_TIMEOUT_MS = 120000, /* RFC 1122 4.2.3.5: R2 of at least 100 s */
 	RST_PER_SECOND_MAX = 1000,
+	IW_SEGS = 10, /* RFC 6928 2 */
 	LINGER_MS = 2000,
 	CMDS_MIN = 1024,
 	CMDS_MAX = 16384,
 };
+
+static_assert((int)DP_CONGESTION_CUBIC == (int)TCP_CC_CUBIC &&
+                  (int)DP_CONGESTION_NEWRENO == (int)TCP_CC_NEWRENO,
+              "the door's names are the engine's");
+
+static uint32_t given_or(uint32_t given, uint32_t otherwise)
+{
+	return given != 0 ? given : otherwise;
+}
+
+static uint32_t time_wait_of(const struct dp_conf *conf)
+{
+	uint32_t n = conf->conns_max < TIME_WAIT_MAX / 2 ? 2 * conf->conns_max : TIME_WAIT_MAX;
+
+	return given_or(conf->tcp.time_wait_max, n > TIME_WAIT_MIN ? n : TIME_WAIT_MIN);
+}
+
+static void tcp_conf_of(const struct dp_conf *conf, struct tcp_conf *to)
+{
+	const struct dp_tcp_conf *from = &conf->tcp;
+
+	to->conns_max = conf->conns_max;
+	to->time_wait_max = time_wait_of(conf);
+	to->tx_bytes_max = given_or(from->tx_bytes_max, TX_BYTES_MAX);
+	to->rx_window_bytes = given_or(from->rx_window_bytes, RX_WINDOW_BYTES);
+	to->syn_timeout_ms = conf->smtp.connect_ms;
+	to->user_timeout_ms = given_or(from->user_timeout_ms, USER_TIMEOUT_MS);
+	to->keepalive_ms = from->keepalive_ms;
+	to->rst_per_second_max = given_or(from->rst_per_second_max, RST_PER_SECOND_MAX);
+	to->cc = from->congestion;
+	to->iw_segs = (uint8_t)given_or(from->iw_segs, IW_SEGS);
+	to->ecn = from->ecn != 0;
+	to->pacing = from->pacing != 0;
+	to->port_first = WORKER_PORT_FIRST;
+	to->port_last = WORKER_PORT_LAST;
+	to->secret = conf->secret;
+}
 
 void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
                          struct worker_engines_conf *e)
 {
 	const struct dp_port_conf *p = &conf->ports[port_index];
 	const struct dp_smtp_conf *s = &conf->smtp;
-	uint32_t time_wait =
-	    conf->conns_max < TIME_WAIT_MAX / 2 ? 2 * conf->conns_max : TIME_WAIT_MAX;
 
 	memset(e, 0, sizeof(*e));
 	e->net.vlan = p->vlan;
@@ -40,16 +77,7 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
 			e->net.n_sources += !ip_is_unset(&conf->sources[i].addr4) +
 			                    !ip_is_unset(&conf->sources[i].addr6);
 
-	e->tcp.conns_max = conf->conns_max;
-	e->tcp.time_wait_max = time_wait > TIME_WAIT_MIN ? time_wait : TIME_WAIT_MIN;
-	e->tcp.tx_bytes_max = TX_BYTES_MAX;
-	e->tcp.rx_window_bytes = RX_WINDOW_BYTES;
-	e->tcp.syn_timeout_ms = s->connect_ms;
-	e->tcp.user_timeout_ms = USER_TIMEOUT_MS;
-	e->tcp.rst_per_second_max = RST_PER_SECOND_MAX;
-	e->tcp.port_first = WORKER_PORT_FIRST;
-	e->tcp.port_last = WORKER_PORT_LAST;
-	e->tcp.secret = conf->secret;
+	tcp_conf_of(conf, &e->tcp);
 
 	e->tls = (struct tls_conf){ .conns_max = conf->conns_max,
 		                    .sessions_max = conf->tls.sessions_max,

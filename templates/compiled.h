@@ -16,6 +16,7 @@ struct tpl {
 struct tpl_sources {
 	struct span message, html, text;
 	bool has_html, has_text;
+	bool merge_message, merge_html, merge_text; /* written with merge tags, not in Liquid */
 	const struct tpl_text_source *partials;
 	uint32_t n_partials;
 };

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "templates/compiled.h"
+#include "templates/dkim.h"
 #include "templates/html_text.h"
 #include "templates/ids.h"
 #include "templates/mailbox.h"
@@ -27,6 +28,8 @@ struct compose {
 	struct span subject, html, text;
 	bool utf8; /* an address needs SMTPUTF8 */
 	struct ids ids;
+	struct span from_line;     /* the From field, as written */
+	size_t header_at, body_at; /* where they begin in `out`; the empty line is between */
 };
 
 static int row_fails(struct compose *c, const char *file, uint32_t line, const char *what,
@@ -201,7 +204,7 @@ static int put_header(struct compose *c)
 	const struct fields *fields = &job->tpl->fields;
 	const struct field_tpl *from = fields_find(fields, "From"),
 			       *subject = fields_find(fields, "Subject");
-	size_t start = c->out.bytes;
+	size_t start = c->out.bytes, from_at;
 	char date[IDS_DATE_BYTES];
 	int r;
 
@@ -210,8 +213,10 @@ static int put_header(struct compose *c)
 		                 "the first attempt is before 1970 or after 9999");
 	if ((r = put_own(c, "Date", HEADER_TOKENS, span_str(date))) != 0)
 		return r;
+	from_at = c->out.bytes;
 	r = from != NULL ? put_field(c, from)
 	                 : put_own(c, "From", HEADER_MAILBOX, job->campaign->from);
+	c->from_line = buf_since(&c->out, from_at);
 	if (r != 0 || (r = put_to(c)) != 0 || (r = put_field(c, subject)) != 0)
 		return r;
 	if ((r = put_message_id(c)) != 0)
@@ -231,6 +236,14 @@ static int put_header(struct compose *c)
 
 /* ---- the parts ---- */
 
+/* Ends the header of the message, or of a part. */
+static void end_header(struct compose *c)
+{
+	if (c->body_at == 0)
+		c->body_at = c->out.bytes + 2;
+	buf_str(&c->out, "\r\n");
+}
+
 static void put_part(struct compose *c, const char *type, struct span body)
 {
 	enum mime_encoding encoding = mime_choose(body);
@@ -239,7 +252,8 @@ static void put_part(struct compose *c, const char *type, struct span body)
 	buf_str(&c->out, type);
 	buf_str(&c->out, "; charset=utf-8\r\nContent-Transfer-Encoding: ");
 	buf_str(&c->out, mime_encoding_name(encoding));
-	buf_str(&c->out, "\r\n\r\n");
+	buf_str(&c->out, "\r\n");
+	end_header(c);
 	mime_put(&c->out, encoding, body);
 }
 
@@ -267,7 +281,8 @@ static void put_parts(struct compose *c)
 	}
 	buf_str(&c->out, "Content-Type: multipart/alternative;\r\n boundary=\"=_");
 	buf_str(&c->out, c->ids.boundary);
-	buf_str(&c->out, "\"\r\n\r\n");
+	buf_str(&c->out, "\"\r\n");
+	end_header(c);
 	put_delimiter(c, "\r\n");
 	put_part(c, "plain", c->text);
 	buf_str(&c->out, "\r\n");
@@ -275,6 +290,44 @@ static void put_parts(struct compose *c)
 	put_part(c, "html", c->html);
 	buf_str(&c->out, "\r\n");
 	put_delimiter(c, "--\r\n");
+}
+
+/* ---- signing ---- */
+
+/* Of a From field that mailbox_read() took: the address ends it, its domain is ASCII. */
+static struct span domain_of(struct span from_line)
+{
+	const uint8_t *sign = memrchr(from_line.at, '@', from_line.bytes);
+	size_t n = 0, most;
+
+	if (sign == NULL)
+		return span_of(NULL, 0);
+	most = (size_t)(from_line.at + from_line.bytes - (sign + 1));
+	while (n < most && sign[1 + n] > ' ' && sign[1 + n] != '>')
+		n++;
+	return span_of(sign + 1, n);
+}
+
+/* Signatures stand above what they sign, and are made when it is complete: a span of their own. */
+static int sign(struct compose *c, struct tpl_out *out)
+{
+	const struct tpl_job *job = c->job;
+	struct span body = buf_since(&c->out, c->body_at);
+	struct dkim_message m = { .header = span_of(c->out.at + c->header_at,
+		                                    c->body_at - 2 - c->header_at),
+		                  .body = &body,
+		                  .n_body = 1,
+		                  .from_domain = domain_of(c->from_line),
+		                  .sign_with = job->campaign->sign_with,
+		                  .signed_s = job->first_attempt_s };
+	size_t from = c->out.bytes;
+	const char *why = dkim_sign(job->signers, &m, &c->out);
+
+	if (why != NULL)
+		return row_fails(c, "message.liquid", 0, "DKIM-Signature", why);
+	if (c->out.bytes != from)
+		out->wire[out->n_wire++] = buf_since(&c->out, from);
+	return c->out.full ? -ENOSPC : 0;
 }
 
 static void add_text(struct tpl_out *out, enum tpl_label label, struct span bytes)
@@ -289,7 +342,8 @@ int tpl_compose(const struct tpl_job *job, uint8_t *slab, size_t slab_bytes, str
                 struct tpl_err *err)
 {
 	struct compose c = { .job = job, .err = err, .out = { .at = slab, .max = slab_bytes } };
-	size_t from;
+	struct tpl_out made;
+	struct span message;
 	int r;
 
 	assert(job->variant == 0);  /* one version is all there is */
@@ -298,20 +352,24 @@ int tpl_compose(const struct tpl_job *job, uint8_t *slab, size_t slab_bytes, str
 	*err = (struct tpl_err){ 0 };
 	if ((r = render_fields(&c)) != 0 || (r = render_bodies(&c)) != 0 || (r = name_it(&c)) != 0)
 		return r;
-	from = c.out.bytes;
+	c.header_at = c.out.bytes;
 	if ((r = put_header(&c)) != 0)
 		return r;
 	put_parts(&c);
 	if (c.out.full)
 		return -ENOSPC;
-	*out =
-	    (struct tpl_out){ .n_wire = 1,
-		              .wire = { buf_since(&c.out, from) },
-		              .size_bytes = (uint32_t)(c.out.bytes - from),
-		              .needs_smtputf8 = c.utf8 || !utf8_is_ascii(job->envelope.mail_from) };
-	add_text(out, TPL_LABEL_SUBJECT, c.subject);
-	add_text(out, TPL_LABEL_HEADER, c.fields);
-	add_text(out, TPL_LABEL_TEXT, c.text);
-	add_text(out, TPL_LABEL_HTML, c.html);
+	message = buf_since(&c.out, c.header_at);
+	made =
+	    (struct tpl_out){ .needs_smtputf8 = c.utf8 || !utf8_is_ascii(job->envelope.mail_from) };
+	if (job->signers != NULL && (r = sign(&c, &made)) != 0)
+		return r;
+	made.wire[made.n_wire++] = message;
+	for (uint32_t i = 0; i < made.n_wire; i++)
+		made.size_bytes += (uint32_t)made.wire[i].bytes;
+	add_text(&made, TPL_LABEL_SUBJECT, c.subject);
+	add_text(&made, TPL_LABEL_HEADER, c.fields);
+	add_text(&made, TPL_LABEL_TEXT, c.text);
+	add_text(&made, TPL_LABEL_HTML, c.html);
+	*out = made;
 	return 0;
 }

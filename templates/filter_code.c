@@ -144,7 +144,7 @@ const char *filter_strip_html(struct filter_call *c)
 
 static const char hex_digits[] = "0123456789ABCDEF";
 
-static bool is_unreserved(uint8_t b)
+bool filter_is_unreserved(uint8_t b)
 {
 	return (b >= '0' && b <= '9') || (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') ||
 	       b == '-' || b == '_' || b == '.' || b == '~';
@@ -159,7 +159,7 @@ const char *filter_url_encode(struct filter_call *c)
 		uint8_t b = s.at[i];
 		char coded[3] = { '%', hex_digits[b >> 4], hex_digits[b & 15] };
 
-		if (is_unreserved(b) || b == ' ')
+		if (filter_is_unreserved(b) || b == ' ')
 			text_byte(&t, b == ' ' ? '+' : b);
 		else
 			text_put(&t, coded, 3);

@@ -1,5 +1,5 @@
 /* filter_date.c - `date`: a time read from a text or a number, written by a strftime format, in UTC
- * unless the text has an offset.
+ * unless the text has an offset; names of days and months in the language of `locale`.
  *
  * Pure: no clock, no time zone of the machine; `now` is the time of the first attempt.
  */
@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "templates/filters.h"
+#include "templates/locale.h"
 #include "templates/number.h"
 
 enum { FORMAT_BYTES_MAX = 256, DATE_BYTES_MAX = 1024 };
@@ -189,24 +190,62 @@ static bool read_date(const struct filter_call *c, int64_t *at_s, int *offset_s)
 	return read_text(value_span(v), at_s, offset_s);
 }
 
-/* The C library would read the machine's time zone for %s, and knows no %L and %N: we write these.
+/* What we write ourselves: the C library would read the machine's time zone for %s, knows no %L and
+ * %N, and speaks English. Empty: that is the C library's.
  */
-static bool fix_format(struct span s, int64_t at_s, char out[FORMAT_BYTES_MAX])
+static struct span own_piece(uint8_t letter, const struct tm *tm, int64_t at_s,
+                             const struct locale *l, char number[NUMBER_BYTES])
+{
+	switch (letter) {
+	case 's':
+		return span_of(number, number_print_int(at_s, number));
+	case 'L':
+		return span_str("000");
+	case 'N':
+		return span_str("000000000");
+	default:
+		break;
+	}
+	if (l == NULL)
+		return span_of("", 0);
+	switch (letter) {
+	case 'B':
+		return locale_word(l, LOCALE_MONTHS, (unsigned)tm->tm_mon);
+	case 'b':
+	case 'h':
+		return locale_word(l, LOCALE_MONTHS_SHORT, (unsigned)tm->tm_mon);
+	case 'A':
+		return locale_word(l, LOCALE_DAYS, (unsigned)tm->tm_wday);
+	case 'a':
+		return locale_word(l, LOCALE_DAYS_SHORT, (unsigned)tm->tm_wday);
+	case 'p':
+		return locale_word(l, LOCALE_HALVES, tm->tm_hour >= 12);
+	default:
+		return span_of("", 0);
+	}
+}
+
+/* The format with what is ours filled in. */
+static bool fix_format(struct span s, const struct tm *tm, int64_t at_s, const struct locale *l,
+                       char out[FORMAT_BYTES_MAX])
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.bytes; i++) {
 		uint8_t next = i + 1 < s.bytes ? s.at[i + 1] : 0;
+		char number[NUMBER_BYTES];
+		struct span own = span_of("", 0);
 
-		if (n + NUMBER_BYTES >= FORMAT_BYTES_MAX || s.at[i] == 0)
+		if (s.at[i] == '%')
+			own = own_piece(next, tm, at_s, l, number);
+		if (n + own.bytes + 4 >= FORMAT_BYTES_MAX || s.at[i] == 0)
 			return false;
-		if (s.at[i] != '%') {
-			out[n++] = (char)s.at[i];
-		} else if (next == 's' || next == 'L' || next == 'N') {
-			n += next == 's'
-			         ? number_print_int(at_s, out + n)
-			         : (size_t)sprintf(out + n, next == 'L' ? "000" : "000000000");
+		if (own.bytes != 0) {
+			memcpy(out + n, own.at, own.bytes);
+			n += own.bytes;
 			i++;
+		} else if (s.at[i] != '%') {
+			out[n++] = (char)s.at[i];
 		} else {
 			out[n++] = '%';
 			if (next == '%' || next == 0)
@@ -222,6 +261,8 @@ static bool fix_format(struct span s, int64_t at_s, char out[FORMAT_BYTES_MAX])
 const char *filter_date(struct filter_call *c)
 {
 	struct span format = filter_arg_text(c, 0);
+	const struct locale *locale = NULL;
+	const char *why;
 	char fixed[FORMAT_BYTES_MAX], *out;
 	struct tm tm;
 	int64_t at_s;
@@ -234,10 +275,13 @@ const char *filter_date(struct filter_call *c)
 		return NULL;
 	if (at_s < -62135596800 || at_s > 253402300799)
 		return "not in the years 1 to 9999";
-	if (!fix_format(format, at_s, fixed))
-		return "a format over 200 bytes";
+	if (c->named &&
+	    (why = locale_find(value_to_text(c->arena, c->args[c->n_args]), &locale)) != NULL)
+		return why;
 	local = at_s + offset_s;
 	gmtime_r(&local, &tm);
+	if (!fix_format(format, &tm, at_s, locale, fixed))
+		return "a format that makes over 200 bytes";
 	tm.tm_gmtoff = offset_s;
 	tm.tm_zone = offset_s == 0 ? "UTC" : "";
 	out = arena_get(c->arena, 1, DATE_BYTES_MAX);

@@ -4,7 +4,8 @@
 const char filter_no_memory[] = "this needs more memory than one message may use";
 
 const struct filter filters[N_FILTERS] = {
-#define FILTER_ROW(name, min, max) [FILTER_IS_##name] = { #name, filter_##name, min, max },
+#define FILTER_ROW(name, min, max, word)                                                           \
+	[FILTER_IS_##name] = { #name, filter_##name, min, max, word },
 #include "templates/filters.def"
 #undef FILTER_ROW
 };

@@ -15,7 +15,8 @@ struct filter_call {
 	int64_t now_s;   /* what `now` means */
 	uint64_t *steps; /* of the rendering: what takes long adds to it */
 	struct tpl_value in;
-	const struct tpl_value *args; /* args_min..args_max of them, and allow_false when `named` */
+	const struct tpl_value
+	    *args; /* args_min..args_max of them, and the named one when `named` */
 	unsigned n_args;
 	bool named;
 	struct tpl_value out;
@@ -28,10 +29,11 @@ struct filter {
 	const char *name;
 	filter_fn *run;
 	uint8_t args_min, args_max;
+	const char *word; /* the argument that is given by name, like `locale: "de"`; NULL: none */
 };
 
 enum filter_number {
-#define FILTER_ROW(name, min, max) FILTER_IS_##name,
+#define FILTER_ROW(name, min, max, word) FILTER_IS_##name,
 #include "templates/filters.def"
 #undef FILTER_ROW
 	N_FILTERS
@@ -53,10 +55,13 @@ extern const char filter_no_memory[];
 struct span filter_text(struct filter_call *c);
 struct span filter_arg_text(struct filter_call *c, unsigned i);
 
+/* RFC 3986 2.3: may stand in a URL as it is. */
+bool filter_is_unreserved(uint8_t b);
+
 /* Makes a text the result. */
 const char *filter_put(struct filter_call *c, const struct text *t);
 const char *filter_put_span(struct filter_call *c, struct span s);
 
-#define FILTER_ROW(name, min, max) filter_fn filter_##name;
+#define FILTER_ROW(name, min, max, word) filter_fn filter_##name;
 #include "templates/filters.def"
 #undef FILTER_ROW

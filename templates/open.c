@@ -10,9 +10,9 @@
 
 #include "templates/compiled.h"
 
-static const char message_file[] = "message.liquid";
-static const char html_file[] = "body.html.liquid";
-static const char text_file[] = "body.text.liquid";
+static const char message_file[] = "message.liquid", message_merge[] = "message.merge";
+static const char html_file[] = "body.html.liquid", html_merge[] = "body.html.merge";
+static const char text_file[] = "body.text.liquid", text_merge[] = "body.text.merge";
 
 /* ---- compiling ---- */
 
@@ -31,15 +31,17 @@ static int compile_body(struct prog *prog, struct unit *unit, const char *file,
 static int compile(struct tpl *tpl, const struct tpl_sources *s, struct tpl_err *err)
 {
 	struct src src;
-	int r = src_init(&src, message_file, s->message, err);
+	int r = src_init(&src, s->merge_message ? message_merge : message_file, s->message, err);
 
 	if (r != 0 || (r = fields_parse(&tpl->fields, &src, &tpl->field_unit, err)) != 0)
 		return r;
-	if (s->has_html && (r = compile_body(&tpl->html, &tpl->html_unit, html_file, TPL_IN_HTML,
-	                                     s->html, s, err)) != 0)
+	if (s->has_html &&
+	    (r = compile_body(&tpl->html, &tpl->html_unit, s->merge_html ? html_merge : html_file,
+	                      TPL_IN_HTML, s->html, s, err)) != 0)
 		return r;
-	if (s->has_text && (r = compile_body(&tpl->text, &tpl->text_unit, text_file, TPL_IN_TEXT,
-	                                     s->text, s, err)) != 0)
+	if (s->has_text &&
+	    (r = compile_body(&tpl->text, &tpl->text_unit, s->merge_text ? text_merge : text_file,
+	                      TPL_IN_TEXT, s->text, s, err)) != 0)
 		return r;
 	return 0;
 }
@@ -153,14 +155,29 @@ out:
 	return r;
 }
 
+/* The file in Liquid, or the one with merge tags; not both. As read_file(). */
+static int read_either(int dir, const char *liquid, const char *merge, struct span *out,
+                       bool *is_merge, struct tpl_err *err)
+{
+	int r = read_file(dir, merge, out, err);
+
+	*is_merge = r == 0;
+	if (r == -ENOENT)
+		return read_file(dir, liquid, out, err);
+	if (r == 0 && faccessat(dir, liquid, F_OK, 0) == 0)
+		return err_set(err, merge, 0, 0, -EINVAL, "%s is there too; remove one of them",
+		               liquid);
+	return r;
+}
+
 static int read_bodies(int dir, struct tpl_sources *s, struct tpl_err *err)
 {
-	int r = read_file(dir, html_file, &s->html, err);
+	int r = read_either(dir, html_file, html_merge, &s->html, &s->merge_html, err);
 
 	if (r != 0 && r != -ENOENT)
 		return r;
 	s->has_html = r == 0;
-	r = read_file(dir, text_file, &s->text, err);
+	r = read_either(dir, text_file, text_merge, &s->text, &s->merge_text, err);
 	if (r != 0 && r != -ENOENT)
 		return r;
 	s->has_text = r == 0;
@@ -224,7 +241,7 @@ int tpl_open(const char *path, const struct tpl_columns *columns, struct tpl **o
 	if (dir < 0)
 		return err_set(err, message_file, 0, 0, -errno, "the template folder: %s",
 		               strerror(errno));
-	r = read_file(dir, message_file, &s.message, err);
+	r = read_either(dir, message_file, message_merge, &s.message, &s.merge_message, err);
 	if (r == -ENOENT)
 		err_set(err, message_file, 0, 0, r,
 		        "not in the template folder; it holds the header fields, one a line");

@@ -267,6 +267,6 @@ int parse_slice(struct prog *prog, struct src *src, size_t at, size_t end, struc
 	prog->serial = ++unit->serial;
 	prog->is_partial = unit->compiling_partials;
 	lex_init(&p.lex, src, at, end);
-	r = parse_pieces(&p);
+	r = src->is_merge ? parse_merge(&p) : parse_pieces(&p);
 	return r != 0 || prog->is_partial ? r : parse_link(prog, err);
 }

@@ -19,15 +19,16 @@ static int unknown_filter(struct parse *p)
 	                (const char *)name.at, (int)near.bytes, (const char *)near.at);
 }
 
-/* Arguments of a filter, plain ones and `allow_false: x`, which goes last on the stack. */
+/* Arguments of a filter, plain ones and one by name (`locale: x`), which goes last on the stack. */
 static int parse_arguments(struct parse *p, struct prog_op *op)
 {
 	uint32_t from = p->prog->n_ops, kept = from, n_kept = 0;
+	const char *word = filters[op->c].word;
 	int r;
 
 	for (;;) {
 		if (p->toks.now.kind == TOK_NAME && mark_follows(p, ':')) {
-			if (!at_word(p, "allow_false") || op->c != FILTER_IS_default || op->a != 0)
+			if (word == NULL || !at_word(p, word) || op->a != 0)
 				return expected(p, "a value, not a named one");
 			if ((r = take(p)) != 0 || (r = take(p)) != 0)
 				return r;

@@ -114,6 +114,9 @@ int parse_filtered(struct parse *p);
 /* Comparisons joined by `and` and `or`. */
 int parse_condition(struct parse *p);
 
+/* parse_merge.c: the whole of `p->lex`, as text with merge tags. */
+int parse_merge(struct parse *p);
+
 /* ---- tags: `now` is past the tag's name ---- */
 
 int tag_if(struct parse *p);

@@ -42,6 +42,10 @@ enum prog_opcode {
 	PROG_N_OPCODES
 };
 
+/* Of OP_ENVELOPE: its recipient, its sender, the time of the first attempt as RFC 5322 writes it.
+ */
+enum prog_envelope { ENVELOPE_TO, ENVELOPE_FROM, ENVELOPE_DATE };
+
 enum prog_compare { IS_EQ, IS_NE, IS_LT, IS_GT, IS_LE, IS_GE, IS_CONTAINS };
 
 /* Of OP_VAR: a `default` stands for it, so that it may be unknown. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "templates/filters.h"
+#include "templates/ids.h"
 #include "templates/vm.h"
 
 /* ---- failing ---- */
@@ -89,6 +90,25 @@ struct tpl_value vm_find_name(struct vm *vm, struct span name)
 
 /* ---- the machine ---- */
 
+static int push_envelope(struct vm *vm, enum prog_envelope what)
+{
+	const struct tpl_envelope *e = &vm->job->envelope;
+	char *date;
+
+	if (what != ENVELOPE_DATE) {
+		vm_push(vm, value_text(what == ENVELOPE_TO ? e->rcpt_to : e->mail_from));
+		return 0;
+	}
+	date = arena_get(&vm->arena, 1, IDS_DATE_BYTES);
+	if (date == NULL)
+		return vm_no_memory(vm);
+	if (ids_date(vm->job->first_attempt_s, date) != 0)
+		return vm_fail(vm,
+		               "the time of the first attempt is not in the years 1970 to 9999");
+	vm_push(vm, value_text(span_str(date)));
+	return 0;
+}
+
 static int step(struct vm *vm, const struct prog_op *op)
 {
 	struct tpl_value v, of;
@@ -113,6 +133,8 @@ static int step(struct vm *vm, const struct prog_op *op)
 	case OP_CAMPAIGN:
 		vm_push(vm, value_text(vm->job->campaign->name));
 		return 0;
+	case OP_ENVELOPE:
+		return push_envelope(vm, op->a);
 	case OP_DOT:
 		v = vm_pop(vm);
 		vm->steps += value_weight(v);

@@ -64,8 +64,8 @@ void src_place(struct src *src, size_t at, uint32_t *line, uint32_t *column)
 
 int src_init(struct src *src, const char *file, struct span text, struct tpl_err *err)
 {
+	size_t name_bytes = strlen(file), bad;
 	const uint8_t *nul;
-	size_t bad;
 
 	if (text.bytes > SRC_BYTES_MAX)
 		return err_set(err, file, 0, 0, -EINVAL,
@@ -76,6 +76,7 @@ int src_init(struct src *src, const char *file, struct span text, struct tpl_err
 	if (text.bytes == 0) /* so that offsets may be added */
 		text.at = (const uint8_t *)"";
 	*src = (struct src){ .file = file, .text = text, .known_line = 1, .known_column = 1 };
+	src->is_merge = name_bytes > 6 && strcmp(file + name_bytes - 6, ".merge") == 0;
 	bad = utf8_first_bad(text);
 	if (bad < text.bytes)
 		return src_fail(src, bad, err, "byte 0x%02x is not UTF-8; save the file as UTF-8",

@@ -13,6 +13,7 @@ enum {
 struct src {
 	const char *file; /* name inside the template folder; outlives the source */
 	struct span text;
+	bool is_merge; /* its name ends in .merge: merge tags instead of Liquid */
 	/* Where the last place was worked out, so that a walk through the file stays linear. */
 	size_t known_at;
 	uint32_t known_line, known_column;

@@ -41,7 +41,77 @@ struct tpl_campaign {
 	struct span from;           /* address for From: where message.liquid has no From line */
 	struct span id_domain;      /* right side of Message-ID */
 	uint8_t key[TPL_KEY_BYTES]; /* keys Message-ID and tokens */
+	struct span sign_with;      /* names of signers, separated by commas; empty: by From */
 };
+
+/* ---- keys for signatures (RFC 6376, RFC 8301, RFC 8463) ---- */
+
+enum {
+	TPL_WHY_BYTES = 256,     /* one line: what is wrong; what to do */
+	TPL_SIGNATURES_MAX = 4,  /* of one message */
+	TPL_OVERSIGN_MAX = 32,   /* names of fields in a signer's list */
+	TPL_SELECTOR_MAX = 63,   /* bytes of a selector */
+	TPL_KEY_BITS_MIN = 1024, /* RFC 8301 3.2 */
+	TPL_KEY_BITS_MAX = 8192, /* a signature must fit a header */
+	TPL_RECORD_BYTES = 2048, /* a key's DNS record */
+};
+
+struct tpl_key; /* a private key; immutable, any thread may sign with it */
+
+/* Loads an unencrypted RSA or Ed25519 key from a PEM file (PKCS#8 or PKCS#1) that others may
+ * neither read nor write, and checks that it verifies what it signs. Returns 0, or -errno with one
+ * line. Keys live in memory of their own, which core dumps leave out, and are cleared when closed.
+ */
+int tpl_key_open(const char *path, struct tpl_key **out, char why[TPL_WHY_BYTES]);
+void tpl_key_close(struct tpl_key *key); /* NULL is allowed */
+
+/* As in a= of a signature: "rsa-sha256" or "ed25519-sha256"; and its size in bits. */
+const char *tpl_key_algorithm(const struct tpl_key *key);
+uint32_t tpl_key_bits(const struct tpl_key *key);
+
+/* Writes the TXT record that belongs at SELECTOR._domainkey.DOMAIN. */
+void tpl_key_record(const struct tpl_key *key, char out[TPL_RECORD_BYTES]);
+
+/* Whether the keys' memory is locked: the system may refuse (RLIMIT_MEMLOCK), and then they may be
+ * swapped out. False before the first key.
+ */
+bool tpl_keys_are_locked(void);
+
+enum tpl_canon { TPL_SIMPLE, TPL_RELAXED };
+
+/* Which messages a signer signs. */
+enum tpl_sign_when {
+	TPL_SIGN_FROM,  /* whose From domain is its domain or beneath it, if no other is nearer */
+	TPL_SIGN_ALL,   /* every one */
+	TPL_SIGN_NAMED, /* those whose campaign names it */
+};
+
+/* How one signature is made. Texts are borrowed. */
+struct tpl_signer {
+	const struct tpl_key *key;
+	const char *name;              /* by which campaigns call it */
+	const char *domain, *selector; /* d= and s=: ASCII, checked with tpl_signer_check() */
+	uint8_t when;                  /* enum tpl_sign_when */
+	uint8_t header, body;          /* enum tpl_canon */
+	uint32_t expires_s;            /* x= so long after the first attempt; 0: no x= */
+	/* Fields that may not be added later: signed once more often than they occur. Empty: the
+	 * usual ones (tpl_oversign_default()).
+	 */
+	char *const *oversign;
+	uint32_t n_oversign;
+};
+
+/* Immutable. When more than TPL_SIGNATURES_MAX want to sign, the message fails. */
+struct tpl_signers {
+	const struct tpl_signer *at;
+	uint32_t n;
+};
+
+/* NULL, or what is wrong with domain, selector or a name of a field. */
+const char *tpl_signer_check(const struct tpl_signer *signer);
+
+/* Names separated by blanks. */
+const char *tpl_oversign_default(void);
 
 struct tpl_envelope {
 	struct span mail_from; /* per recipient, under bounce_domain */
@@ -53,6 +123,7 @@ struct tpl_job {
 	const struct tpl *tpl;
 	const struct tpl_campaign *campaign;
 	const struct span *values;
+	const struct tpl_signers *signers; /* NULL: none */
 	struct tpl_envelope envelope;
 	uint32_t variant;        /* 0: the only one */
 	uint64_t number;         /* of the row in its campaign; unique, keys Message-ID */

@@ -95,6 +95,7 @@ struct conf {
 	} retry;
 	struct {
 		uint32_t conns_max, window, buffers;
+		uint32_t idle; /* enum dp_idle */
 	} worker;
 	struct {
 		uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,
@@ -114,6 +115,14 @@ struct conf {
 	struct {
 		uint32_t drain_max_ms;
 	} shutdown;
+	struct {
+		uint32_t congestion; /* enum dp_congestion */
+		bool ecn, pacing;
+		uint32_t iw_segs, user_timeout_ms, keepalive_ms;
+		uint32_t rx_window_bytes, tx_bytes_max;
+		uint32_t time_wait_max; /* 0: by worker.connections_max */
+		uint32_t rst_per_s;
+	} tcp;
 	struct {
 		char *ca_file;    /* PEM */
 		uint32_t clear_s; /* a host whose handshakes fail is sent to in the clear */

@@ -87,10 +87,14 @@ static const char *check_smtp_port(const char *text, int64_t n)
 
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
 static const char *const tls_policies[] = { "none", "opportunistic", "encrypt", "verify", NULL };
+static const char *const congestions[] = { "cubic", "newreno", NULL };
+static const char *const idle_ways[] = { "adaptive", "poll", "sleep", NULL };
 static const char *const landings[] = { "auto", "predict", "partition", "single", NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
 static_assert(DP_TLS_NONE == 0 && DP_TLS_VERIFY == 3, "as in tls_policies");
+static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
+static_assert(DP_IDLE_ADAPTIVE == 0 && DP_IDLE_SLEEP == 2, "as in idle_ways");
 static_assert(DP_LANDING_AUTO == 0 && DP_LANDING_SINGLE == 3, "as in landings");
 static_assert(DP_LOG_ERROR == 0 && DP_LOG_DEBUG == 3, "as in log_levels");
 
@@ -273,6 +277,29 @@ const struct conf_opt conf_options[] = {
 	  .help = "records made durable at once" },
 	{ .name = "store.queue_max", AT(store.queue_max), INT(NONE, 16, 10000000, 65536), NOW,
 	  .help = "records that wait to become durable" },
+	{ .name = "tcp.congestion", AT(tcp.congestion), ONE_OF(congestions), .def_str = "cubic", NOW,
+	  .help = "congestion control: cubic (RFC 9438) or newreno (RFC 6582)" },
+	{ .name = "tcp.ecn", AT(tcp.ecn), .type = CONF_TYPE_BOOL, .def = false, NOW,
+	  .help = "offer ECN; a SYN that is not answered is repeated without (RFC 3168)" },
+	{ .name = "tcp.initial_window", AT(tcp.iw_segs), INT(NONE, 1, 10, 10), NOW,
+	  .help = "segments of the first window (RFC 6928)" },
+	{ .name = "tcp.keepalive", AT(tcp.keepalive_ms), INT(MS, 0, 24 * HOUR * S, 0), NOW,
+	  .help = "an idle peer is asked after so long whether it is there; 0: never" },
+	{ .name = "tcp.pacing", AT(tcp.pacing), .type = CONF_TYPE_BOOL, .def = false, NOW,
+	  .help = "spread what a window allows over its round trip" },
+	{ .name = "tcp.receive_window", AT(tcp.rx_window_bytes),
+	  INT(BYTES, 4 * KIB, 16 * MIB, 16 * KIB), NOW,
+	  .help = "what a peer may send ahead; replies are short" },
+	{ .name = "tcp.resets_per_second", AT(tcp.rst_per_s), INT(NONE, 1, 1000000, 1000), NOW,
+	  .help = "answers of a worker to segments that match no connection" },
+	{ .name = "tcp.send_buffer", AT(tcp.tx_bytes_max), INT(BYTES, 8 * KIB, 64 * MIB, 64 * KIB),
+	  NOW,
+	  .help = "bytes of a connection that are unsent or unacknowledged" },
+	{ .name = "tcp.time_wait_max", AT(tcp.time_wait_max), INT(NONE, 0, 1 << 24, 0), NOW,
+	  .help = "ended connections a worker remembers; 0: computed from connections_max" },
+	{ .name = "tcp.user_timeout", AT(tcp.user_timeout_ms),
+	  INT(MS, 5 * S, HOUR * S, 120 * S), NOW,
+	  .help = "patience for a peer that acknowledges nothing (RFC 5482)" },
 	{ .name = "tls.ca_file", AT(tls.ca_file), STR(CONF_CA_FILE), NOW, .check = check_path,
 	  .help = "certificates of who may vouch for hosts' names (PEM)" },
 	{ .name = "tls.clear_after_failure", AT(tls.clear_s), INT(S, 0, 3 * DAY, DAY), RELOAD,
@@ -289,6 +316,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "packet buffers a worker; 0: computed from connections_max" },
 	{ .name = "worker.connections_max", AT(worker.conns_max), INT(NONE, 1, 1 << 20, 10000), NOW,
 	  .help = "connections a worker" },
+	{ .name = "worker.idle", AT(worker.idle), ONE_OF(idle_ways), .def_str = "adaptive", NOW,
+	  .help = "adaptive: poll for 100 us after the last packet, then sleep; poll: for ever; sleep: at once" },
 	{ .name = "worker.window", AT(worker.window), INT(NONE, 1, 65536, 1024), NOW,
 	  .help = "recipients a worker holds until they are durable: the most that a crash repeats" },
 };

@@ -83,11 +83,13 @@ struct net_path {
 	uint16_t mtu_bytes;
 };
 
+enum net_ecn { NET_ECN_NOT_ECT = 0, NET_ECN_ECT1 = 1, NET_ECN_ECT0 = 2, NET_ECN_CE = 3 };
+
 /* A received TCP segment, header length and checksum verified. */
 struct net_seg {
 	struct ip_addr local, remote; /* ours and the sender's */
 	struct span tcp;              /* header with options, then payload; inside the mbuf */
-	uint8_t ecn;                  /* IP ECN field */
+	uint8_t ecn;                  /* enum net_ecn */
 };
 
 /* An ICMP error about a TCP segment of ours (RFC 1122 3.2.2, RFC 4443 3). Its quoted packet is
@@ -166,6 +168,10 @@ void net_learn_path_mtu(struct net *net, uint64_t now_us, const struct ip_addr *
  * it waits or was dropped.
  */
 bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m);
+
+/* As net_output(), with `ecn` in the IP header's ECN field. */
+bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn);
 
 /* True while what is sent that way waits for the neighbour's address. */
 bool net_waits(const struct net *net, const struct net_path *path);

@@ -92,6 +92,24 @@ static uint8_t *prepend_ip(struct net *net, struct rte_mbuf *m, const struct net
 	return rte_pktmbuf_mtod_offset(m, uint8_t *, m->l3_len);
 }
 
+/* Sets the ECN field (RFC 3168 5) of the header that prepend_ip() made. */
+static void mark_ecn(struct net *net, struct rte_mbuf *m, enum net_ecn ecn)
+{
+	uint8_t *h = rte_pktmbuf_mtod(m, uint8_t *);
+
+	if (ecn == NET_ECN_NOT_ECT)
+		return;
+	if (m->l3_len != IP4_HEADER_BYTES) {
+		h[1] |= (uint8_t)(ecn << 4);
+		return;
+	}
+	h[1] |= (uint8_t)ecn;
+	if (net->tx_checksum_ip4)
+		return;
+	memset(h + 10, 0, 2);
+	cksum_put(h + 10, cksum_add(0, h, IP4_HEADER_BYTES));
+}
+
 /* With the device's help the field holds the sum of the pseudo-header, folded, not complemented
  * (what rte_ipv4_phdr_cksum() returns); without, the whole sum is done here.
  */
@@ -115,6 +133,12 @@ static void put_checksum(struct net *net, struct rte_mbuf *m, uint8_t *tcp, uint
 
 bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m)
 {
+	return net_output_ecn(net, now_us, path, m, NET_ECN_NOT_ECT);
+}
+
+bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn)
+{
 	struct neigh *n = neighbour_of(net, now_us, path);
 	uint16_t tcp_bytes = m->data_len;
 	struct span addrs;
@@ -128,6 +152,7 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 		return false;
 	}
 	tcp = prepend_ip(net, m, path, &addrs);
+	mark_ecn(net, m, ecn);
 	put_checksum(net, m, tcp, tcp_bytes, addrs);
 	return neigh_send(net, now_us, n, m);
 }

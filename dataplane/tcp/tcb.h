@@ -49,6 +49,10 @@ enum tcb_flag {
 	                               looked at: when it left is not known */
 	TCB_F_CLAMPED = 1 << 21,    /* cut to a smaller MTU by guess; is it the remedy? */
 	TCB_F_KEEP = 1 << 22,       /* life_due_ms counts: keepalive */
+	TCB_F_ECN = 1 << 23,        /* ECN was agreed on (RFC 3168 6.1.1) */
+	TCB_F_ECE = 1 << 24,        /* a router marked what we received: ACKs say so until CWR */
+	TCB_F_CWR_DUE = 1 << 25,    /* the next new segment says that the window was reduced */
+	TCB_F_REDUCED = 1 << 26,    /* for a mark, until snd_una is beyond `recover` */
 };
 
 enum tcb_xmit { /* what the xmit timer is for: never two at once */
@@ -136,6 +140,7 @@ struct tcb {
 		} cubic;
 	};
 	uint32_t undo_cwnd, undo_ssthresh;
+	uint32_t pace_us;    /* low half of when the next segment may leave, where pacing is on */
 	uint32_t undo_ts;    /* timestamp of the first segment sent again (RFC 3522) */
 	uint16_t undo_left;  /* segments sent again of which no duplicate was reported */
 	uint8_t reo_mult;    /* the reordering window, in quarters of min_rtt, less one */

@@ -308,7 +308,7 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 	tcp_rto_init(&c->rto);
 	c->path.mtu_bytes = net_path_mtu(t->conf.net, t->now_us, &path->remote);
 	tcp_set_mss(t, c);
-	tcp_cc_open(c);
+	tcp_cc_open(c, t->conf.iw_segs);
 	c->open_us = (uint32_t)t->now_us;
 	c->fack = iss;
 }

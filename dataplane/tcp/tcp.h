@@ -24,6 +24,9 @@ enum {
 	TCP_MBUF_PRIV_BYTES = 32, /* private area that the mbufs of tcp_conf.pool must have */
 };
 
+/* Congestion control: what a window becomes. */
+enum tcp_cc { TCP_CC_CUBIC, TCP_CC_NEWRENO, TCP_N_CCS };
+
 typedef uint32_t
     tcp_id; /* a connection's slot; handed to the layer above, which must drop it in closed() */
 
@@ -64,6 +67,9 @@ struct tcp_conf {
 	uint32_t keepalive_ms;          /* an idle peer is asked after so long; 0: never */
 	uint32_t rst_per_second_max;    /* answers to segments that match no connection */
 	uint8_t cc;                     /* enum tcp_cc of every connection; 0 is CUBIC */
+	uint8_t iw_segs;                /* segments of the first window (RFC 6928); 0: ten */
+	bool ecn;                       /* offer and accept ECN (RFC 3168) */
+	bool pacing;                    /* spread what a window allows over its round trip */
 	uint16_t port_first, port_last; /* local ports, host order; `landing` has the same */
 	const uint8_t *secret;          /* 32 bytes */
 	struct rte_mempool *pool; /* for segments; data room of at least 128 + MSS, private area of

@@ -151,6 +151,7 @@ bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t
 		return false;
 	}
 	c->flags &= ~(uint32_t)TCB_F_DSACKED;
+	t->fack_before = c->fack;
 	tcp_take_sacks(t, c, h);
 	if (seq_gt(h->ack, una)) {
 		advance(t, c, h);

@@ -3,17 +3,19 @@
 
 #include "dataplane/tcp/tcb.h"
 
-/* Ten segments, fewer of large ones. */
-uint32_t tcp_cc_initial(const struct tcb *c)
+/* Ten segments at most, fewer of large ones. */
+uint32_t tcp_cc_initial(const struct tcb *c, unsigned segs)
 {
 	uint32_t mss = c->snd_mss, most = 2 * mss > 14600 ? 2 * mss : 14600;
 
-	return 10 * mss < most ? 10 * mss : most;
+	if (segs == 0 || segs > 10)
+		segs = 10;
+	return segs * mss < most ? segs * mss : most;
 }
 
-void tcp_cc_open(struct tcb *c)
+void tcp_cc_open(struct tcb *c, unsigned segs)
 {
-	c->cwnd = tcp_cc_initial(c);
+	c->cwnd = tcp_cc_initial(c, segs);
 	c->ssthresh = TCP_CWND_MAX;
 	c->ca_bytes = 0;
 	c->w_max = 0;

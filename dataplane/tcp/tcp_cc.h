@@ -6,9 +6,9 @@
 
 #include <stdint.h>
 
-struct tcb;
+#include "dataplane/tcp/tcp.h"
 
-enum tcp_cc { TCP_CC_CUBIC, TCP_CC_NEWRENO, TCP_N_CCS };
+struct tcb;
 
 enum { TCP_CWND_MAX = 1 << 30 };
 
@@ -23,9 +23,11 @@ struct tcp_cc_ops {
 extern const struct tcp_cc_ops *const tcp_ccs[TCP_N_CCS];
 extern const struct tcp_cc_ops tcp_cc_cubic;
 
-/* The window to begin with, of any algorithm; snd_mss is known (RFC 6928 2). */
-uint32_t tcp_cc_initial(const struct tcb *c);
-void tcp_cc_open(struct tcb *c);
+/* The window to begin with, of any algorithm: `segs` segments, 0 for ten; snd_mss is known (RFC
+ * 6928 2).
+ */
+uint32_t tcp_cc_initial(const struct tcb *c, unsigned segs);
+void tcp_cc_open(struct tcb *c, unsigned segs);
 
 /* Slow start, of any algorithm (RFC 5681 3.1, RFC 3465). */
 void tcp_cc_slow_start(struct tcb *c, uint32_t bytes);

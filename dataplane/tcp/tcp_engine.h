@@ -61,6 +61,10 @@ struct tcp {
 	 */
 	uint32_t dup_conn; /* TCB_NONE: none */
 	struct tcp_block dup;
+	/* The fack of the connection at hand before its ACK came: what one ACK reports together was
+	 * not reordered by that.
+	 */
+	uint32_t fack_before;
 	/* Buffers held, and how many may be: of the pool five eighths for what is to be sent, two
 	 * for what came out of order, one for ACK, FIN, RST and copies, which must never wait. Half
 	 * of that one may be taken by segments cut in two.
@@ -161,6 +165,28 @@ bool tcp_take_dsack(struct tcb *c, const struct tcp_head *h);
 /* tcp_input.c: what the peer's SYN says, its options included. */
 void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h);
 
+/* tcp_ecn.c: marks of routers (RFC 3168). */
+/* The flags of a SYN or SYN-ACK of ours that ask for ECN or agree to it; 0: none. */
+uint8_t tcp_ecn_asks(const struct tcp *t, const struct tcb *c, uint8_t flags);
+void tcp_ecn_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h);
+/* The peer does not agree after all. */
+void tcp_ecn_end(struct tcb *c);
+/* The SYN leaves again: from now on without. */
+void tcp_ecn_note_again(struct tcp *t, const struct tcb *c);
+/* Our SYN asked for ECN and was refused: it leaves once more and asks for nothing. False: that was
+ * not so.
+ */
+bool tcp_ecn_fall_back(struct tcp *t, struct tcb *c);
+/* A segment that is acceptable and whose ACK was taken: marks, echoes. */
+void tcp_ecn_take(struct tcp *t, struct tcb *c, const struct tcp_head *h);
+/* The window was reduced for another reason than a mark. */
+void tcp_ecn_note_reduced(struct tcb *c);
+/* ECE and CWR of a segment that leaves, and the field of its IP header; `is_new`: it carries bytes
+ * for the first time.
+ */
+uint8_t tcp_ecn_flags(struct tcb *c, uint8_t flags, bool is_new);
+enum net_ecn tcp_ecn_field(const struct tcb *c, bool is_new);
+
 /* tcp_data.c. False: the connection is gone. */
 bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes);
 void tcp_ooo_free(struct tcp *t, struct tcb *c);
@@ -182,6 +208,10 @@ void tcp_ack_challenge(struct tcp *t, struct tcb *c);
 bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes);
 struct rte_mbuf *tcp_mbuf_get(struct tcp *t);
 bool tcp_is_sendable(const struct tcb *c, struct rte_mbuf *m);
+
+/* tcp_pace.c. May a segment leave now? False: the connection is looked at again when it may. */
+bool tcp_pace_may(struct tcp *t, struct tcb *c);
+void tcp_pace_sent(struct tcp *t, struct tcb *c, uint32_t bytes);
 
 /* tcp_icmp.c: a router tells that the path takes less; time-outs make us think so. */
 void tcp_guess_black_hole(struct tcp *t, struct tcb *c);

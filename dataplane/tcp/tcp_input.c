@@ -41,6 +41,7 @@ void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	if (h->mss != 0)
 		c->peer_mss = h->mss;
 	tcp_set_mss(t, c);
+	tcp_ecn_take_syn(t, c, h);
 	c->snd_wl1 = h->seq - 1; /* any window is news */
 	tcp_take_window(t, c, h);
 }
@@ -56,7 +57,7 @@ static bool established(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 		c->rto.rto_us = c->backoff != 0 ? TCP_RTO_SYN_LOST_US : TCP_RTO_FIRST_US;
 	else
 		tcp_rto_sample(&c->rto, (uint32_t)t->now_us - c->open_us);
-	tcp_cc_open(c);
+	tcp_cc_open(c, t->conf.iw_segs);
 	if (c->backoff > 1)
 		c->cwnd = c->snd_mss; /* RFC 6928 2: one SYN lost is luck, two are a path */
 	c->backoff = 0;
@@ -127,7 +128,7 @@ static void syn_sent_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h,
 static void syn_sent_rst(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
 {
 	(void)bytes;
-	if (!acks_our_syn(c, h))
+	if (!acks_our_syn(c, h) || tcp_ecn_fall_back(t, c))
 		return;
 	count(&t->conf.counters->tcp_rst_in);
 	tcp_drop(t, c, -ECONNREFUSED);
@@ -216,6 +217,7 @@ static void on_segment(struct tcp *t, struct tcb *c, const struct tcp_head *h, s
 		return;
 	if (c->xmit == TCB_XMIT_NONE)
 		c->alive_ms = t->now_ms; /* idle, and heard of */
+	tcp_ecn_take(t, c, h);
 	take_timestamp(t, c, h);
 	tcp_take_window(t, c, h);
 	if (!take_fin_ack(t, c) || !tcp_tell_writable(t, c) || !tcp_take_data(t, c, h, bytes))
@@ -252,6 +254,9 @@ static void syn_rcvd_synack(struct tcp *t, struct tcb *c, const struct tcp_head 
 	ack.seq++;
 	ack.flags &= (uint8_t)~TCP_SYN;
 	ack.window = (uint16_t)(h->window >> c->snd_wscale); /* a SYN's is not scaled */
+	if ((h->flags & (TCP_ECE | TCP_CWR)) != TCP_ECE)
+		tcp_ecn_end(c);
+	ack.flags &= (uint8_t) ~(TCP_ECE | TCP_CWR);
 	syn_rcvd_ack(t, c, &ack, bytes);
 }
 
@@ -259,10 +264,13 @@ static void syn_rcvd_synack(struct tcp *t, struct tcb *c, const struct tcp_head 
 static void syn_rcvd_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
 {
 	(void)bytes;
-	if (h->seq == c->rcv_nxt - 1)
+	if (h->seq == c->rcv_nxt - 1) {
+		if (!(h->flags & TCP_ECE)) /* it has given up to ask for ECN */
+			tcp_ecn_end(c);
 		tcp_send_bare(t, c, TCP_SYN | TCP_ACK, c->snd_una);
-	else
+	} else {
 		tcp_ack_challenge(t, c);
+	}
 }
 
 /* RFC 5961 3.2: exact, it is the peer's; in the window, ask; outside, nothing. */
@@ -348,6 +356,7 @@ void tcp_input(struct tcp *t, uint64_t now_us, const struct net_seg *seg)
 		count(&t->conf.counters->tcp_malformed);
 		return;
 	}
+	h.ecn = seg->ecn;
 	tuple.lport = h.dest_port;
 	tuple.rport = h.source_port;
 	value = tcp_look_up(t, &tuple);

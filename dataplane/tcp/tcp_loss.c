@@ -124,6 +124,7 @@ static void enter_recovery(struct tcb *c)
 	c->prr.delivered = c->prr.out = 0;
 	c->prr.flight = flight;
 	c->flags |= TCB_F_RECOVERY | TCB_F_RTX_ONCE;
+	tcp_ecn_note_reduced(c);
 }
 
 /* Congestion control finds its words of the union as at the beginning of an epoch. */
@@ -189,6 +190,8 @@ void tcp_on_progress(struct tcp *t, struct tcb *c, uint32_t acked, uint32_t flig
 		return;
 	}
 	c->dupacks = 0;
+	if (c->flags & TCB_F_REDUCED) /* RFC 3168 6.1.2: no growth by an echo of the mark */
+		return;
 	/* RFC 7661: a window that was not used proves nothing. */
 	if (limited || (c->flags & TCB_F_LOSS)) {
 		tcp_ccs[c->cc]->acked(c, acked, t->now_ms);
@@ -219,6 +222,7 @@ void tcp_on_timeout_loss(struct tcp *t, struct tcb *c)
 		if (!(c->flags & TCB_F_RECOVERY))
 			tcp_undo_note(c);
 		c->ssthresh = tcp_ccs[c->cc]->lost(c, c->snd_nxt - c->snd_una);
+		tcp_ecn_note_reduced(c);
 	}
 	for (struct rte_mbuf *m = c->tx_head; m != c->tx_next; m = seg_of(m)->next)
 		tcp_seg_mark(c, m, TCP_SEG_LOST, forget);
@@ -235,8 +239,11 @@ void tcp_note_resent(struct tcp *t, struct tcb *c, uint32_t bytes)
 {
 	if (c->flags & TCB_F_RECOVERY)
 		c->prr.out += bytes;
+	/* RFC 3522 3.2: the first copy of a loss is the one that an echo can disprove. An answer to
+	 * the second is older than the third.
+	 */
+	if (c->undo_left == 0)
+		c->undo_ts = (t->now_ms + c->ts_offset) | 1;
 	if (c->undo_left != UINT16_MAX)
 		c->undo_left++;
-	if (c->undo_ts == 0)
-		c->undo_ts = (t->now_ms + c->ts_offset) | 1;
 }

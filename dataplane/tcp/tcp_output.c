@@ -100,7 +100,7 @@ static void note_ack_sent(struct tcb *c, const struct tcp_head *h)
 }
 
 static void put_head(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t payload_off,
-                     uint32_t bytes, const struct tcp_head *h)
+                     uint32_t bytes, const struct tcp_head *h, enum net_ecn ecn)
 {
 	unsigned head_bytes = tcp_head_bytes(h);
 
@@ -113,7 +113,7 @@ static void put_head(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t 
 	tcp_head_write(h, rte_pktmbuf_mtod(m, uint8_t *));
 	note_ack_sent(c, h);
 	count(&t->conf.counters->tcp_segments_out);
-	if (!net_output(t->conf.net, t->now_us, &c->path, m) && (h->flags & TCP_SYN))
+	if (!net_output_ecn(t->conf.net, t->now_us, &c->path, m, ecn) && (h->flags & TCP_SYN))
 		c->flags |= TCB_F_SYN_HELD;
 }
 
@@ -133,8 +133,9 @@ bool tcp_send_bare(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq)
 		}
 		return false;
 	}
+	flags |= tcp_ecn_asks(t, c, flags) | tcp_ecn_flags(c, flags, false);
 	h = make_head(t, c, flags, seq, 0);
-	put_head(t, c, m, TCP_PAYLOAD_OFF, 0, &h);
+	put_head(t, c, m, TCP_PAYLOAD_OFF, 0, &h, NET_ECN_NOT_ECT);
 	return true;
 }
 
@@ -145,11 +146,12 @@ bool tcp_send_bare(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq)
 static bool send_segment(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes)
 {
 	struct tcp_seg *s = seg_of(m);
-	bool whole = bytes == s->bytes;
+	bool whole = bytes == s->bytes, is_new = m == c->tx_next;
+	enum net_ecn ecn = tcp_ecn_field(c, is_new);
 	uint8_t flags = TCP_ACK | (whole && (s->flags & TCP_SEG_PUSH) ? TCP_PSH : 0);
 	struct tcp_head h;
 
-	if (whole && (c->flags & (m == c->tx_next ? TCB_F_FIN_QUEUED : TCB_F_FIN_SENT)) &&
+	if (whole && (c->flags & (is_new ? TCB_F_FIN_QUEUED : TCB_F_FIN_SENT)) &&
 	    seg_end(m) == c->snd_end) {
 		flags |= TCP_FIN;
 		s->flags |= TCP_SEG_FIN;
@@ -160,15 +162,19 @@ static bool send_segment(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint3
 		if (copy == NULL)
 			return false;
 		memcpy((uint8_t *)copy->buf_addr + TCP_PAYLOAD_OFF, seg_payload(m), bytes);
+		flags |= tcp_ecn_flags(c, flags, is_new);
 		h = make_head(t, c, flags, s->seq, bytes);
+		tcp_pace_sent(t, c, bytes);
 		s->sent_us = t->now_us;
-		put_head(t, c, copy, TCP_PAYLOAD_OFF, bytes, &h);
+		put_head(t, c, copy, TCP_PAYLOAD_OFF, bytes, &h, ecn);
 		return true;
 	}
+	flags |= tcp_ecn_flags(c, flags, is_new);
 	h = make_head(t, c, flags, s->seq, bytes);
+	tcp_pace_sent(t, c, bytes);
 	rte_mbuf_refcnt_update(m, 1);
 	s->sent_us = t->now_us;
-	put_head(t, c, m, s->payload_off, bytes, &h);
+	put_head(t, c, m, s->payload_off, bytes, &h, ecn);
 	return true;
 }
 
@@ -233,6 +239,8 @@ static bool resend_lost(struct tcp *t, struct tcb *c)
 			return true;
 		if (m != c->tx_head && seq_gt(seg_end(m), c->snd_una + c->snd_wnd))
 			return true;
+		if (!(c->flags & TCB_F_RTX_ONCE) && !tcp_pace_may(t, c))
+			return true;
 		if (!tcp_send_again(t, c, m))
 			return false;
 		tcp_seg_mark(c, m, TCP_SEG_RESENT, 0);
@@ -280,7 +288,7 @@ static bool fit_to_window(struct tcp *t, struct tcb *c, struct rte_mbuf *m, bool
 static void restart_after_idle(struct tcp *t, struct tcb *c)
 {
 	if (c->flight == 0 && c->xmit == TCB_XMIT_NONE && seq_gt(t->now_ms, c->xmit_due_ms))
-		c->cwnd = RTE_MIN(c->cwnd, tcp_cc_initial(c));
+		c->cwnd = RTE_MIN(c->cwnd, tcp_cc_initial(c, t->conf.iw_segs));
 }
 
 static bool send_first_new(struct tcp *t, struct tcb *c)
@@ -312,6 +320,8 @@ static bool send_new(struct tcp *t, struct tcb *c)
 			return !no_buffer;
 		restart_after_idle(t, c);
 		if (c->flight != 0 && tcp_in_flight(c) + seg_of(c->tx_next)->bytes > c->cwnd)
+			return true;
+		if (!tcp_pace_may(t, c))
 			return true;
 		if (!send_first_new(t, c))
 			return false;

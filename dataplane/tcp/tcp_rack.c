@@ -43,7 +43,7 @@ void tcp_rack_arrived(struct tcp *t, struct tcb *c, struct rte_mbuf *m, const st
 	if (!(s->flags & TCP_SEG_TWICE)) {
 		if (c->min_rtt_us == 0 || rtt_us < c->min_rtt_us)
 			c->min_rtt_us = RTE_MAX(rtt_us, 1u);
-		if (seq_lt(end, c->fack)) /* 6.2 step 3 */
+		if (seq_lt(end, t->fack_before)) /* 6.2 step 3 */
 			c->flags |= TCB_F_REORDERED;
 	}
 	if (seq_gt(end, c->fack))
@@ -207,6 +207,7 @@ void tcp_probe_acked(struct tcb *c, const struct tcp_head *h, bool progress)
 		c->ssthresh = tcp_ccs[c->cc]->lost(c, c->snd_nxt - c->snd_una);
 		c->cwnd = RTE_MIN(c->cwnd, c->ssthresh);
 		c->cubic.epoch_ms = 0;
+		tcp_ecn_note_reduced(c);
 	}
 	c->flags &= ~(uint32_t)(TCB_F_PROBED | TCB_F_PROBE_RTX);
 }

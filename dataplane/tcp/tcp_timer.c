@@ -106,6 +106,7 @@ static void resend_syn(struct tcp *t, struct tcb *c)
 {
 	uint8_t flags = c->state == TCP_STATE_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
 
+	tcp_ecn_note_again(t, c);
 	c->flags |= TCB_F_SYN_AGAIN;
 	if (tcp_send_bare(t, c, flags, c->snd_una))
 		count(&t->conf.counters->tcp_retransmits);

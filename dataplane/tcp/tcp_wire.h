@@ -15,6 +15,8 @@ enum {
 	TCP_RST = 0x04,
 	TCP_PSH = 0x08,
 	TCP_ACK = 0x10,
+	TCP_ECE = 0x40, /* RFC 3168 6.1 */
+	TCP_CWR = 0x80,
 
 	TCP_HEAD_BYTES = 20,
 	TCP_HEAD_BYTES_MAX = 60,
@@ -38,6 +40,7 @@ struct tcp_head {
 	uint8_t wscale; /* option; TCP_WSCALE_NONE: absent. Kept from SYNs only */
 	bool sack_ok;   /* SACK-permitted; kept from SYNs only */
 	bool has_ts;
+	uint8_t ecn; /* the ECN field of its IP header, received; not part of this one */
 	uint32_t ts_val, ts_ecr;
 	uint8_t n_sacks;
 	struct tcp_block sacks[TCP_SACK_BLOCKS_MAX];

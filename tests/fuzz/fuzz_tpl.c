@@ -125,6 +125,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	s.html = cut(&rest);
 	s.has_text = rest.bytes != 0 || !s.has_html;
 	s.text = rest;
+	/* what ends in a bracket is written with merge tags */
+	s.merge_message = s.merge_html = s.merge_text = bytes != 0 && data[bytes - 1] == ']';
 	partial.text = rest;
 	s.partials = &partial;
 	s.n_partials = s.has_text;

@@ -268,6 +268,12 @@ static int rx_fd(void *dev, uint16_t queue)
 	return -ENOTSUP;
 }
 
+static int monitor_addr(void *dev, uint16_t queue, struct rte_power_monitor_cond *line)
+{
+	(void)dev, (void)queue, (void)line;
+	return -ENOTSUP;
+}
+
 static int rx_intr(void *dev, uint16_t queue, bool on)
 {
 	(void)dev, (void)queue, (void)on;
@@ -310,4 +316,5 @@ const struct port_io softnic_io = {
 	.reta_query = reta_query,
 	.rx_fd = rx_fd,
 	.rx_intr = rx_intr,
+	.monitor_addr = monitor_addr,
 };

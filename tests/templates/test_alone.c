@@ -102,6 +102,21 @@ static void a_template_says_what_liquid_says(void)
 		  "{{ '2016-03-14T10:05:06+02:00' | date: '%-d %H:%M:%S %z' }}|{{ 'hello' | date: '%Y' }}|"
 		  "{{ 'now' | date: '%F %T %Z' }}|{{ '14 Mar 2016 1:30 pm' | date: '%e. %R %% %L' }}|{{ seven | date: '' }}",
 		  "Mar 14, 16|07/05/2006 1152098955|14 10:05:06 +0200|hello|2023-11-14 22:13:20 UTC|14. 13:30 % 000|7" },
+		{ "names of days and months in a language",
+		  "{{ '2016-03-14 15:00' | date: '%A, %-d. %B %Y', locale: 'de' }}|{{ '2016-03-14 15:00' | date: "
+		  "'%a %b %p', locale: 'pt-BR' }}|{{ '2016-03-14' | date: locale: 'ru', '%d %B' }}",
+		  "Montag, 14. M\xc3\xa4rz 2016|seg. mar. PM|14 \xd0\xbc\xd0\xb0\xd1\x80\xd1\x82\xd0\xb0" },
+		{ "money as a language writes it",
+		  "{{ 1234.5 | money: 'EUR', locale: 'de' }}|{{ '1234.50' | money: 'usd' }}|{{ seven | money: "
+		  "'JPY', locale: 'ja' }}|{{ '-0.005' | money: 'EUR', locale: 'en' }}|{{ nosuch | money: 'EUR' }}|",
+		  "1.234,50\xc2\xa0\xe2\x82\xac|$1,234.50|\xef\xbf\xa5""7|-\xe2\x82\xac""0.00||" },
+		{ "a part of a URL", "{{ 'a b&c=\xc3\xa9~' | urlsafe }}", "a%20b%26c%3D%C3%A9~" },
+		{ "a keyed hash (RFC 4231, case 2)",
+		  "{{ 'what do ya want for nothing?' | hmac: 'Jefe' }}",
+		  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843" },
+		{ "a keyed hash of another digest (RFC 2202, case 2)",
+		  "{{ 'what do ya want for nothing?' | hmac: 'Jefe', 'sha1' }}",
+		  "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79" },
 		{ "not dates", "{{ '99 99 9999' | date: '%Y' }}{{ nosuch | date: '%Y' }}", "99 99 9999" },
 		{ "escaping counts outside of HTML", "{{ '<' | escape | escape }} {{ '&lt;<' | escape_once }}", "&amp;lt; &lt;&lt;" },
 		{ "tags are stripped", "{{ 'a<b c=1>d</b><!-- x > y -->e<script>f</script>g<h' | strip_html }}", "adeg<h" },
@@ -152,6 +167,13 @@ static void what_cannot_be_rendered_says_where(void)
 		{ "{{ '/w==' | base64_decode }}", "main", 1, 4, "not UTF-8" },
 		{ "{{ 99999999999999999999 }}", "main", 1, 4, "over 64 bits" },
 		{ "{{ 'now' | date: '%100000000d' }}", "main", 1, 12, "over 1023 bytes" },
+		{ "{{ 'now' | date: '%B', locale: 'xx' }}", "main", 1, 12, "an unknown locale" },
+		{ "{{ 'now' | date: '%B', lang: 'de' }}", "main", 1, 24, "not a named one" },
+		{ "{{ 1 | money: 'EURO' }}", "main", 1, 8, "an unknown currency" },
+		{ "{{ 1 | money: 'QQQ' }}", "main", 1, 8, "an unknown currency" },
+		{ "{{ '1,50' | money: 'EUR' }}", "main", 1, 13, "not an amount" },
+		{ "{{ 'x' | hmac: 'k', 'md5' }}", "main", 1, 10, "an unknown digest" },
+		{ "{{ 'x' | hmac: nosuch }}", "main", 1, 10, "an empty key" },
 		/* clang-format on */
 	};
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "templates/compiled.h"
@@ -62,6 +63,89 @@ static void mask_hashes(uint8_t *at, size_t bytes)
 }
 
 #define HASH "################################"
+
+/* What a text with merge tags comes out as, in a text body; NULL: it does not compile, and why is
+ * in `err`.
+ */
+static const char *merged(const char *text, bool html, struct tpl_err *err)
+{
+	static const struct span cols[] = { { (const uint8_t *)"Name", 4 },
+		                            { (const uint8_t *)"zip", 3 },
+		                            { (const uint8_t *)"ZIP", 3 } };
+	static const struct tpl_columns merge_columns = { .names = cols, .n = 3 };
+	const struct span values[] = { span_str("A & B"), span_str("10"), span_str("20") };
+	struct tpl_sources s = { .message = span_str("Subject: [name] [*jobid]\n"),
+		                 .merge_message = true,
+		                 .has_html = html,
+		                 .merge_html = true,
+		                 .has_text = !html,
+		                 .merge_text = true };
+	static char body[512];
+	struct tpl_out out;
+	struct tpl_job job;
+	struct tpl *tpl = NULL;
+	size_t n;
+
+	*(html ? &s.html : &s.text) = span_str(text);
+	if (tpl_open_sources(&s, &merge_columns, &tpl, err) != 0)
+		return NULL;
+	job = job_for(tpl, values);
+	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, err), 0);
+	for (uint32_t i = 0; i < out.n_text; i++) {
+		n = out.text[i].bytes.bytes;
+		if (out.text[i].label == TPL_LABEL_SUBJECT)
+			CU_ASSERT(span_eq(out.text[i].bytes, span_str("A & B spring")));
+		if (out.text[i].label == (html ? TPL_LABEL_HTML : TPL_LABEL_TEXT))
+			snprintf(body, sizeof(body), "%.*s", (int)n,
+			         (const char *)out.text[i].bytes.at);
+	}
+	tpl_close(tpl);
+	return body;
+}
+
+static void merge_tags_are_columns(void)
+{
+	static const struct {
+		const char *text, *want;
+		bool html;
+	} cases[] = {
+		/* clang-format off */
+		{ "Dear [name], [NAME] [Name]!", "Dear A & B, A & B A & B!", false },
+		{ "[zip][ZIP]", "1020", false },
+		{ "[*to] [*JobId] [*date]", "anna@a.test spring Thu, 01 Jan 2026 00:00:00 +0000", false },
+		{ "[[name] [[[name][see below] [1] [] [", "[name] [A & B[see below] [1] [] [", false },
+		{ "{{ name }} {% if %}", "{{ name }} {% if %}", false },
+		{ "<!--[if mso]>[name]<![endif]-->", "<!--[if mso]>A &amp; B<![endif]-->", true },
+		/* clang-format on */
+	};
+	static const struct {
+		const char *text, *says;
+		uint32_t column;
+	} wrong[] = {
+		{ "Dear [Nam],",
+		  "unknown variable \"Nam\" (columns: Name, zip, ZIP); did you mean Name?", 6 },
+		{ "[Zip]", "fits 2 columns", 1 },
+		{ "[*vmta]", "unknown tag \"[*vmta]\"", 1 },
+	};
+	struct tpl_err err;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *got = merged(cases[i].text, cases[i].html, &err);
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(got);
+		if (strcmp(got, cases[i].want) != 0)
+			fprintf(stderr, "%s: %s\n", cases[i].text, got);
+		CU_ASSERT_STRING_EQUAL(got, cases[i].want);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		CU_ASSERT_PTR_NULL(merged(wrong[i].text, false, &err));
+		if (strstr(err.text, wrong[i].says) == NULL)
+			fprintf(stderr, "%s: %s\n", wrong[i].text, err.text);
+		CU_ASSERT_PTR_NOT_NULL(strstr(err.text, wrong[i].says));
+		CU_ASSERT_STRING_EQUAL(err.file, "body.text.merge");
+		CU_ASSERT_EQUAL(err.column, wrong[i].column);
+	}
+}
 
 static void a_message_is_these_bytes(void)
 {
@@ -333,8 +417,9 @@ static void put_file(const char *folder, const char *name, const char *text)
 
 static void remove_files(const char *folder)
 {
-	static const char *const names[] = { "message.liquid", "body.html.liquid",
-		                             "body.text.liquid", "greet.liquid", "unused.liquid" };
+	static const char *const names[] = { "message.liquid",   "body.html.liquid",
+		                             "body.text.liquid", "body.text.merge",
+		                             "greet.liquid",     "unused.liquid" };
 	char path[128];
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -371,6 +456,12 @@ static void partials_of_the_folder_are_written_as_the_body_asks(void)
 	CU_ASSERT_STRING_EQUAL(err.file, "greet.liquid");
 	CU_ASSERT(err.line == 2 && err.column == 15);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "unknown variable \"m\""));
+	put_file(folder, "body.text.merge", "[n]");
+	CU_ASSERT_EQUAL(tpl_open(folder, &columns, &tpl, &err), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(err.text, "body.text.liquid is there too; remove one of them");
+	remove_files(folder);
+	CU_ASSERT_EQUAL_FATAL(mkdir(folder, 0700), 0);
+	put_file(folder, "body.html.liquid", "x");
 	put_file(folder, "message.liquid", "Subject: {% render 'greet' %}\n");
 	CU_ASSERT_EQUAL(tpl_open(folder, &columns, &tpl, &err), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "for bodies"));
@@ -384,4 +475,4 @@ SUITE("templates/compose", TEST(partials_of_the_folder_are_written_as_the_body_a
       TEST(a_row_that_cannot_be_composed_fails_alone_and_says_why),
       TEST(a_domain_for_message_id_must_be_one), TEST(a_header_over_its_bound_fails_the_row),
       TEST(a_nul_in_a_value_fails_the_row), TEST(a_boundary_that_occurs_in_a_body_is_not_used),
-      TEST(an_address_beyond_ascii_needs_smtputf8))
+      TEST(an_address_beyond_ascii_needs_smtputf8), TEST(merge_tags_are_columns))

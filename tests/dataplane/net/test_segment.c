@@ -1,4 +1,5 @@
 /* test_segment.c - TCP segments between the wire and the engine, both ways. */
+#include "dataplane/net/cksum.h"
 #include "tests/dataplane/net/rig.h"
 #include "tests/dataplane/net/sums.h"
 #include "tests/support/suite.h"
@@ -194,7 +195,43 @@ static void a_kept_segment_can_be_sent_twice(void)
 	rig_close(&rig);
 }
 
-SUITE("dataplane/net/segment", TEST(a_segment_comes_out_with_addresses_and_header),
+static void the_ecn_field_is_set_and_the_sum_follows(void)
+{
+	static const struct {
+		const char *local, *remote;
+		bool device_sums;
+	} cases[] = {
+		{ "192.0.2.2", "203.0.113.9", false },
+		{ "192.0.2.2", "203.0.113.9", true },
+		{ "2001:db8::2", "2001:db8:9::9", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ip_addr us = addr(cases[i].local), them = addr(cases[i].remote);
+		struct net_path path;
+		const uint8_t *h;
+
+		rig_open(&rig, NULL);
+		rig_resolve(&rig);
+		rig.net->tx_checksum_ip4 = cases[i].device_sums;
+		CU_ASSERT_EQUAL_FATAL(net_route(rig.net, &us, &them, &path), 0);
+		CU_ASSERT_FATAL(
+		    net_output_ecn(rig.net, rig.now_us, &path, rig_segment(&rig), NET_ECN_ECT0));
+		h = rte_pktmbuf_mtod_offset(rig.out[0], const uint8_t *, 14);
+		if (ip_is_v4(&us)) {
+			CU_ASSERT_EQUAL(h[1], 2);
+			CU_ASSERT_EQUAL(cksum_fold(cksum_add(0, h, 20)) == 0xffff,
+			                !cases[i].device_sums);
+		} else {
+			CU_ASSERT_EQUAL(h[0], 0x60);
+			CU_ASSERT_EQUAL(h[1], 0x20);
+		}
+		rig_close(&rig);
+	}
+}
+
+SUITE("dataplane/net/segment", TEST(the_ecn_field_is_set_and_the_sum_follows),
+      TEST(a_segment_comes_out_with_addresses_and_header),
       TEST(one_wrong_bit_anywhere_in_a_segment_is_found),
       TEST(the_devices_word_on_checksums_counts_only_when_it_is_trusted),
       TEST(a_data_offset_that_lies_is_malformed), TEST(what_we_send_is_right_to_the_byte),

@@ -72,6 +72,12 @@ bool net_waits(const struct net *net, const struct net_path *path)
 
 bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m)
 {
+	return net_output_ecn(net, now_us, path, m, NET_ECN_NOT_ECT);
+}
+
+bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn)
+{
 	struct rig *r = (struct rig *)net;
 	struct rig_sent *s = &r->sent[r->n_sent % RIG_SENT_MAX];
 	struct span bytes;
@@ -93,6 +99,7 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 	s->local = path->local;
 	s->remote = path->remote;
 	s->bytes = (uint16_t)bytes.bytes;
+	s->ecn = (uint8_t)ecn;
 	memcpy(s->payload, bytes.at, RTE_MIN(bytes.bytes, sizeof(s->payload)));
 	r->n_sent++;
 	/* What net does in the headroom, and what it leaves behind. */
@@ -219,7 +226,7 @@ int rig_connect(struct rig *r)
 void rig_in_head(struct rig *r, struct tcp_head *h, const void *bytes, size_t n)
 {
 	uint8_t wire[TCP_HEAD_BYTES_MAX + 65536];
-	struct net_seg seg = { .local = r->local, .remote = r->remote };
+	struct net_seg seg = { .local = r->local, .remote = r->remote, .ecn = r->ecn };
 	unsigned head_bytes;
 
 	h->source_port = r->peer_port;
@@ -257,7 +264,7 @@ void rig_in(struct rig *r, uint8_t flags, const void *bytes, size_t n, uint16_t 
 
 void rig_establish(struct rig *r, const struct rig_options *o)
 {
-	struct tcp_head h = { .flags = TCP_SYN | TCP_ACK,
+	struct tcp_head h = { .flags = (uint8_t)(TCP_SYN | TCP_ACK | o->flags),
 		              .seq = RIG_PEER,
 		              .ack = RIG_ISS + 1,
 		              .window = o->window,
@@ -272,7 +279,7 @@ void rig_establish(struct rig *r, const struct rig_options *o)
 	rc = rig_connect(r);
 	assert(rc == 0);
 	s = rig_next(r);
-	assert(s != NULL && s->head.flags == TCP_SYN);
+	assert(s != NULL && (s->head.flags & ~(TCP_ECE | TCP_CWR)) == TCP_SYN);
 	r->local_port = s->head.source_port;
 	r->peer_seq = RIG_PEER + 1;
 	r->peer_ack = RIG_ISS + 1;

@@ -29,6 +29,7 @@ struct rig_sent {
 	struct ip_addr local, remote;
 	uint64_t at_us;
 	uint16_t bytes;
+	uint8_t ecn; /* enum net_ecn */
 	uint8_t payload[RIG_BYTES_MAX];
 };
 
@@ -72,6 +73,7 @@ struct rig {
 	uint32_t peer_seq, peer_ack;
 	uint16_t peer_port, local_port;
 	struct ip_addr local, remote;
+	uint8_t ecn; /* the IP field of what the peer sends */
 	uint32_t ts; /* the peer's clock; 0: it sends no timestamps */
 };
 
@@ -90,6 +92,7 @@ struct rig_options {
 	uint8_t wscale; /* TCP_WSCALE_NONE: not in it */
 	bool sack, ts;
 	uint16_t window;
+	uint8_t flags; /* of the SYN-ACK, beside its own: ECN's */
 };
 
 /* The whole handshake; the ACK has left and was read. */

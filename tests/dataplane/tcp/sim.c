@@ -21,6 +21,7 @@ enum {
 	STARVED_MAX = 2048,
 	PORT_A = 5000,
 	PORT_B = 25,
+	BOTH = TCP_ECE | TCP_CWR,
 	STEP_US = 100,           /* the least that time moves */
 	GAMES_END_US = 30000000, /* liars, thieves and stalls get bored: the run must end */
 	TIME_MAX_US = 2000000000,
@@ -32,6 +33,7 @@ struct packet {
 	struct end *to;
 	struct net_icmp icmp; /* kind -1: a segment */
 	uint16_t bytes, sum;
+	uint8_t ecn;
 	uint8_t at[PACKET_BYTES];
 };
 
@@ -179,6 +181,10 @@ static void meddle(struct end *from, struct packet *p)
 		h.has_ts = h.has_ts && !s->path->no_ts;
 		if (s->path->no_wscale)
 			h.wscale = TCP_WSCALE_NONE;
+		if (s->path->box == SIM_BOX_CLEARS)
+			h.flags &= (uint8_t)~BOTH;
+		else if (s->path->box == SIM_BOX_REFLECTS && (h.flags & TCP_ACK))
+			h.flags |= BOTH;
 		tcp_head_write(&h, p->at);
 		p->bytes = (uint16_t)tcp_head_bytes(&h);
 		return;
@@ -188,6 +194,45 @@ static void meddle(struct end *from, struct packet *p)
 		p->at[14] = (uint8_t)(h.window >> 8);
 		p->at[15] = (uint8_t)h.window;
 	}
+}
+
+/* A box refuses a SYN for bits it does not know, as if the other end did. */
+static void refuse(struct end *from, const struct tcp_head *syn)
+{
+	struct sim *s = from->sim;
+	struct packet *p = packet_get(s);
+	struct tcp_head h = { .source_port = syn->dest_port,
+		              .dest_port = syn->source_port,
+		              .flags = TCP_RST | TCP_ACK,
+		              .ack = syn->seq + 1,
+		              .wscale = TCP_WSCALE_NONE };
+
+	if (p == NULL)
+		return;
+	p->to = from;
+	p->ecn = NET_ECN_NOT_ECT;
+	p->due_us = s->now_us + s->path->delay_us;
+	tcp_head_write(&h, p->at);
+	p->bytes = (uint16_t)tcp_head_bytes(&h);
+	p->sum = sum_of(p->at, p->bytes);
+	heap_add(s, (uint32_t)(p - s->packets));
+}
+
+/* True when a box on the way does not let the segment pass. */
+static bool is_stopped(struct end *from, struct rte_mbuf *m)
+{
+	const struct sim_path *path = from->sim->path;
+	struct tcp_head h;
+	struct span bytes;
+
+	if (path->box != SIM_BOX_DROPS && path->box != SIM_BOX_REFUSES)
+		return false;
+	if (!tcp_head_read(span_of(rte_pktmbuf_mtod(m, void *), m->data_len), &h, &bytes) ||
+	    (h.flags & (TCP_SYN | TCP_ACK | BOTH)) != (TCP_SYN | BOTH))
+		return false;
+	if (path->box == SIM_BOX_REFUSES)
+		refuse(from, &h);
+	return true;
 }
 
 /* A router on the path says that a packet was too large. */
@@ -230,7 +275,7 @@ static void forge(struct end *to)
 	/* One draw a statement: the order must not be the compiler's. */
 	h.seq = (uint32_t)draw(&s->random);
 	h.ack = (uint32_t)draw(&s->random);
-	h.flags = (uint8_t)(draw(&s->random) & 0x1f);
+	h.flags = (uint8_t)(draw(&s->random) & 0xdf);
 	h.window = (uint16_t)draw(&s->random);
 	h.has_ts = happens(s, 500);
 	h.ts_val = (uint32_t)draw(&s->random);
@@ -242,6 +287,7 @@ static void forge(struct end *to)
 	}
 	p->to = to;
 	p->due_us = s->now_us;
+	p->ecn = NET_ECN_NOT_ECT;
 	p->bytes = 0;
 	if (happens(s, 300)) {
 		p->icmp = (struct net_icmp){
@@ -282,7 +328,7 @@ static bool is_lost(struct end *from, uint32_t bytes)
 	return false;
 }
 
-static void put_packet(struct end *from, struct rte_mbuf *m)
+static void put_packet(struct end *from, struct rte_mbuf *m, enum net_ecn ecn)
 {
 	struct sim *s = from->sim;
 	struct packet *p;
@@ -296,6 +342,9 @@ static void put_packet(struct end *from, struct rte_mbuf *m)
 	if (happens(s, s->path->corrupt))
 		p->at[below(s, p->bytes)] ^= (uint8_t)(1 << below(s, 8));
 	p->to = from->other;
+	p->ecn = (uint8_t)ecn;
+	if (ecn == NET_ECN_ECT0 && happens(s, s->path->mark))
+		p->ecn = NET_ECN_CE;
 	p->due_us = s->now_us + s->path->delay_us;
 	if (s->path->kbit_s != 0)
 		p->due_us += from->wire_free_us - s->now_us;
@@ -338,13 +387,13 @@ static void trace(const struct end *from, struct rte_mbuf *m)
 {
 	struct tcp_head h;
 	struct span bytes;
-	const char *names = "FSRPA";
+	const char *names = "FSRPAUEC";
 
 	if (!from->sim->path->trace ||
 	    !tcp_head_read(span_of(rte_pktmbuf_mtod(m, void *), m->data_len), &h, &bytes))
 		return;
 	printf("%10.4f %c ", (double)(from->sim->now_us - START_US) / 1e6, "<>"[from->index == 0]);
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 8; i++)
 		putchar(h.flags & 1 << i ? names[i] : ' ');
 	printf(" %u+%zu ack %u win %u", h.seq - from->sim->path->iss, bytes.bytes,
 	       h.ack - from->sim->path->iss, h.window);
@@ -363,6 +412,12 @@ bool net_waits(const struct net *net, const struct net_path *path)
 
 bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m)
 {
+	return net_output_ecn(net, now_us, path, m, NET_ECN_NOT_ECT);
+}
+
+bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn)
+{
 	struct end *from = (struct end *)net;
 	struct sim *s = from->sim;
 	uint32_t packet_bytes = m->data_len + 20u;
@@ -373,10 +428,10 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 	if (s->path->hole_bytes != 0 && packet_bytes > s->path->hole_bytes) {
 		if (s->path->hole_tells)
 			tell_too_big(from, rte_pktmbuf_mtod(m, uint8_t *));
-	} else {
-		put_packet(from, m);
+	} else if (!is_stopped(from, m)) {
+		put_packet(from, m, ecn);
 		if (happens(s, s->path->dup))
-			put_packet(from, m);
+			put_packet(from, m, ecn);
 	}
 	if (happens(s, s->path->forged))
 		forge(&s->ends[below(s, 2)]);
@@ -494,6 +549,8 @@ static void open_end(struct sim *s, unsigned i)
 		.user_timeout_ms = 900000,
 		.rst_per_second_max = 10,
 		.cc = path->reno ? TCP_CC_NEWRENO : TCP_CC_CUBIC,
+		.ecn = path->ecn[i],
+		.pacing = path->pacing,
 		.port_first = PORT_A,
 		.port_last = PORT_A,
 		.secret = secret,
@@ -578,7 +635,8 @@ static void deliver(struct sim *s, struct packet *p)
 	struct end *e = p->to;
 	struct net_seg seg = { .local = e->addr,
 		               .remote = e->other->addr,
-		               .tcp = span_of(p->at, p->bytes) };
+		               .tcp = span_of(p->at, p->bytes),
+		               .ecn = p->ecn };
 
 	play_games(s, e);
 	if (p->bytes == 0)
@@ -778,5 +836,11 @@ struct sim_path sim_draw(uint64_t seed)
 		p.hole_bytes = (uint16_t)(576 + draw(r) % 900);
 		p.hole_tells = draw(r) % 2 == 0;
 	}
+	/* What came later stands last, so that the seeds stay what they were. */
+	p.ecn[0] = draw(r) % 3 == 0;
+	p.ecn[1] = draw(r) % 3 != 0;
+	p.mark = at_times(r, 100);
+	p.box = (enum sim_box)(draw(r) % 8 < SIM_N_BOXES ? draw(r) % SIM_N_BOXES : SIM_BOX_NONE);
+	p.pacing = draw(r) % 4 == 0;
 	return p;
 }

@@ -10,6 +10,16 @@
 
 #include "dataplane/counters.h"
 
+/* What boxes that know no ECN do to those who ask for it (RFC 3168 6.1.1.1). */
+enum sim_box {
+	SIM_BOX_NONE,
+	SIM_BOX_CLEARS,   /* the bits of SYNs are cleared */
+	SIM_BOX_REFLECTS, /* a SYN-ACK comes with both */
+	SIM_BOX_DROPS,    /* a SYN with both is lost */
+	SIM_BOX_REFUSES,  /* ... or answered with RST */
+	SIM_N_BOXES
+};
+
 /* What the wire and the two ends do. Chances are per thousand packets. */
 struct sim_path {
 	const char *why;
@@ -31,6 +41,10 @@ struct sim_path {
 	uint32_t stall;                 /* chance that a packet finds its end not running */
 	bool no_sack, no_ts, no_wscale; /* taken out of the SYNs */
 	bool few_buffers;
+	bool ecn[2]; /* each end's option */
+	enum sim_box box;
+	uint32_t mark; /* chance that a packet that may be marked is */
+	bool pacing;
 	bool reno;         /* NewReno in place of CUBIC */
 	bool trace;        /* print every segment */
 	uint32_t abort_ms; /* the opener aborts then; 0: never */

@@ -124,6 +124,23 @@ static void a_path_that_reorders_gets_its_time_before_loss_is_found(void)
 	rig_close(&r);
 }
 
+static void what_one_ack_reports_together_was_not_reordered(void)
+{
+	struct rig r;
+
+	start(&r, &sack_ts, TCP_CC_CUBIC);
+	say(&r, 8);
+	rig_drain(&r);
+	rig_run(&r, 10);
+	/* The first came, its ACK was put off; the second is lost, the third makes the ACK leave.
+	 */
+	ack_sack(&r, 1, 2, 3);
+	CU_ASSERT_FALSE(conn(&r)->flags & TCB_F_REORDERED);
+	ack_sack(&r, 1, 2, 5);
+	CU_ASSERT_TRUE(next_is(&r, 1));
+	rig_close(&r);
+}
+
 static void a_segment_lost_again_is_found_without_a_timeout(void)
 {
 	struct rig r;
@@ -341,6 +358,36 @@ static void a_timeout_that_the_echo_confirms_stands(void)
 	rig_close(&r);
 }
 
+static void only_the_first_copy_of_a_recovery_is_asked_about_by_the_echo(void)
+{
+	struct rig r;
+	struct tcp_head h = { .flags = TCP_ACK,
+		              .window = WINDOW,
+		              .wscale = TCP_WSCALE_NONE,
+		              .has_ts = true,
+		              .ts_val = 1000,
+		              .n_sacks = 1 };
+
+	start(&r, &sack_ts, TCP_CC_CUBIC);
+	say(&r, 10);
+	rig_drain(&r);
+	rig_run(&r, 10);
+	ack_sack(&r, 0, 5, 8); /* five are lost; the window lets four of them out */
+	h.ts_ecr = rig_next(&r)->head.ts_val;
+	CU_ASSERT_EQUAL(rig_drain(&r), 3);
+	rig_run(&r, 10);
+	h.seq = r.peer_seq;
+	h.sacks[0] = (struct tcp_block){ seg(5), seg(8) };
+	h.ack = seg(1); /* answers the copy: the fifth leaves now */
+	rig_in_head(&r, &h, NULL, 0);
+	CU_ASSERT_TRUE(next_is(&r, 4));
+	h.ack = seg(2); /* answers the second copy, which left before the fifth did */
+	rig_in_head(&r, &h, NULL, 0);
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_undone), 0);
+	CU_ASSERT_TRUE(conn(&r)->flags & TCB_F_RECOVERY);
+	rig_close(&r);
+}
+
 static void a_recovery_whose_every_copy_was_a_duplicate_is_undone(void)
 {
 	struct rig r;
@@ -464,6 +511,7 @@ static void a_window_that_rested_begins_again_at_ten_segments(void)
 SUITE("dataplane/tcp/tcp_loss", TEST(a_hole_is_lost_when_a_quarter_of_the_round_trip_has_passed),
       TEST(three_sacked_segments_are_proof_at_once),
       TEST(a_path_that_reorders_gets_its_time_before_loss_is_found),
+      TEST(what_one_ack_reports_together_was_not_reordered),
       TEST(a_segment_lost_again_is_found_without_a_timeout),
       TEST(a_lost_tail_is_probed_after_two_round_trips),
       TEST(a_probe_is_new_data_when_there_is_some),
@@ -473,6 +521,7 @@ SUITE("dataplane/tcp/tcp_loss", TEST(a_hole_is_lost_when_a_quarter_of_the_round_
       TEST(duplicate_acks_let_new_segments_out_before_loss_is_found),
       TEST(a_timeout_that_the_echo_disproves_is_undone),
       TEST(a_timeout_that_the_echo_confirms_stands),
+      TEST(only_the_first_copy_of_a_recovery_is_asked_about_by_the_echo),
       TEST(a_recovery_whose_every_copy_was_a_duplicate_is_undone),
       TEST(a_peer_that_drops_what_it_sacked_gets_it_again),
       TEST(what_we_get_twice_is_reported_once), TEST(a_window_that_was_not_used_does_not_grow),

@@ -1,0 +1,197 @@
+/* canon.c - the two canonicalisations of DKIM (RFC 6376 3.4), for bodies in pieces and fields
+ * whole.
+ *
+ * What comes out is nearly always what came in, so runs of unchanged bytes go to the sink whole.
+ */
+#include "templates/canon.h"
+
+#include <ctype.h>
+
+enum { FIELD_CHUNK_BYTES = 512 };
+
+static bool is_blank(uint8_t b)
+{
+	return b == ' ' || b == '\t';
+}
+
+/* ---- bodies ---- */
+
+void canon_body_init(struct canon_body *c, enum canon how, canon_sink_fn *sink, void *ctx)
+{
+	*c = (struct canon_body){ .sink = sink, .ctx = ctx, .relaxed = how == CANON_RELAXED };
+}
+
+/* What was held back turns out to stand before content. */
+static void put_gap(struct canon_body *c)
+{
+	for (; c->crlfs != 0; c->crlfs--)
+		c->sink(c->ctx, "\r\n", 2);
+	if (c->blank)
+		c->sink(c->ctx, " ", 1);
+	c->blank = false;
+}
+
+static void content(struct canon_body *c, const uint8_t *at, size_t bytes)
+{
+	put_gap(c);
+	c->sink(c->ctx, at, bytes);
+	c->content = true;
+}
+
+static void line_end(struct canon_body *c)
+{
+	c->blank = false; /* 3.4.4: blanks at the end of a line are ignored */
+	c->crlfs++;
+}
+
+/* True when the held back bytes are the `n` before `at` as they stand. */
+static bool gap_is_as_it_stands(const struct canon_body *c, const uint8_t *at, size_t n)
+{
+	return n == 2 * c->crlfs + c->blank && (!c->blank || at[-1] == ' ');
+}
+
+static size_t content_bytes(const struct canon_body *c, const uint8_t *at, size_t n)
+{
+	size_t i = 0;
+
+	if (!c->relaxed) {
+		const uint8_t *cr = memchr(at, '\r', n);
+
+		return cr == NULL ? n : (size_t)(cr - at);
+	}
+	while (i < n && !is_blank(at[i]) && at[i] != '\r')
+		i++;
+	return i;
+}
+
+void canon_body_add(struct canon_body *c, struct span piece)
+{
+	const uint8_t *at = piece.at, *end = at + piece.bytes;
+	const uint8_t *run = NULL, *run_end = NULL; /* content not yet written */
+
+	if (piece.bytes == 0)
+		return;
+	if (c->cr) {
+		c->cr = false;
+		if (*at == '\n') {
+			line_end(c);
+			at++;
+		} else {
+			content(c, (const uint8_t *)"\r", 1);
+		}
+	}
+	while (at < end) {
+		size_t n;
+
+		if (c->relaxed && is_blank(*at)) {
+			c->blank = true;
+			at++;
+			continue;
+		}
+		if (*at == '\r' && at + 1 == end) {
+			c->cr = true;
+			break;
+		}
+		if (*at == '\r' && at[1] == '\n') {
+			line_end(c);
+			at += 2;
+			continue;
+		}
+		/* a CR alone is content like any other byte */
+		n = *at == '\r' ? 1 : content_bytes(c, at, (size_t)(end - at));
+		if (run != NULL && gap_is_as_it_stands(c, at, (size_t)(at - run_end))) {
+			c->crlfs = 0;
+			c->blank = false;
+		} else {
+			if (run != NULL)
+				c->sink(c->ctx, run, (size_t)(run_end - run));
+			put_gap(c);
+			run = at;
+		}
+		run_end = at += n;
+	}
+	if (run != NULL) {
+		c->sink(c->ctx, run, (size_t)(run_end - run));
+		c->content = true;
+	}
+}
+
+/* 3.4.3, 3.4.4: of line ends at the end one stays, and is added where there is none; an empty body
+ * is one line end when simple and nothing when relaxed.
+ */
+void canon_body_end(struct canon_body *c)
+{
+	if (c->cr)
+		content(c, (const uint8_t *)"\r", 1);
+	if (c->content || !c->relaxed)
+		c->sink(c->ctx, "\r\n", 2);
+}
+
+/* ---- fields ---- */
+
+struct chunk {
+	canon_sink_fn *sink;
+	void *ctx;
+	size_t n;
+	uint8_t bytes[FIELD_CHUNK_BYTES];
+};
+
+static void flush(struct chunk *to)
+{
+	if (to->n != 0)
+		to->sink(to->ctx, to->bytes, to->n);
+	to->n = 0;
+}
+
+static void put(struct chunk *to, uint8_t b)
+{
+	if (to->n == sizeof(to->bytes))
+		flush(to);
+	to->bytes[to->n++] = b;
+}
+
+/* 3.4.2: the name in lower case, no blanks around the colon, unfolded, runs of blanks one space and
+ * none at the end.
+ */
+static void relaxed_field(struct span f, struct chunk *to)
+{
+	const uint8_t *colon = memchr(f.at, ':', f.bytes);
+	size_t name = colon == NULL ? f.bytes : (size_t)(colon - f.at), i = name + 1;
+	bool blank = false, any = false;
+
+	while (name != 0 && is_blank(f.at[name - 1]))
+		name--;
+	for (size_t n = 0; n < name; n++)
+		put(to, (uint8_t)tolower(f.at[n]));
+	put(to, ':');
+	for (; i < f.bytes; i++) {
+		bool fold = f.at[i] == '\r' && i + 1 < f.bytes && f.at[i + 1] == '\n';
+
+		if (fold || is_blank(f.at[i])) {
+			i += fold;
+			blank |= !fold;
+			continue;
+		}
+		if (blank && any)
+			put(to, ' ');
+		blank = false;
+		any = true;
+		put(to, f.at[i]);
+	}
+}
+
+void canon_field(enum canon how, struct span field, bool line_end, canon_sink_fn *sink, void *ctx)
+{
+	struct chunk to = { .sink = sink, .ctx = ctx };
+
+	if (how == CANON_RELAXED) {
+		relaxed_field(field, &to);
+	} else {
+		sink(ctx, field.at, field.bytes);
+	}
+	if (line_end) {
+		put(&to, '\r');
+		put(&to, '\n');
+	}
+	flush(&to);
+}
