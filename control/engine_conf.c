@@ -26,6 +26,7 @@ static void copy_port(struct dp_port_conf *to, const struct conf_port *from)
 		                     .gateway6 = from->gateway6,
 		                     .vlan = (uint16_t)from->vlan,
 		                     .mtu_bytes = (uint16_t)from->mtu_bytes,
+		                     .fragment_bytes_max = from->fragment_bytes_max,
 		                     .queues = from->queues,
 		                     .landing = (enum dp_landing)from->landing };
 	memcpy(to->addrs, from->addrs, from->n_addrs * sizeof(to->addrs[0]));

@@ -56,7 +56,8 @@ struct dp_port_conf {
 	struct ip_addr gateway4, gateway6; /* unset: only connected networks */
 	uint16_t vlan;                     /* 0: untagged */
 	uint16_t mtu_bytes;
-	uint32_t queues; /* and workers; 0 is 1 */
+	uint32_t fragment_bytes_max; /* memory for datagrams that come in fragments; 0: dropped */
+	uint32_t queues;             /* and workers; 0 is 1 */
 	enum dp_landing landing;
 	uint32_t offloads_off; /* bits 1 << enum dp_offload: done by us whatever the device says */
 };

@@ -1,4 +1,5 @@
 /* team.c - a port and the workers that serve it, one for each of its queues. */
+#include "dataplane/idle_plan.h"
 #include "dataplane/team.h"
 
 #include <assert.h>
@@ -223,9 +224,9 @@ void team_describe(const struct team *t, char line[DP_WHY_BYTES])
 
 	port_plan_fallbacks(plan, ours, sizeof(ours));
 	snprintf(line, DP_WHY_BYTES,
-	         "port \"%.40s\": %.60s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, %u x %s, "
-	         "idle: %s, not offloaded: %.150s",
+	         "port \"%.32s\": %.50s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, queues: %u, %s, "
+	         "idle: %.60s, not offloaded: %.90s",
 	         p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes, t->n,
 	         landing_mode_name(landing_mode(&t->landing)),
-	         idle_plan_text(&t->workers[0]->idle.plan, idle), ours);
+	         worker_idle_text(team_worker(t, 0), idle), ours);
 }

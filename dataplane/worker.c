@@ -340,11 +340,7 @@ static void *worker_thread(void *arg)
 	(void)pthread_setaffinity_np(pthread_self(), sizeof(w->cpus), &w->cpus);
 	set_signals();
 	/* Gives the thread an lcore id, and with it a mempool cache of its own. */
-	w->start_rc = rte_thread_register() != 0 ? -rte_errno : 0;
-	if (w->start_rc == 0) {
-		port_direct_signals_here(w->port, w->queue);
-		w->start_rc = worker_idle_open(w);
-	}
+	w->start_rc = rte_thread_register() != 0 ? -rte_errno : worker_idle_open(w);
 	sem_post(&w->started);
 	if (w->start_rc != 0)
 		return NULL;

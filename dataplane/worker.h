@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/idle_plan.h"
 #include "dataplane/base/wake.h"
 #include "dataplane/counters.h"
 #include "dataplane/dp.h"
@@ -72,6 +73,9 @@ bool worker_try_quit(struct worker *w, struct dp_handle conn);
 void worker_drain(struct worker *w);
 uint32_t worker_poll(struct worker *w, struct dp_evt *evts, uint32_t n);
 bool worker_has_events(const struct worker *w);
+
+/* How it waits when idle, in words; returns `text`. Once it was started. */
+const char *worker_idle_text(const struct worker *w, char text[IDLE_PLAN_TEXT_BYTES]);
 
 /* Any thread may read them. */
 const struct dp_counters *worker_counters(const struct worker *w);

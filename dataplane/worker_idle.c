@@ -198,3 +198,8 @@ void worker_rest(struct worker *w, uint64_t tsc, uint64_t now_us)
 	else
 		worker_sleep(w);
 }
+
+const char *worker_idle_text(const struct worker *w, char text[IDLE_PLAN_TEXT_BYTES])
+{
+	return idle_plan_text(&w->idle.plan, text);
+}

@@ -55,6 +55,13 @@ struct worker_tx {
 	uint64_t stuck_since_us; /* the device took nothing since; 0: not stuck */
 };
 
+/* How it waits; worker_idle.c only. */
+struct worker_idle {
+	struct idle_plan plan; /* fixed once it runs */
+	int epoll_fd;          /* what ends a sleep; -1: not open */
+	uint32_t nap_us;       /* the next nap */
+};
+
 /* The segment at hand, of a port with several workers. */
 struct worker_arrival {
 	struct rte_mbuf *m;
@@ -62,13 +69,6 @@ struct worker_arrival {
 	bool was_handed; /* by another worker */
 	bool is_strange; /* no connection here has it */
 	bool is_gone;    /* handed over, or dropped because that was not possible */
-};
-
-/* How it waits; worker_idle.c only. */
-struct worker_idle {
-	struct idle_plan plan; /* fixed once it runs */
-	int epoll_fd;          /* what ends a sleep; -1: not open */
-	uint32_t nap_us;       /* the next nap */
 };
 
 struct worker {

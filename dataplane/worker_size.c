@@ -70,6 +70,7 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
 	e->net.n_addrs = p->n_addrs;
 	e->net.gateway4 = p->gateway4;
 	e->net.gateway6 = p->gateway6;
+	e->net.fragment_bytes_max = p->fragment_bytes_max;
 	e->net.neighbours_max = WORKER_NEIGHBOURS_MAX;
 	e->net.neighbour_queue_max = NEIGHBOUR_QUEUE_MAX;
 	for (uint32_t i = 0; i < conf->n_sources; i++)

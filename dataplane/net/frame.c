@@ -38,7 +38,7 @@ static bool read_vlan(const struct rte_mbuf *m, struct span *s, uint16_t *type, 
 	return true;
 }
 
-bool frame_parse(struct net *net, const struct rte_mbuf *m, struct frame *f)
+bool frame_parse(struct net *net, struct rte_mbuf *m, struct frame *f)
 {
 	struct span s = span_of(rte_pktmbuf_mtod(m, const void *), m->data_len), to, from;
 	uint16_t type, vlan;

@@ -50,6 +50,18 @@ static enum header read_header(const struct net *net, const struct frame *f, str
 	return sum_is_good(net, f->m, *header) ? HEADER_OK : HEADER_BAD_SUM;
 }
 
+static void read_fragment(const uint8_t *h, struct packet *p)
+{
+	uint16_t field = get16(h + 6);
+
+	p->is_fragment = (field & IP4_FRAGMENT_MASK) != 0;
+	p->more_fragments = (field & IP4_MF) != 0;
+	p->fragment_at = (uint16_t)((field & IP4_OFFSET_MASK) * 8);
+	p->fragment_id = get16(h + 4);
+	p->upper_proto = p->proto;
+	p->upper = p->body;
+}
+
 bool ip4_parse(struct net *net, const struct frame *f, struct packet *p)
 {
 	const uint8_t *h = f->body.at;
@@ -76,7 +88,7 @@ bool ip4_parse(struct net *net, const struct frame *f, struct packet *p)
 		count(&net->counters->rx_not_ours);
 		return false;
 	}
-	p->is_fragment = (get16(h + 6) & IP4_FRAGMENT_MASK) != 0;
+	read_fragment(h, p);
 	return true;
 }
 

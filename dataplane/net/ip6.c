@@ -42,24 +42,27 @@ static bool step_over(struct packet *p)
 	return options_may_be_skipped(span_of(header.at + 2, header.bytes - 2));
 }
 
-/* A fragment header around a whole packet is allowed, and ignored (RFC 6946 4). */
+/* A fragment header around a whole packet is allowed, and ignored (RFC 6946 4); one in another is
+ * not, nor in what was put together of fragments.
+ */
 static enum walk step_over_fragment(struct packet *p)
 {
 	struct span header;
 
-	if (!span_take(&p->body, 8, &header))
+	if (p->had_fragment_header || !span_take(&p->body, 8, &header))
 		return WALK_MALFORMED;
-	if ((get16(header.at + 2) & 0xfff9) != 0)
-		return WALK_FRAGMENT;
 	p->proto = header.at[0];
 	p->had_fragment_header = true;
-	return WALK_OK;
+	p->more_fragments = header.at[3] & 1;
+	p->fragment_at = get16(header.at + 2) & 0xfff8;
+	p->fragment_id = get32(header.at + 4);
+	return p->more_fragments || p->fragment_at != 0 ? WALK_FRAGMENT : WALK_OK;
 }
 
-/* Hop-by-hop options stand first or nowhere (4.1). */
-static enum walk walk_headers(struct packet *p)
+/* Hop-by-hop options stand first or nowhere (4.1). `n`: how many headers were walked before. */
+static enum walk walk_headers(struct packet *p, unsigned n)
 {
-	for (unsigned n = 0; n <= NET_EXT_HEADERS_MAX; n++) {
+	for (; n <= NET_EXT_HEADERS_MAX; n++) {
 		enum walk got = WALK_OK;
 
 		switch (p->proto) {
@@ -82,6 +85,22 @@ static enum walk walk_headers(struct packet *p)
 		}
 	}
 	return WALK_MALFORMED;
+}
+
+/* RFC 7112 5: the first part of a datagram holds all of its headers, so they are walked now. What
+ * the other parts belong to is told by it alone.
+ */
+static enum walk walk_first_part(struct packet *p)
+{
+	struct packet first = *p;
+	enum walk got;
+
+	if (p->fragment_at != 0)
+		return WALK_FRAGMENT;
+	got = walk_headers(&first, 1);
+	p->upper = first.body;
+	p->upper_proto = first.proto;
+	return got == WALK_OK ? WALK_FRAGMENT : WALK_MALFORMED;
 }
 
 /* Ours, or a group that we are in: all nodes, or the group of a solicitation, which is compared
@@ -124,14 +143,17 @@ bool ip6_parse(struct net *net, const struct frame *f, struct packet *p)
 		              .proto = h[6],
 		              .hops = h[7],
 		              .ecn = (uint8_t)(h[1] >> 4 & IP_ECN_MASK),
-		              .is_group = h[24] == 0xff };
+		              .is_group = h[24] == 0xff,
+		              .had_fragment_header = f->is_reassembled };
 	memcpy(p->src.b, h + 8, 16);
 	memcpy(p->dst.b, h + 24, 16);
 	if (!is_for_us(net, p)) {
 		count(&net->counters->rx_not_ours);
 		return false;
 	}
-	got = walk_headers(p);
+	got = walk_headers(p, 0);
+	if (got == WALK_FRAGMENT)
+		got = walk_first_part(p);
 	if (got == WALK_MALFORMED)
 		count(&net->counters->rx_malformed);
 	p->is_fragment = got == WALK_FRAGMENT;

@@ -1,6 +1,7 @@
 /* net.c - opens and closes the network side of a port, and takes its frames apart. */
 #include "dataplane/net/net.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,8 @@ enum {
 
 /* Where the parts lie in the one block of memory that net_open() takes. */
 struct layout {
-	size_t own_list, own_slots, neighbours, buckets, total;
+	size_t own_list, own_slots, neighbours, buckets, fragments, fragment_buckets, total;
+	uint32_t n_fragments;
 };
 
 static size_t place(size_t *total, size_t elems, size_t elem_bytes)
@@ -40,6 +42,10 @@ static struct layout layout_of(const struct net_conf *conf)
 	l.own_slots = place(&l.total, own_n_slots(n_own), sizeof(uint32_t));
 	l.neighbours = place(&l.total, conf->neighbours_max, sizeof(struct neigh));
 	l.buckets = place(&l.total, neigh_n_buckets(conf->neighbours_max), sizeof(uint32_t));
+	if (conf->share == NULL || conf->is_writer)
+		l.n_fragments = reass_n_entries(conf->fragment_bytes_max, conf->mtu_bytes);
+	l.fragments = place(&l.total, l.n_fragments, reass_entry_bytes(conf->mtu_bytes));
+	l.fragment_buckets = place(&l.total, reass_n_buckets(l.n_fragments), sizeof(uint32_t));
 	return l;
 }
 
@@ -100,8 +106,9 @@ static bool conf_is_valid(const struct net_conf *conf)
 	       conf->n_sources <= SOURCES_MAX && conf->n_addrs + conf->n_sources > 0 &&
 	       conf->neighbours_max >= NEIGHBOURS_MIN &&
 	       conf->neighbours_max <= NET_NEIGHBOURS_MAX && conf->neighbour_queue_max > 0 &&
-	       conf->pool != NULL && conf->tx != NULL && conf->counters != NULL &&
-	       addresses_are_valid(conf) && share_is_valid(conf) &&
+	       conf->fragment_bytes_max <= NET_FRAGMENT_BYTES_MAX && conf->pool != NULL &&
+	       conf->tx != NULL && conf->counters != NULL && addresses_are_valid(conf) &&
+	       share_is_valid(conf) &&
 	       conf->mtu_bytes >= (has_ip6(conf) ? IP6_MTU_MIN : IP4_MTU_LEAST);
 }
 
@@ -179,6 +186,12 @@ int net_open(const struct net_conf *conf, struct net **out)
 	net->neigh.bucket_mask = neigh_n_buckets(conf->neighbours_max) - 1;
 	net->neigh.queue_max = conf->neighbour_queue_max;
 	neigh_init(&net->neigh);
+	net->reass.entries = block + l.fragments;
+	net->reass.buckets = (uint32_t *)(block + l.fragment_buckets);
+	net->reass.n = l.n_fragments;
+	net->reass.bucket_mask = reass_n_buckets(l.n_fragments) - 1;
+	net->reass.seed = net->share->mtus.seed;
+	reass_init(&net->reass, conf->mtu_bytes);
 	*out = net;
 	return 0;
 }
@@ -260,23 +273,42 @@ void net_tick(struct net *net, uint64_t now_us)
 {
 	announce_some(net, now_us);
 	neigh_tick(net, now_us);
+	reass_tick(net, now_us);
 	net_tell_again(net);
 }
 
-/* A datagram may come in parts over several queues: one worker puts them together. */
-static enum net_in fragment_input(struct net *net)
+static enum net_in frame_input(struct net *net, uint64_t now_us, const struct frame *f,
+                               struct net_seg *seg, struct net_icmp *icmp);
+
+/* A datagram's parts may come over several queues: one worker puts them together. The whole is a
+ * frame like any other, read from its start; it can be no fragment again.
+ */
+static enum net_in fragment_input(struct net *net, uint64_t now_us, const struct packet *p,
+                                  struct net_seg *seg, struct net_icmp *icmp)
 {
+	struct rte_mbuf *m = p->frame->m;
+	struct frame whole;
+
+	if (p->is_group ||
+	    (p->fragment_at == 0 && p->upper_proto != IP_PROTO_TCP &&
+	     p->upper_proto != (ip_is_v4(&p->src) ? IP_PROTO_ICMP : IP_PROTO_ICMP6))) {
+		count(&net->counters->rx_not_ours);
+		return NET_IN_DONE;
+	}
 	if (!net->is_writer)
 		return NET_IN_WRITER;
-	count(&net->counters->rx_fragments);
-	return NET_IN_DONE;
+	assert(!p->frame->is_reassembled);
+	if (!reass_input(net, now_us, m, p) || !frame_parse(net, m, &whole))
+		return NET_IN_DONE;
+	whole.is_reassembled = true;
+	return frame_input(net, now_us, &whole, seg, icmp);
 }
 
 static enum net_in packet_input(struct net *net, uint64_t now_us, const struct packet *p,
                                 bool is_v4, struct net_seg *seg, struct net_icmp *icmp)
 {
 	if (p->is_fragment)
-		return fragment_input(net);
+		return fragment_input(net, now_us, p, seg, icmp);
 	if (p->proto == IP_PROTO_TCP && !p->is_group) {
 		if (!segment_parse(net, p, seg))
 			return NET_IN_DONE;

@@ -26,6 +26,7 @@ enum {
 	NET_HEADROOM_BYTES = 64,
 	NET_ADDRS_MAX = 8,
 	NET_NEIGHBOURS_MAX = 1 << 20,
+	NET_FRAGMENT_BYTES_MAX = 1 << 28,
 };
 
 typedef void net_tx_fn(void *ctx, struct rte_mbuf *m);
@@ -57,8 +58,9 @@ struct net_conf {
 	const struct ip_addr *sources; /* further own addresses, answered in ARP and ND */
 	uint32_t n_sources;
 	struct ip_addr gateway4, gateway6;
-	uint32_t neighbours_max;               /* entries; 4 at least */
-	uint32_t neighbour_queue_max;          /* packets held while one is unresolved */
+	uint32_t neighbours_max;      /* entries; 4 at least */
+	uint32_t neighbour_queue_max; /* packets held while one is unresolved */
+	uint32_t fragment_bytes_max;  /* memory for datagrams that came in part; 0: none is kept */
 	bool tx_checksum_ip4, tx_checksum_tcp; /* true: the device fills them in */
 	bool rx_checksum;         /* true: trust the mbuf's checksum flags where they are known */
 	struct rte_mempool *pool; /* for frames of our own: ARP, ND, ICMP */
@@ -110,8 +112,11 @@ struct net_icmp {
 };
 
 enum net_in {
-	NET_IN_DONE,   /* dealt with; the mbuf is gone */
-	NET_IN_TCP,    /* `seg` filled; points into the mbuf, which the caller still owns */
+	NET_IN_DONE, /* dealt with; the mbuf is gone */
+	/* `seg` filled; points into the mbuf, which the caller still owns and which is a whole
+	 * frame, even if it came in fragments.
+	 */
+	NET_IN_TCP,
 	NET_IN_ICMP,   /* `icmp` filled; the mbuf is gone */
 	NET_IN_WRITER, /* for the writing worker's net_input(); the caller still owns the mbuf */
 };

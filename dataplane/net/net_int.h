@@ -14,6 +14,7 @@
 #include "dataplane/net/neigh.h"
 #include "dataplane/net/net.h"
 #include "dataplane/net/own.h"
+#include "dataplane/net/reass.h"
 #include "dataplane/net/share.h"
 #include "dataplane/net/wire.h"
 
@@ -55,6 +56,7 @@ struct net {
 	struct dp_counters *counters;
 	struct own_set own;
 	struct neigh_table neigh;
+	struct reass_table reass;
 	struct net_bucket echo;
 	struct net_announcer announcer;
 	struct net_share *share;
@@ -67,11 +69,12 @@ struct net {
 
 /* A received frame that is for this station; the body starts behind Ethernet and VLAN header. */
 struct frame {
-	const struct rte_mbuf *m;
+	struct rte_mbuf *m;
 	const uint8_t *from; /* the sender's MAC */
 	const uint8_t *to;
 	uint16_t type; /* EtherType */
 	bool is_group; /* broadcast or multicast */
+	bool is_reassembled;
 	struct span body;
 };
 
@@ -84,13 +87,18 @@ struct packet {
 	uint8_t proto, hops, ecn;
 	bool is_group; /* `dst` is a multicast group */
 	bool had_fragment_header;
-	bool is_fragment; /* `body` is a part only */
+	bool is_fragment; /* `body` is a part only, of which the rest of this struct tells */
+	bool more_fragments;
+	uint16_t fragment_at; /* in bytes */
+	uint32_t fragment_id;
+	uint8_t upper_proto; /* of a first part: what stands in it behind all headers */
+	struct span upper;
 };
 
 /* frame.c: Ethernet and VLAN. */
 
 /* Reads the Ethernet header. False, and counted, when the frame is not for us. */
-bool frame_parse(struct net *net, const struct rte_mbuf *m, struct frame *f);
+bool frame_parse(struct net *net, struct rte_mbuf *m, struct frame *f);
 
 /* An empty buffer of `bytes`, with room for Ethernet in front. NULL, and counted, without one. */
 struct rte_mbuf *frame_new(struct net *net, uint16_t bytes, uint8_t **at);

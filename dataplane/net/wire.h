@@ -18,7 +18,9 @@ enum {
 	IP4_HEADER_BYTES = 20, /* without options */
 	IP4_DF = 0x4000,
 	IP4_FRAGMENT_MASK = 0x3fff, /* MF and offset: any bit set makes it a fragment */
-	IP4_MTU_MIN = 68,           /* RFC 791 3.2 */
+	IP4_MF = 0x2000,
+	IP4_OFFSET_MASK = 0x1fff, /* in units of 8 bytes */
+	IP4_MTU_MIN = 68,         /* RFC 791 3.2 */
 	IP6_HEADER_BYTES = 40,
 	IP6_MTU_MIN = 1280, /* RFC 8200 5 */
 	IP_HOPS = 64,       /* TTL and hop limit of what we send */
