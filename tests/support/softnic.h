@@ -32,7 +32,7 @@ enum softnic_lie {
 	SOFTNIC_FIRST_ASTRAY = 32,   /* the first segment of a flow comes on some other queue */
 	SOFTNIC_LINK_DOWN = 64,      /* no link until softnic_link_set() */
 	SOFTNIC_MULTICAST_OFF = 128, /* frames for groups only when it was asked for them */
-	SOFTNIC_KEY_IGNORED = 256,   /* reports the key it was given and hashes with its own */
+	SOFTNIC_KEY_WRONG = 256,     /* reports another key than the one it hashes with */
 };
 
 /* Who decides on which queue a segment arrives. */
