@@ -225,8 +225,8 @@ int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempoo
 	return rc;
 }
 
-/* Neighbours ask for us at multicast addresses (RFC 4861 7.2.2), which many devices drop unless told
- * otherwise. One that can do neither hears none, and says so by what does not arrive.
+/* Neighbours ask for us at multicast addresses (RFC 4861 7.2.2), which many devices drop unless
+ * told otherwise. One that can do neither hears none, and says so by what does not arrive.
  */
 static void hear_multicast(struct port *p)
 {
