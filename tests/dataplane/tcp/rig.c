@@ -165,6 +165,23 @@ static const struct tcp_ops ops = {
 	.closed = on_closed,
 };
 
+/* The large buffers of the last rig serve the next one: a fuzzer opens thousands a second. */
+static void *spare_sent, *spare_rx;
+
+static void *take(void **spare, size_t bytes)
+{
+	void *at = *spare;
+
+	*spare = NULL;
+	return at != NULL ? at : malloc(bytes);
+}
+
+static void give(void **spare, void *at)
+{
+	free(*spare);
+	*spare = at;
+}
+
 void rig_conf(struct rig *r)
 {
 	memset(r, 0, sizeof(*r));
@@ -172,13 +189,13 @@ void rig_conf(struct rig *r)
 		eal_start();
 		pool = eal_pool("rig", 4095, 2048 + 128, TCP_MBUF_PRIV_BYTES);
 	}
-	r->sent = calloc(RIG_SENT_MAX, sizeof(*r->sent));
+	r->sent = take(&spare_sent, RIG_SENT_MAX * sizeof(*r->sent));
 	r->now_us = 1000000000;
 	r->mtu_bytes = 1500;
 	r->peer_port = 25;
 	ip_parse("10.0.0.2", &r->local);
 	ip_parse("10.0.0.9", &r->remote);
-	r->user = (struct rig_user){ .rig = r, .rx = malloc(RIG_RX_MAX) };
+	r->user = (struct rig_user){ .rig = r, .rx = take(&spare_rx, RIG_RX_MAX) };
 	r->conf = (struct tcp_conf){
 		.conns_max = 64,
 		.time_wait_max = 8,
@@ -213,8 +230,8 @@ void rig_close(struct rig *r)
 	while (r->n_held != 0)
 		rte_pktmbuf_free(r->held[--r->n_held]);
 	assert(eal_pool_held(pool) == 0);
-	free(r->sent);
-	free(r->user.rx);
+	give(&spare_sent, r->sent);
+	give(&spare_rx, r->user.rx);
 }
 
 int rig_connect(struct rig *r)
