@@ -26,7 +26,9 @@ static void copy_port(struct dp_port_conf *to, const struct conf_port *from)
 		                     .gateway6 = from->gateway6,
 		                     .vlan = (uint16_t)from->vlan,
 		                     .mtu_bytes = (uint16_t)from->mtu_bytes,
-		                     .fragment_bytes_max = from->fragment_bytes_max };
+		                     .fragment_bytes_max = from->fragment_bytes_max,
+		                     .queues = from->queues,
+		                     .landing = (enum dp_landing)from->landing };
 	memcpy(to->addrs, from->addrs, from->n_addrs * sizeof(to->addrs[0]));
 	for (uint32_t o = 0; o < DP_N_OFFLOADS; o++)
 		to->offloads_off |= (uint32_t)!from->offloads[o] << o;

@@ -18,11 +18,11 @@ void cpus_plan_make(const cpu_set_t *may, uint32_t n_workers, struct cpus_plan *
 	memset(plan, 0, sizeof(*plan));
 	plan->n_workers = n_workers;
 	mine = n == 1 ? 1 : n_workers < n ? n_workers : n - 1;
-	plan->spins = n > 1 && n_workers <= mine;
 	plan->others = *may;
 	for (uint32_t i = 0; i < n_workers; i++) {
 		int cpu = list[n - mine + i % mine];
 
+		plan->spins[i] = n > 1 && i < mine && i + mine >= n_workers;
 		CPU_SET(cpu, &plan->workers[i]);
 		if (n > 1)
 			CPU_CLR(cpu, &plan->others);

@@ -2,15 +2,16 @@
 #pragma once
 
 #include <sched.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-enum { CPUS_WORKERS_MAX = 8 };
+enum { CPUS_WORKERS_MAX = 64 };
 
 struct cpus_plan {
 	cpu_set_t workers[CPUS_WORKERS_MAX]; /* one CPU each */
 	cpu_set_t others;                    /* never empty */
 	uint32_t n_workers;
-	uint8_t spins; /* 0: workers share a CPU with somebody and must not spin */
+	bool spins[CPUS_WORKERS_MAX]; /* it shares its CPU with nobody */
 };
 
 /* Divides the CPUs in `may` among `n_workers` (1 .. CPUS_WORKERS_MAX). One CPU: all share it. Else

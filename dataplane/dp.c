@@ -15,6 +15,7 @@
 #include "dataplane/netdev.h"
 #include "dataplane/port.h"
 #include "dataplane/sysmem.h"
+#include "dataplane/team.h"
 #include "dataplane/worker.h"
 
 enum {
@@ -26,7 +27,10 @@ enum {
 struct dp {
 	const struct dp_conf *conf;
 	struct eal *eal;
-	struct worker *workers[DP_PORTS_MAX];
+	struct team *teams[DP_PORTS_MAX]; /* of each port */
+	uint32_t n_teams;
+	struct worker *workers[DP_WORKERS_MAX]; /* of all, the first port's first */
+	uint32_t first_of[DP_PORTS_MAX];
 	uint32_t n_workers;
 	struct ip_addr *own; /* addresses of all ports and sources */
 	uint32_t n_own;
@@ -34,7 +38,7 @@ struct dp {
 	cpu_set_t caller_cpus;
 };
 
-static_assert((int)DP_PORTS_MAX == (int)CPUS_WORKERS_MAX, "one worker a port");
+static_assert((int)DP_WORKERS_MAX == (int)CPUS_WORKERS_MAX, "each has its place");
 static_assert((int)DP_PORT_ADDRS_MAX == (int)NET_ADDRS_MAX, "a port's addresses fit");
 
 /* Both kinds of memory that `conf` asks for. */
@@ -44,7 +48,7 @@ static void size_of(const struct dp_conf *conf, struct worker_size *sum)
 	for (uint32_t i = 0; i < conf->n_ports; i++) {
 		struct worker_size one;
 
-		worker_size_of(conf, i, &one);
+		team_memory(conf, i, &one);
 		sum->eal_bytes += one.eal_bytes;
 		sum->tables_bytes += one.tables_bytes;
 	}
@@ -84,6 +88,13 @@ static int check_port(const struct dp_conf *conf, uint32_t i, char why[DP_WHY_BY
 		         p->name, p->n_addrs, DP_PORT_ADDRS_MAX);
 		return -EINVAL;
 	}
+	if (p->queues > PORT_QUEUES_MAX || (p->landing == DP_LANDING_SINGLE && p->queues > 1)) {
+		snprintf(why, DP_WHY_BYTES, "port \"%.40s\": port.queues = %u; %s", p->name,
+		         p->queues,
+		         p->queues > PORT_QUEUES_MAX ? "16 at most are possible"
+		                                     : "port.landing = single has one");
+		return -EINVAL;
+	}
 	for (uint32_t k = 0; k < p->n_addrs; k++)
 		if (!ip_is_v4(&p->addrs[k].addr) && p->mtu_bytes < IP6_MTU_MIN) {
 			snprintf(why, DP_WHY_BYTES,
@@ -92,6 +103,15 @@ static int check_port(const struct dp_conf *conf, uint32_t i, char why[DP_WHY_BY
 			return -EINVAL;
 		}
 	return 0;
+}
+
+static uint32_t n_workers_of(const struct dp_conf *conf)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < conf->n_ports; i++)
+		n += team_size(conf, i);
+	return n;
 }
 
 static int check_conf(const struct dp_conf *conf, char why[DP_WHY_BYTES])
@@ -114,6 +134,11 @@ static int check_conf(const struct dp_conf *conf, char why[DP_WHY_BYTES])
 	for (uint32_t i = 0; i < conf->n_ports; i++)
 		if (check_port(conf, i, why) != 0)
 			return -EINVAL;
+	if (n_workers_of(conf) > DP_WORKERS_MAX) {
+		snprintf(why, DP_WHY_BYTES, "port.queues: %u queues of all ports; %d are possible",
+		         n_workers_of(conf), DP_WORKERS_MAX);
+		return -EINVAL;
+	}
 	for (uint32_t i = 0; i < conf->n_sources; i++)
 		if (conf->sources[i].port >= conf->n_ports) {
 			snprintf(why, DP_WHY_BYTES, "source \"%s\": there is no port %u",
@@ -184,24 +209,36 @@ static int collect_own(struct dp *dp)
 	return 0;
 }
 
+static int open_team(struct dp *dp, const struct cpus_plan *cpus, uint32_t port,
+                     char why[DP_WHY_BYTES])
+{
+	struct team_conf tc = { .dp = dp->conf,
+		                .port = port,
+		                .first_worker = dp->n_workers,
+		                .cpus = &cpus->workers[dp->n_workers],
+		                .spins = &cpus->spins[dp->n_workers],
+		                .own = dp->own,
+		                .n_own = dp->n_own,
+		                .control = &dp->wake };
+	int rc = team_open(&tc, &dp->teams[port], why);
+
+	if (rc != 0)
+		return rc;
+	dp->n_teams++;
+	dp->first_of[port] = dp->n_workers;
+	for (uint32_t q = 0; q < team_size(dp->conf, port); q++)
+		dp->workers[dp->n_workers++] = team_worker(dp->teams[port], q);
+	return 0;
+}
+
 static int start_workers(struct dp *dp, const struct cpus_plan *cpus, char why[DP_WHY_BYTES])
 {
 	int rc = 0;
 
-	for (uint32_t i = 0; i < dp->conf->n_ports && rc == 0; i++) {
-		struct worker_conf wc = { .dp = dp->conf,
-			                  .index = i,
-			                  .cpus = &cpus->workers[i],
-			                  .spins = cpus->spins != 0,
-			                  .own = dp->own,
-			                  .n_own = dp->n_own,
-			                  .control = &dp->wake };
-
-		rc = worker_open(&wc, &dp->workers[i], why);
-		dp->n_workers += rc == 0;
-	}
-	for (uint32_t i = 0; i < dp->n_workers && rc == 0; i++)
-		rc = worker_start(dp->workers[i], why);
+	for (uint32_t i = 0; i < dp->conf->n_ports && rc == 0; i++)
+		rc = open_team(dp, cpus, i, why);
+	for (uint32_t i = 0; i < dp->n_teams && rc == 0; i++)
+		rc = team_start(dp->teams[i], why);
 	return rc;
 }
 
@@ -209,8 +246,8 @@ static void log_ports(const struct dp *dp)
 {
 	char line[DP_WHY_BYTES];
 
-	for (uint32_t i = 0; i < dp->n_workers; i++) {
-		worker_describe(dp->workers[i], line);
+	for (uint32_t i = 0; i < dp->n_teams; i++) {
+		team_describe(dp->teams[i], line);
 		dp->conf->log(DP_LOG_INFO, line);
 	}
 	dp->conf->log(DP_LOG_INFO, eal_has_hugepages(dp->eal) ? "packet memory: hugepages"
@@ -253,7 +290,7 @@ int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES]
 	dp->conf = conf;
 	dp->wake.fd = -1;
 	(void)pthread_getaffinity_np(pthread_self(), sizeof(dp->caller_cpus), &dp->caller_cpus);
-	cpus_plan_make(&dp->caller_cpus, conf->n_ports, &cpus);
+	cpus_plan_make(&dp->caller_cpus, n_workers_of(conf), &cpus);
 	ignore_sigio();
 
 	rc = wake_init(&dp->wake);
@@ -277,10 +314,10 @@ int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES]
 
 void dp_stop(struct dp *dp)
 {
-	for (uint32_t i = 0; i < dp->n_workers; i++)
-		worker_stop(dp->workers[i]);
-	for (uint32_t i = 0; i < dp->n_workers; i++)
-		worker_close(dp->workers[i]);
+	for (uint32_t i = 0; i < dp->n_teams; i++)
+		team_stop(dp->teams[i]);
+	for (uint32_t i = 0; i < dp->n_teams; i++)
+		team_close(dp->teams[i]);
 	if (dp->eal != NULL)
 		eal_stop(dp->eal);
 	if (dp->wake.fd >= 0)
@@ -290,12 +327,22 @@ void dp_stop(struct dp *dp)
 	free(dp);
 }
 
-int dp_connect(struct dp *dp, const struct dp_dial *dial)
+uint32_t dp_workers_of(const struct dp *dp, uint32_t source, uint32_t *first)
 {
-	uint32_t worker;
+	uint32_t port;
 
-	assert(dial->source < dp->conf->n_sources);
-	worker = dp->conf->sources[dial->source].port;
+	assert(source < dp->conf->n_sources);
+	port = dp->conf->sources[source].port;
+	*first = dp->first_of[port];
+	return team_size(dp->conf, port);
+}
+
+int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
+{
+	uint32_t first, n = dp_workers_of(dp, dial->source, &first);
+
+	assert(worker >= first && worker - first < n);
+	(void)n;
 	return worker_try_connect(dp->workers[worker], dial) ? 0 : -EAGAIN;
 }
 

@@ -1,7 +1,7 @@
 /* dp.h - the door of the data plane: control gives orders and gets events, nothing else passes.
  *
- * One worker thread per port runs network, TCP and SMTP to completion. Orders go down and events
- * come up in rings of copied data; control never reads a worker's tables.
+ * One worker thread per queue of a port runs network, TCP and SMTP to completion. Orders go down
+ * and events come up in rings of copied data; control never reads a worker's tables.
  *
  * Thread  control thread, for every function here, unless said.
  */
@@ -15,6 +15,7 @@
 
 enum {
 	DP_PORTS_MAX = 8,
+	DP_WORKERS_MAX = 64, /* of all ports */
 	DP_PORT_ADDRS_MAX = 8,
 	DP_WHY_BYTES = 256, /* room for one line that says why something was refused */
 };
@@ -36,6 +37,16 @@ enum dp_offload {
 	DP_N_OFFLOADS
 };
 
+/* How replies are to find their worker where a port has several; see dataplane/README.md. */
+enum dp_landing {
+	DP_LANDING_AUTO,    /* PREDICT where the device can, else PARTITION */
+	DP_LANDING_PREDICT, /* local ports whose replies the device's hash brings to the right queue
+	                     */
+	DP_LANDING_PARTITION, /* local ports by number, replies handed over between workers */
+	DP_LANDING_SINGLE,    /* one queue */
+	DP_N_LANDINGS
+};
+
 struct dp_port_conf {
 	const char *name;   /* as the operator calls it */
 	const char *device; /* DPDK device: "net_tap0,iface=ph0", "0000:3b:00.0", ... */
@@ -46,6 +57,8 @@ struct dp_port_conf {
 	uint16_t vlan;                     /* 0: untagged */
 	uint16_t mtu_bytes;
 	uint32_t fragment_bytes_max; /* memory for datagrams that come in fragments; 0: dropped */
+	uint32_t queues;             /* and workers; 0 is 1 */
+	enum dp_landing landing;
 	uint32_t offloads_off; /* bits 1 << enum dp_offload: done by us whatever the device says */
 };
 
@@ -128,10 +141,15 @@ uint64_t dp_memory_bytes(const struct dp_conf *conf);
  */
 int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES]);
 
-/* Orders one session. Its worker is that of the source's port. Exactly one DP_EVT_CLOSED follows,
- * after a DP_EVT_OPEN or without. Returns 0, or -EAGAIN when the command ring is full: try again.
+/* How many workers serve the port of a source, and the first of them; they are numbered in a row.
  */
-int dp_connect(struct dp *dp, const struct dp_dial *dial);
+uint32_t dp_workers_of(const struct dp *dp, uint32_t source, uint32_t *first);
+
+/* Orders one session from `worker`, one of those of the source's port. Exactly one DP_EVT_CLOSED
+ * follows, after a DP_EVT_OPEN or without. Returns 0, or -EAGAIN when the command ring is full: try
+ * again.
+ */
+int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial);
 
 /* Hands one message to an open session of `worker`; at most DP_JOBS_PER_CONN may be unsettled on
  * it. The job is copied; its spans must stay until DP_EVT_BODY_TAKEN or its last DP_EVT_RCPT. The

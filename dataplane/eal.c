@@ -73,17 +73,39 @@ static void arg_cpus(struct eal *e)
 	arg(e, "--lcores=0@(%s)", list);
 }
 
+/* Virtual devices that must be told how many queues they will have; the others learn it when they
+ * are set up.
+ */
+static void queues_arg(const struct dp_port_conf *p, char text[64])
+{
+	static const struct {
+		const char *driver, *key;
+	} takes[] = {
+		{ "net_af_packet", "qpairs" },
+		{ "net_af_xdp", "queue_count" },
+		{ "net_virtio_user", "queues" },
+	};
+
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(takes) / sizeof(takes[0]); i++)
+		if (strncmp(p->device, takes[i].driver, strlen(takes[i].driver)) == 0 &&
+		    port_n_queues(p) > 1 && strstr(p->device, takes[i].key) == NULL)
+			snprintf(text, 64, ",%s=%u", takes[i].key, port_n_queues(p));
+}
+
 static void arg_device(struct eal *e, const struct dp_port_conf *p)
 {
 	uint16_t frame = port_af_packet_frame_bytes(p->device, p->mtu_bytes);
+	char queues[64];
 
+	queues_arg(p, queues);
 	if (port_is_pci(p->device))
 		arg(e, "--allow=%s", p->device);
 	else if (frame != 0 && strstr(p->device, "framesz=") == NULL)
-		arg(e, "--vdev=%s,framesz=%u,blocksz=%u", p->device, frame,
-		    frame < 4096 ? 4096 : frame);
+		arg(e, "--vdev=%s,framesz=%u,blocksz=%u%s", p->device, frame,
+		    frame < 4096 ? 4096 : frame, queues);
 	else
-		arg(e, "--vdev=%s", p->device);
+		arg(e, "--vdev=%s%s", p->device, queues);
 }
 
 uint64_t eal_memory_bytes(uint64_t bytes)

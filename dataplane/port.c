@@ -14,6 +14,7 @@
 #include <rte_mbuf.h>
 
 #include "dataplane/eal_log.h"
+#include "dataplane/handoff.h"
 #include "dataplane/net/net.h"
 #include "dataplane/tcp/tcp.h"
 
@@ -24,7 +25,8 @@ enum {
 	TX_BUFFERS_MIN = 4095,
 	TX_BUFFERS_MAX = (1 << 22) - 1, /* in the computed case */
 	TCP_HEADER_MAX = 60,
-	OBJ_HEADER_BYTES = 64, /* mempool's own header, a cache line */
+	CACHED_BUFFERS_MAX = 384, /* one and a half times PORT_POOL_CACHE, which DPDK flushes at */
+	OBJ_HEADER_BYTES = 64,    /* mempool's own header, a cache line */
 };
 
 bool port_device_name(const char *device, char name[64])
@@ -57,6 +59,11 @@ bool port_is_pci(const char *device)
 	return false;
 }
 
+uint32_t port_n_queues(const struct dp_port_conf *conf)
+{
+	return conf->queues != 0 ? conf->queues : 1;
+}
+
 /* A session in a transaction has its commands or a body of two segments on the way, an idle one
  * nothing; a fixed part covers the device's ring and what is pending for it. So 2 a session and
  * 2,048 in the computed case.
@@ -83,6 +90,8 @@ void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *s
 	size->rx_buffers =
 	    strncmp(p->device, "net_af_xdp", 10) == 0 ? RX_BUFFERS_AF_XDP : RX_BUFFERS;
 	size->tx_buffers = tx_buffers(conf);
+	/* Of each other worker: a full ring towards it, and what its thread keeps of this pool. */
+	size->rx_buffers += (port_n_queues(p) - 1) * (HANDOFF_CELLS + CACHED_BUFFERS_MAX);
 	obj = OBJ_HEADER_BYTES + sizeof(struct rte_mbuf) + PORT_MBUF_PRIV_BYTES + size->room_bytes;
 	obj = (obj + 63) / 64 * 64;
 	size->bytes = obj * ((uint64_t)size->rx_buffers + size->tx_buffers);
@@ -199,14 +208,14 @@ int port_find(struct port *p, const struct dp_port_conf *conf, char why[DP_WHY_B
 	return -ENODEV;
 }
 
-int port_open(struct port *p, const struct dp_port_conf *conf, uint16_t n_queues,
-              struct rte_mempool *const *pools, char why[DP_WHY_BYTES])
+int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *const *pools,
+              char why[DP_WHY_BYTES])
 {
 	char reason[DP_WHY_BYTES] = "";
 	int rc;
 
-	assert(n_queues >= 1 && n_queues <= PORT_QUEUES_MAX);
-	p->n_queues = n_queues;
+	p->n_queues = (uint16_t)port_n_queues(conf);
+	assert(p->n_queues <= PORT_QUEUES_MAX);
 	rc = configure(p, conf, pools, reason);
 	if (rc != 0)
 		snprintf(why, DP_WHY_BYTES, "port \"%s\": %.60s: %.150s", conf->name, conf->device,

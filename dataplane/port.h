@@ -17,6 +17,7 @@ struct rte_mempool;
 enum {
 	PORT_MBUF_PRIV_BYTES = 64, /* private area of every mbuf; the TCP engine's notes */
 	PORT_QUEUES_MAX = 16,
+	PORT_POOL_CACHE = 256, /* buffers of a pool that each thread keeps at hand */
 };
 
 struct port {
@@ -45,6 +46,9 @@ bool port_device_name(const char *device, char name[64]);
 /* True for a PCI address ("0000:3b:00.0", "3b:00.0"), false for a virtual device. */
 bool port_is_pci(const char *device);
 
+/* Queues, and with them workers, that `conf` asks for. */
+uint32_t port_n_queues(const struct dp_port_conf *conf);
+
 /* How many buffers `conf` asks for on the port of one worker, and what they take. Pure. */
 void port_size_of(const struct dp_conf *conf, uint32_t port, struct port_size *size);
 
@@ -56,11 +60,11 @@ int port_find(struct port *p, const struct dp_port_conf *conf, char why[DP_WHY_B
 /* A device of the caller's in place of one that is found. */
 void port_use(struct port *p, const struct port_io *io, void *dev);
 
-/* Sets up the device with `n_queues` queues (1 .. PORT_QUEUES_MAX) of each kind; frames of queue i
- * are received into pools[i]. Returns 0, or -errno with a reason in `why` that names the port.
+/* Sets up the device with port_n_queues(conf) queues of each kind; frames of queue i are received
+ * into pools[i]. Returns 0, or -errno with a reason in `why` that names the port.
  */
-int port_open(struct port *p, const struct dp_port_conf *conf, uint16_t n_queues,
-              struct rte_mempool *const *pools, char why[DP_WHY_BYTES]);
+int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempool *const *pools,
+              char why[DP_WHY_BYTES]);
 
 /* Lets frames pass. Returns 0 or -errno. */
 int port_start(struct port *p);

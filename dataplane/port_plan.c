@@ -24,18 +24,22 @@ enum {
  *   net_tap     checksums of chains with an odd segment are wrong; TSO refuses a full MSS for ever
  *               and does not cut IPv6; its descriptor count is also an iovec count, more than 256
  *               is waste; the kernel side of the link has the address that the device reports; its
- *               interrupt descriptor is the tap queue.
+ *               interrupt descriptor is the tap queue; it says 16 queues, but its start writes two
+ *               descriptors of each into room for eight, on the stack.
  *   net_ring    the reader gets our mbuf, which TCP would still write to.
  *   net_memif   descriptors of a chain keep flags of their former use.
  *   net_ena     says TSO when it can cut IPv4.
  *   net_i40e    an MSS below 256 stops the queue (a VF's until its reset); net_ice below 64.
+ *   net_virtio, net_gve  offer no IPv4 header sums, but what they cut gets its own: the host's
+ *               kernel and the card make each header anew.
  */
 struct quirk {
 	const char *driver;
 	uint16_t descs_max;   /* 0: as many as we like */
 	uint16_t tso_mss_min; /* 0: any */
+	uint16_t queues_max;  /* 0: as many as it says */
 	uint32_t wrong;       /* bits 1 << enum dp_offload */
-	bool no_interrupt, fd_is_data, own_mac, copy_tx, no_tso_ip6;
+	bool no_interrupt, fd_is_data, own_mac, copy_tx, no_tso_ip6, tso_sums_ip;
 };
 
 #define BIT(offload) (1u << DP_OFFLOAD_##offload)
@@ -43,6 +47,7 @@ struct quirk {
 static const struct quirk quirks[] = {
 	{ .driver = "net_tap",
 	  .descs_max = 256,
+	  .queues_max = 4,
 	  .wrong =
 	      BIT(CHECKSUM_IP) | BIT(CHECKSUM_TCP) | BIT(RX_CHECKSUM) | BIT(TSO) | BIT(MULTI_SEGS),
 	  .fd_is_data = true,
@@ -51,7 +56,9 @@ static const struct quirk quirks[] = {
 	{ .driver = "net_af_packet", .no_interrupt = true },
 	{ .driver = "net_af_xdp", .no_interrupt = true },
 	{ .driver = "net_memif", .no_interrupt = true, .wrong = BIT(MULTI_SEGS) },
-	{ .driver = "net_gve", .no_interrupt = true },
+	{ .driver = "net_gve", .no_interrupt = true, .tso_sums_ip = true },
+	{ .driver = "net_virtio", .tso_sums_ip = true },
+	{ .driver = "net_virtio_user", .tso_sums_ip = true },
 	{ .driver = "net_null", .no_interrupt = true },
 	{ .driver = "net_ena", .no_tso_ip6 = true },
 	{ .driver = "net_i40e", .tso_mss_min = 256 },
@@ -141,13 +148,14 @@ static void plan_offloads(const struct rte_eth_dev_info *info, const struct quir
 	/* clang-format off */
 	static const struct {
 		uint64_t tx, rx; /* what the device must offer, all of it */
+		uint64_t rx_too; /* what it is asked for beside it where it offers that */
 		uint32_t needs;  /* bits 1 << enum dp_offload, of earlier rows */
 	} rows[DP_N_OFFLOADS] = {
 		[DP_OFFLOAD_CHECKSUM_IP]  = { .tx = RTE_ETH_TX_OFFLOAD_IPV4_CKSUM },
 		[DP_OFFLOAD_CHECKSUM_TCP] = { .tx = RTE_ETH_TX_OFFLOAD_TCP_CKSUM },
-		/* Both, or we verify both: a half-checked packet saves nothing. */
-		[DP_OFFLOAD_RX_CHECKSUM]  = { .rx = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM |
-		                                    RTE_ETH_RX_OFFLOAD_TCP_CKSUM },
+		/* TCP's is the one that costs; an IP header's sum is little beside it. */
+		[DP_OFFLOAD_RX_CHECKSUM]  = { .rx = RTE_ETH_RX_OFFLOAD_TCP_CKSUM,
+		                              .rx_too = RTE_ETH_RX_OFFLOAD_IPV4_CKSUM },
 		[DP_OFFLOAD_MULTI_SEGS]   = { .tx = RTE_ETH_TX_OFFLOAD_MULTI_SEGS },
 		/* A header and payloads are a chain, and each segment has sums of its own. */
 		[DP_OFFLOAD_TSO]          = { .tx = RTE_ETH_TX_OFFLOAD_TCP_TSO,
@@ -155,7 +163,7 @@ static void plan_offloads(const struct rte_eth_dev_info *info, const struct quir
 		                                       BIT(MULTI_SEGS) },
 	};
 	/* clang-format on */
-	uint32_t used = 0;
+	uint32_t used = q->tso_sums_ip && !(switched_off & BIT(CHECKSUM_IP)) ? BIT(CHECKSUM_IP) : 0;
 
 	for (unsigned o = 0; o < DP_N_OFFLOADS; o++) {
 		plan->without[o] = (info->tx_offload_capa & rows[o].tx) != rows[o].tx ||
@@ -169,7 +177,7 @@ static void plan_offloads(const struct rte_eth_dev_info *info, const struct quir
 			continue;
 		used |= 1u << o;
 		plan->eth.txmode.offloads |= rows[o].tx;
-		plan->eth.rxmode.offloads |= rows[o].rx;
+		plan->eth.rxmode.offloads |= rows[o].rx | (rows[o].rx_too & info->rx_offload_capa);
 	}
 	/* MBUF_FAST_FREE is never among them: a kept segment has two references. */
 }
@@ -194,6 +202,38 @@ static void plan_segs(const struct rte_eth_dev_info *info, const struct quirk *q
 	plan->tso_bytes_max = TSO_BYTES_MAX;
 }
 
+/* Of a driver that shows no table nothing can be foretold, and some refuse to be asked for RSS: how
+ * they spread is left to them.
+ */
+static int plan_queues(const struct rte_eth_dev_info *info, const struct quirk *q,
+                       const struct dp_port_conf *conf, struct port_plan *plan,
+                       char why[DP_WHY_BYTES])
+{
+	const uint64_t want = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_TCP | RTE_ETH_RSS_IPV6 |
+	                      RTE_ETH_RSS_NONFRAG_IPV6_TCP;
+	uint32_t n = conf->queues != 0 ? conf->queues : 1;
+	uint32_t max =
+	    info->max_rx_queues < info->max_tx_queues ? info->max_rx_queues : info->max_tx_queues;
+
+	if (q->queues_max != 0 && max > q->queues_max)
+		max = q->queues_max;
+	if (n > max) {
+		snprintf(why, DP_WHY_BYTES, "%s has %u queues at most; lower port.queues",
+		         info->driver_name, max);
+		return -EINVAL;
+	}
+	plan->eth.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
+	plan->eth.txmode.mq_mode = RTE_ETH_MQ_TX_NONE;
+	plan->rss = n > 1 && info->reta_size != 0 && info->hash_key_size != 0 &&
+	            (info->flow_type_rss_offloads & want) != 0;
+	if (!plan->rss)
+		return 0;
+	plan->eth.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+	plan->eth.rx_adv_conf.rss_conf.rss_hf = info->flow_type_rss_offloads & want;
+	plan->eth.rxmode.offloads |= info->rx_offload_capa & RTE_ETH_RX_OFFLOAD_RSS_HASH;
+	return 0;
+}
+
 int port_plan_make(const struct rte_eth_dev_info *info, uint16_t mtu_now_bytes,
                    const struct dp_port_conf *conf, struct port_plan *plan, char why[DP_WHY_BYTES])
 {
@@ -209,6 +249,8 @@ int port_plan_make(const struct rte_eth_dev_info *info, uint16_t mtu_now_bytes,
 	if (plan_mtu(info, mtu_now_bytes, conf->mtu_bytes, plan, why) != 0)
 		return -EINVAL;
 
+	if (plan_queues(info, q, conf, plan, why) != 0)
+		return -EINVAL;
 	plan_offloads(info, q, conf->offloads_off, plan);
 	plan_segs(info, q, plan);
 	plan->tx_checksum_ip4 = is_used(plan, DP_OFFLOAD_CHECKSUM_IP);
@@ -219,9 +261,6 @@ int port_plan_make(const struct rte_eth_dev_info *info, uint16_t mtu_now_bytes,
 	 */
 	plan->tx_prepare = plan->eth.txmode.offloads != 0;
 	plan->eth.rxmode.mtu = conf->mtu_bytes;
-	plan->eth.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
-	plan->eth.txmode.mq_mode = RTE_ETH_MQ_TX_NONE;
-
 	plan->rx_descs = descs(&info->rx_desc_lim, RX_DESCS, q->descs_max);
 	plan->tx_descs = descs(&info->tx_desc_lim, TX_DESCS, q->descs_max);
 	plan->rx_interrupt = !q->no_interrupt;

@@ -22,6 +22,7 @@ enum port_without {
 struct port_plan {
 	struct rte_eth_conf eth;
 	uint16_t rx_descs, tx_descs;
+	bool rss; /* the device spreads by hash, and can say how */
 	uint16_t mtu_bytes;
 	bool set_mtu;         /* the device must be told mtu_bytes */
 	bool tx_checksum_ip4; /* true: the device does it; false: we do */

@@ -31,12 +31,12 @@ static struct rte_mempool *pool_make(const char *kind, const struct worker *w, u
 		                                 .mbuf_priv_size = PORT_MBUF_PRIV_BYTES };
 	uint32_t elem = (uint32_t)sizeof(struct rte_mbuf) + PORT_MBUF_PRIV_BYTES + room_bytes;
 	unsigned flags =
-	    port_is_pci(w->conf->ports[w->index].device) ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
+	    port_is_pci(w->conf->ports[w->port_index].device) ? 0 : RTE_MEMPOOL_F_NO_IOVA_CONTIG;
 	char name[RTE_MEMPOOL_NAMESIZE];
 	struct rte_mempool *mp;
 
 	snprintf(name, sizeof(name), "%s%u", kind, w->index);
-	mp = rte_mempool_create_empty(name, n, elem, MEMPOOL_CACHE, sizeof(priv), SOCKET_ID_ANY,
+	mp = rte_mempool_create_empty(name, n, elem, PORT_POOL_CACHE, sizeof(priv), SOCKET_ID_ANY,
 	                              flags | RTE_MEMPOOL_F_NO_SPREAD);
 	if (mp == NULL)
 		return NULL;
@@ -56,7 +56,7 @@ static int open_pools(struct worker *w, char why[DP_WHY_BYTES])
 {
 	struct port_size size;
 
-	port_size_of(w->conf, w->index, &size);
+	port_size_of(w->conf, w->port_index, &size);
 	/* Two pools: whatever is queued towards the peers, there is always a buffer to receive
 	 * their ACKs into. ARP, ND and ICMP use the first as well.
 	 */
@@ -64,10 +64,10 @@ static int open_pools(struct worker *w, char why[DP_WHY_BYTES])
 	w->tx_pool = pool_make("tx", w, size.tx_buffers, size.room_bytes);
 	if (w->rx_pool != NULL && w->tx_pool != NULL)
 		return 0;
-	if (port_is_pci(w->conf->ports[w->index].device) && !rte_eal_has_hugepages())
+	if (port_is_pci(w->conf->ports[w->port_index].device) && !rte_eal_has_hugepages())
 		snprintf(why, DP_WHY_BYTES,
 		         "port \"%.32s\": %.56s needs hugepages: sysctl -w vm.nr_hugepages=%u",
-		         w->conf->ports[w->index].name, w->conf->ports[w->index].device,
+		         w->conf->ports[w->port_index].name, w->conf->ports[w->port_index].device,
 		         (uint32_t)(size.bytes >> 20) / 2 + 64);
 	else
 		snprintf(why, DP_WHY_BYTES,
@@ -87,7 +87,7 @@ static int open_net(struct worker *w, struct net_conf *conf)
 	for (uint32_t i = 0; i < w->conf->n_sources; i++) {
 		const struct dp_source_conf *s = &w->conf->sources[i];
 
-		if (s->port != w->index)
+		if (s->port != w->port_index)
 			continue;
 		if (!ip_is_unset(&s->addr4))
 			sources[n++] = s->addr4;
@@ -95,16 +95,20 @@ static int open_net(struct worker *w, struct net_conf *conf)
 			sources[n++] = s->addr6;
 	}
 	assert(n == conf->n_sources);
-	memcpy(conf->mac, w->port.mac, 6);
+	memcpy(conf->mac, w->port->mac, 6);
 	conf->sources = sources;
-	conf->tx_checksum_ip4 = w->port.plan.tx_checksum_ip4;
-	conf->tx_checksum_tcp = w->port.plan.tx_checksum_tcp;
-	conf->rx_checksum = w->port.plan.rx_checksum;
+	conf->tx_checksum_ip4 = w->port->plan.tx_checksum_ip4;
+	conf->tx_checksum_tcp = w->port->plan.tx_checksum_tcp;
+	conf->rx_checksum = w->port->plan.rx_checksum;
 	conf->pool = w->rx_pool;
 	conf->tx = worker_tx_add;
 	conf->tx_ctx = w;
 	conf->counters = &w->counters;
 	memcpy(&conf->seed, w->conf->secret, sizeof(conf->seed));
+	conf->share = w->share;
+	conf->is_writer = w->queue == 0;
+	conf->tell = worker_on_word;
+	conf->tell_ctx = w;
 	rc = net_open(conf, &w->net);
 	free(sources);
 	return rc;
@@ -117,7 +121,7 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 	char tls_why[TLS_WHY_BYTES];
 	int rc;
 
-	worker_engines_conf(w->conf, w->index, &e);
+	worker_engines_conf(w->conf, w->port_index, &e);
 	tsc_clock_init(&w->clock);
 	w->now_us = tsc_clock_us(&w->clock, rte_rdtsc());
 	rc = open_net(w, &e.net);
@@ -128,6 +132,12 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 		e.tcp.trace = w->trace.live;
 		e.tcp.counters = &w->counters;
 		e.tcp.ops = &smtp_tcp_ops;
+		if (w->share != NULL) {
+			e.tcp.landing = w->landing;
+			e.tcp.landing_me = w->queue;
+			e.tcp.stray = worker_on_stray;
+			e.tcp.stray_ctx = w;
+		}
 		rc = tcp_open(&e.tcp, w->now_us, &w->tcp);
 	}
 	if (rc == 0) {
@@ -151,7 +161,7 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 	}
 	if (rc != 0)
 		snprintf(why, DP_WHY_BYTES, "port \"%s\": cannot set up %s: %s",
-		         w->conf->ports[w->index].name, what, strerror(-rc));
+		         w->conf->ports[w->port_index].name, what, strerror(-rc));
 	return rc;
 }
 
@@ -210,6 +220,12 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	memset(w, 0, sizeof(*w));
 	w->conf = dp;
 	w->index = conf->index;
+	w->port_index = conf->port_index;
+	w->queue = conf->queue;
+	w->port = conf->port;
+	w->landing = conf->landing;
+	w->handoff = conf->handoff;
+	w->share = conf->share;
 	w->cpus = *conf->cpus;
 	w->has_own_cpu = conf->spins;
 	w->idle.epoll_fd = -1;
@@ -217,8 +233,8 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	w->dials_max = worker_dials_max(dp);
 	w->wake.fd = -1;
 	w->egress = (struct egress){ .live = dp->live != 0,
-		                     .nets = dp->ports[conf->index].addrs,
-		                     .n_nets = dp->ports[conf->index].n_addrs,
+		                     .nets = dp->ports[conf->port_index].addrs,
+		                     .n_nets = dp->ports[conf->port_index].n_addrs,
 		                     .allow = dp->egress_allow,
 		                     .n_allow = dp->n_egress_allow,
 		                     .own = conf->own,
@@ -228,27 +244,27 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	rc = open_helos(w, why);
 	if (rc == 0)
 		rc = open_rings(w, why);
-	/* Before memory is taken for it. */
-	if (rc == 0) {
-		rc = port_find(&w->port, &dp->ports[w->index], why);
-		w->port_is_found = rc == 0;
-	}
 	if (rc == 0)
 		rc = open_pools(w, why);
-	if (rc == 0)
-		rc = port_open(&w->port, &dp->ports[w->index], 1, &w->rx_pool, why);
-	if (rc == 0)
-		rc = open_engines(w, why);
 	if (rc != 0) {
 		worker_close(w);
 		return rc;
 	}
-	stale_init(&w->stale, &w->trace, w->tcp, w->net, &w->counters, w->now_us);
+	handoff_set_wake(w->handoff, w->queue, &w->wake);
 	*out = w;
 	return 0;
 }
 
-void worker_close(struct worker *w)
+int worker_equip(struct worker *w, char why[DP_WHY_BYTES])
+{
+	int rc = open_engines(w, why);
+
+	if (rc == 0)
+		stale_init(&w->stale, &w->trace, w->tcp, w->net, &w->counters, w->now_us);
+	return rc;
+}
+
+void worker_unequip(struct worker *w)
 {
 	assert(!w->running);
 	if (w->smtp != NULL)
@@ -259,10 +275,18 @@ void worker_close(struct worker *w)
 		tcp_close_engine(w->tcp);
 	for (uint32_t i = 0; i < w->tx.n; i++)
 		rte_pktmbuf_free(w->tx.m[i]);
+	w->tx.n = 0;
 	if (w->net != NULL)
 		net_close(w->net);
-	if (w->port_is_found)
-		port_stop(&w->port);
+	w->smtp = NULL;
+	w->tls = NULL;
+	w->tcp = NULL;
+	w->net = NULL;
+}
+
+void worker_close(struct worker *w)
+{
+	assert(w->net == NULL);
 	rte_mempool_free(w->rx_pool);
 	rte_mempool_free(w->tx_pool);
 	trace_close(&w->trace);
@@ -317,14 +341,11 @@ static void *worker_thread(void *arg)
 	(void)pthread_setaffinity_np(pthread_self(), sizeof(w->cpus), &w->cpus);
 	set_signals();
 	/* Gives the thread an lcore id, and with it a mempool cache of its own. */
-	w->start_rc = rte_thread_register() != 0 ? -rte_errno : port_start(&w->port);
-	if (w->start_rc == 0) {
-		port_direct_signals_here(&w->port, w->queue);
-		w->start_rc = worker_idle_open(w);
-	}
+	w->start_rc = rte_thread_register() != 0 ? -rte_errno : worker_idle_open(w);
 	sem_post(&w->started);
 	if (w->start_rc != 0)
 		return NULL;
+	port_direct_signals_here(w->port, w->queue);
 	worker_loop(w);
 	say_goodbye(w);
 	rte_thread_unregister();
@@ -343,9 +364,7 @@ int worker_start(struct worker *w, char why[DP_WHY_BYTES])
 			pthread_join(w->thread, NULL);
 	}
 	if (rc != 0)
-		snprintf(why, DP_WHY_BYTES, "port \"%s\": %.100s does not start: %s",
-		         w->conf->ports[w->index].name, w->conf->ports[w->index].device,
-		         strerror(rc));
+		snprintf(why, DP_WHY_BYTES, "worker %u does not start: %s", w->index, strerror(rc));
 	w->running = rc == 0;
 	return -rc;
 }

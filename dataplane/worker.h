@@ -1,7 +1,9 @@
-/* worker.h - one worker: a thread that runs one port, its network, TCP and SMTP to completion.
+/* worker.h - one worker: a thread that runs one queue of a port, network, TCP and SMTP to
+ * completion.
  *
- * Owner   dp.c, on the control thread, calls everything here.
- * Life    worker_open() after EAL, worker_start(), worker_stop(), worker_close().
+ * Owner   the port's team and dp.c, on the control thread, call everything here.
+ * Life    worker_open() after EAL, port_open(), worker_equip(), port_start(), worker_start(),
+ *         worker_stop(), worker_unequip(), port_stop(), worker_close().
  */
 #pragma once
 
@@ -9,15 +11,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/idle_plan.h"
 #include "dataplane/base/wake.h"
 #include "dataplane/counters.h"
 #include "dataplane/dp.h"
 
+struct handoff;
+struct landing;
+struct net_share;
+struct port;
 struct worker;
 
 struct worker_conf {
-	const struct dp_conf *dp;  /* borrowed, as in dp_start() */
-	uint32_t index;            /* of the worker and of its port */
+	const struct dp_conf *dp; /* borrowed, as in dp_start() */
+	uint32_t index;           /* of the worker among all */
+	uint32_t port_index;      /* in dp->ports */
+	uint16_t queue;           /* its queue of that port */
+	/* What the port's workers have in common; borrowed. */
+	struct port *port;
+	struct landing *landing;
+	struct handoff *handoff;
+	struct net_share *share;   /* NULL: it is alone */
 	const cpu_set_t *cpus;     /* where to run; copied */
 	bool spins;                /* it has its CPU for itself */
 	const struct ip_addr *own; /* addresses of all ports and sources; borrowed */
@@ -30,18 +44,26 @@ struct worker_size {
 	uint64_t eal_bytes;    /* packet buffers, from EAL's memory */
 	uint64_t tables_bytes; /* the rest */
 };
-void worker_size_of(const struct dp_conf *conf, uint32_t index, struct worker_size *size);
+void worker_size_of(const struct dp_conf *conf, uint32_t port_index, struct worker_size *size);
 
-/* Takes all memory, sets up port and engines. Returns 0, or -errno with one line in `why`. */
+/* Takes memory for buffers and rings. Returns 0, or -errno with one line in `why`. */
 int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP_WHY_BYTES]);
 
-/* Starts port and thread. Returns 0, or -errno with one line in `why`. */
+/* Makes the engines, for the port that was opened meanwhile. Returns 0, or -errno with one line in
+ * `why`.
+ */
+int worker_equip(struct worker *w, char why[DP_WHY_BYTES]);
+
+/* Starts the thread. Returns 0, or -errno with one line in `why`. */
 int worker_start(struct worker *w, char why[DP_WHY_BYTES]);
 
 /* Ends the thread; open connections are reset. No-op when it does not run. */
 void worker_stop(struct worker *w);
 
-/* Closes the port, frees everything. */
+/* Closes the engines; buffers are still there for what the port and its rings hold. */
+void worker_unequip(struct worker *w);
+
+/* Frees everything. */
 void worker_close(struct worker *w);
 
 /* As in dp.h. False when the ring is full. */
@@ -52,8 +74,8 @@ void worker_drain(struct worker *w);
 uint32_t worker_poll(struct worker *w, struct dp_evt *evts, uint32_t n);
 bool worker_has_events(const struct worker *w);
 
+/* How it waits when idle, in words; returns `text`. Once it was started. */
+const char *worker_idle_text(const struct worker *w, char text[IDLE_PLAN_TEXT_BYTES]);
+
 /* Any thread may read them. */
 const struct dp_counters *worker_counters(const struct worker *w);
-
-/* One line about port and offloads, for the log. */
-void worker_describe(const struct worker *w, char line[DP_WHY_BYTES]);

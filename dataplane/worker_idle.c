@@ -46,12 +46,12 @@ static bool has_orders(const struct worker *w)
 	if (atomic_load_explicit(&w->stop, memory_order_acquire) ||
 	    atomic_load_explicit(&w->drains, memory_order_acquire) != w->drains_seen)
 		return true;
-	return !stale_holds(&w->stale) && spsc_count(&w->cmds) > 0;
+	return worker_has_handed(w) || (!stale_holds(&w->stale) && spsc_count(&w->cmds) > 0);
 }
 
 static int rx_fd(const struct worker *w)
 {
-	return w->port.rx_fds[w->queue];
+	return w->port->rx_fds[w->queue];
 }
 
 static struct idle_facts facts_of(const struct worker *w)
@@ -65,7 +65,7 @@ static struct idle_facts facts_of(const struct worker *w)
 		.has_own_cpu = w->has_own_cpu,
 		.has_rx_fd = rx_fd(w) >= 0,
 		.cpu_monitors = cpu.power_monitor,
-		.queue_monitors = w->port.io->monitor_addr(w->port.dev, w->queue, &line) == 0,
+		.queue_monitors = w->port->io->monitor_addr(w->port->dev, w->queue, &line) == 0,
 	};
 }
 
@@ -137,13 +137,13 @@ static void sleep_on_interrupt(struct worker *w, uint64_t now_us, uint64_t us)
 {
 	uint64_t counter;
 
-	(void)w->port.io->rx_intr(w->port.dev, w->queue, true);
+	(void)w->port->io->rx_intr(w->port->dev, w->queue, true);
 	w->now_us = now_us;
 	if (worker_receive(w) > 0)
 		worker_idle_over(w, now_us);
 	else if (wait_for(w, us))
 		(void)!read(rx_fd(w), &counter, sizeof(counter));
-	(void)w->port.io->rx_intr(w->port.dev, w->queue, false);
+	(void)w->port->io->rx_intr(w->port->dev, w->queue, false);
 }
 
 static uint64_t nap_us(struct worker_idle *idle, uint64_t us)
@@ -164,7 +164,7 @@ void worker_sleep(struct worker *w)
 		count(&w->counters.worker_sleeps);
 		if (rx_fd(w) < 0)
 			(void)wait_for(w, nap_us(&w->idle, at - now));
-		else if (w->port.plan.rx_fd_is_data)
+		else if (w->port->plan.rx_fd_is_data)
 			(void)wait_for(w, at - now);
 		else
 			sleep_on_interrupt(w, now, at - now);
@@ -181,7 +181,7 @@ static void monitor(struct worker *w, uint64_t tsc, uint64_t now_us)
 	uint64_t at = worker_wake_at(w), us = at > now_us ? at - now_us : 0;
 
 	us = us < MONITOR_STEP_US ? us : MONITOR_STEP_US;
-	if (us == 0 || w->port.io->monitor_addr(w->port.dev, w->queue, &line) != 0 ||
+	if (us == 0 || w->port->io->monitor_addr(w->port->dev, w->queue, &line) != 0 ||
 	    rte_power_monitor(&line, tsc + us * (rte_get_tsc_hz() / 1000000)) != 0)
 		rte_pause();
 }
@@ -197,4 +197,9 @@ void worker_rest(struct worker *w, uint64_t tsc, uint64_t now_us)
 		monitor(w, tsc, now_us);
 	else
 		worker_sleep(w);
+}
+
+const char *worker_idle_text(const struct worker *w, char text[IDLE_PLAN_TEXT_BYTES])
+{
+	return idle_plan_text(&w->idle.plan, text);
 }

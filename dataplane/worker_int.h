@@ -11,11 +11,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/base/landing.h"
 #include "dataplane/base/spsc.h"
 #include "dataplane/base/wake.h"
 #include "dataplane/counters.h"
 #include "dataplane/dp.h"
 #include "dataplane/egress.h"
+#include "dataplane/handoff.h"
 #include "dataplane/idle_plan.h"
 #include "dataplane/port.h"
 #include "dataplane/smtp/smtp.h"
@@ -24,7 +26,13 @@
 #include "dataplane/tsc.h"
 #include "dataplane/worker.h"
 
-enum { TX_PENDING_MAX = 1024, WORKER_RX_BURST = 32 };
+enum {
+	TX_PENDING_MAX = 1024,
+	WORKER_RX_BURST = 32,
+	WORKER_NEIGHBOURS_MAX = 1024,
+	WORKER_PORT_FIRST = 1024, /* the addresses are ours alone: all but the well-known */
+	WORKER_PORT_LAST = 65535,
+};
 
 enum worker_cmd_kind { WORKER_CMD_CONNECT, WORKER_CMD_SUBMIT, WORKER_CMD_QUIT };
 
@@ -53,23 +61,41 @@ struct worker_idle {
 	uint32_t nap_us;       /* the next nap */
 };
 
+/* The segment at hand, of a port with several workers. */
+struct worker_arrival {
+	struct rte_mbuf *m;
+	uint16_t queue;  /* where it was received */
+	bool was_handed; /* by another worker */
+	bool is_strange; /* no connection here has it */
+	bool is_gone;    /* handed over, or dropped because that was not possible */
+};
+
 struct worker {
 	struct dp_counters counters;
 
 	/* set at open, read only */
 	const struct dp_conf *conf;
-	uint32_t index;
+	uint32_t index; /* among all workers */
+	uint32_t port_index;
 	cpu_set_t cpus;
 	bool has_own_cpu;
 	struct wake *control;
 	struct egress egress;
 	const char **helos; /* one per source; owned */
-	bool port_is_found;
 
 	/* the worker's */
 	struct tsc_clock clock;
-	struct port port;
-	uint16_t queue; /* of the port's, both ways */
+	struct port *port;
+	uint16_t queue; /* of the port's, both ways; and its place among the port's workers */
+	struct landing *landing;
+	struct handoff *handoff;
+	struct net_share *share; /* NULL: alone */
+	struct worker_arrival at_hand;
+	uint32_t wakes;        /* bits 1 << queue: whom something was handed to in this turn */
+	uint32_t askers;       /* of the writer: bits of who ever asked for a neighbour */
+	uint64_t answers_seen; /* of the writer: ARP and ND packets */
+	uint32_t n_right,
+	    n_wrong; /* segments of own connections where the device should bring them */
 	struct rte_mempool *rx_pool, *tx_pool;
 	struct net *net;
 	struct tcp *tcp;
@@ -113,6 +139,29 @@ bool worker_turn(struct worker *w, uint64_t now_us);
  */
 uint32_t worker_receive(struct worker *w);
 
+/* worker_hand.c: what belongs to another worker of the port goes there, once. A parsed segment that
+ * was received in `queue`, here or by another worker; the mbuf is taken over.
+ */
+void worker_take_segment(struct worker *w, struct rte_mbuf *m, const struct net_seg *seg,
+                         uint16_t queue, bool was_handed);
+void worker_take_frame(struct worker *w, struct rte_mbuf *m);
+void worker_take_icmp(struct worker *w, const struct net_icmp *icmp, bool was_handed);
+/* A frame for the worker that writes the port's tables; the mbuf is taken over. */
+void worker_hand_to_writer(struct worker *w, struct rte_mbuf *m);
+/* What others handed over, a bounded number. Returns how many. */
+uint32_t worker_take_handed(struct worker *w);
+bool worker_has_handed(const struct worker *w);
+/* What the writer has found out leaves what waited for it; the writer has those woken who wait. */
+void worker_look_for_news(struct worker *w);
+/* At the end of a turn: wakes whom something was handed to. */
+void worker_wake_others(struct worker *w);
+/* Ten times a second: does the device keep its word? */
+void worker_look_at_landing(struct worker *w);
+/* tcp_conf.stray and net_conf.tell. */
+bool worker_on_stray(void *worker, const struct net_seg *seg, uint16_t local_port,
+                     uint16_t remote_port);
+bool worker_on_word(void *worker, const struct net_word *word);
+
 /* worker_idle.c. Makes ready to sleep, from the worker's thread once its port is started. Returns 0
  * or -errno.
  */
@@ -147,7 +196,8 @@ struct worker_engines_conf {
 	struct tls_conf tls;
 	struct smtp_conf smtp;
 };
-void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct worker_engines_conf *e);
+void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
+                         struct worker_engines_conf *e);
 
 /* Slots of the rings, and how many dials may lack a CLOSED that control has read. */
 uint32_t worker_evts_max(const struct dp_conf *conf);

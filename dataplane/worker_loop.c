@@ -33,7 +33,7 @@ void worker_tx_add(void *worker, struct rte_mbuf *m)
 {
 	struct worker *w = worker;
 
-	if (w->port.plan.copy_tx) {
+	if (w->port->plan.copy_tx) {
 		struct rte_mbuf *copy = rte_pktmbuf_copy(m, w->rx_pool, 0, UINT32_MAX);
 
 		rte_pktmbuf_free(m);
@@ -71,7 +71,7 @@ void worker_tx_flush(struct worker *w)
 		return;
 	for (uint32_t i = 0; i < tx->n; i++)
 		bytes += tx->m[i]->pkt_len;
-	sent = w->port.io->tx_burst(w->port.dev, w->queue, tx->m, (uint16_t)tx->n);
+	sent = w->port->io->tx_burst(w->port->dev, w->queue, tx->m, (uint16_t)tx->n);
 	for (uint32_t i = sent; i < tx->n; i++)
 		bytes -= tx->m[i]->pkt_len;
 	count_n(&w->counters.tx_packets, sent);
@@ -162,7 +162,7 @@ static void look_at_link(struct worker *w)
 {
 	struct rte_eth_link link = { .link_status = RTE_ETH_LINK_DOWN };
 	bool up =
-	    w->port.io->link_get(w->port.dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
+	    w->port->io->link_get(w->port->dev, &link) == 0 && link.link_status == RTE_ETH_LINK_UP;
 
 	if (up && !w->link_up)
 		net_announce(w->net, w->now_us);
@@ -191,6 +191,7 @@ static bool run_timers(struct worker *w)
 	if (w->net_due_us <= w->now_us) {
 		look_at_link(w);
 		look_at_self(w);
+		worker_look_at_landing(w);
 		net_tick(w->net, w->now_us);
 		w->net_due_us = w->now_us + NET_TICK_US;
 		due = true;
@@ -211,6 +212,8 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	n = worker_receive(w);
 	w->full_bursts = n == WORKER_RX_BURST ? w->full_bursts + 1 : 0;
 	found = n > 0;
+	found |= worker_take_handed(w) > 0;
+	worker_look_for_news(w);
 	found |= obey(w) > 0;
 	/* What has arrived is heard before a timer says that it has not: a worker that had lost its
 	 * CPU for long would send again what is acknowledged in its queue. A timer that had nothing
@@ -221,6 +224,7 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	tcp_turn_end(w->tcp, now_us);
 	found |= w->tx.n > w->tx.n_refused;
 	worker_tx_flush(w);
+	worker_wake_others(w);
 	if (w->n_emitted > 0) {
 		found = true;
 		w->n_emitted = 0;

@@ -74,18 +74,3 @@ const struct dp_counters *worker_counters(const struct worker *w)
 {
 	return &w->counters;
 }
-
-void worker_describe(const struct worker *w, char line[DP_WHY_BYTES])
-{
-	const struct dp_port_conf *p = &w->conf->ports[w->index];
-	const struct port_plan *plan = &w->port.plan;
-	const uint8_t *m = w->port.mac;
-	char ours[DP_WHY_BYTES], idle[IDLE_PLAN_TEXT_BYTES];
-
-	port_plan_fallbacks(plan, ours, sizeof(ours));
-	snprintf(line, DP_WHY_BYTES,
-	         "port \"%.40s\": %.60s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, idle: %s, "
-	         "not offloaded: %.150s",
-	         p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes,
-	         idle_plan_text(&w->idle.plan, idle), ours);
-}

@@ -7,7 +7,6 @@
 #include "dataplane/worker_int.h"
 
 enum {
-	NEIGHBOURS_MAX = 1024,
 	NEIGHBOUR_QUEUE_MAX = 256,
 	TX_BYTES_MAX = 65536,
 	RX_WINDOW_BYTES = 16384, /* replies are short; our limits cut them far below */
@@ -53,14 +52,15 @@ static void tcp_conf_of(const struct dp_conf *conf, struct tcp_conf *to)
 	to->iw_segs = (uint8_t)given_or(from->iw_segs, IW_SEGS);
 	to->ecn = from->ecn != 0;
 	to->pacing = from->pacing != 0;
-	to->port_first = 1024; /* the addresses are ours alone: all but the well-known */
-	to->port_last = 65535;
+	to->port_first = WORKER_PORT_FIRST;
+	to->port_last = WORKER_PORT_LAST;
 	to->secret = conf->secret;
 }
 
-void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct worker_engines_conf *e)
+void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
+                         struct worker_engines_conf *e)
 {
-	const struct dp_port_conf *p = &conf->ports[index];
+	const struct dp_port_conf *p = &conf->ports[port_index];
 	const struct dp_smtp_conf *s = &conf->smtp;
 
 	memset(e, 0, sizeof(*e));
@@ -71,10 +71,10 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t index, struct work
 	e->net.gateway4 = p->gateway4;
 	e->net.gateway6 = p->gateway6;
 	e->net.fragment_bytes_max = p->fragment_bytes_max;
-	e->net.neighbours_max = NEIGHBOURS_MAX;
+	e->net.neighbours_max = WORKER_NEIGHBOURS_MAX;
 	e->net.neighbour_queue_max = NEIGHBOUR_QUEUE_MAX;
 	for (uint32_t i = 0; i < conf->n_sources; i++)
-		if (conf->sources[i].port == index)
+		if (conf->sources[i].port == port_index)
 			e->net.n_sources += !ip_is_unset(&conf->sources[i].addr4) +
 			                    !ip_is_unset(&conf->sources[i].addr6);
 
@@ -134,13 +134,13 @@ static uint64_t ring_bytes(uint32_t slots, uint64_t elem_bytes)
 	return n * elem_bytes;
 }
 
-void worker_size_of(const struct dp_conf *conf, uint32_t index, struct worker_size *size)
+void worker_size_of(const struct dp_conf *conf, uint32_t port_index, struct worker_size *size)
 {
 	struct worker_engines_conf e;
 	struct port_size port;
 
-	worker_engines_conf(conf, index, &e);
-	port_size_of(conf, index, &port);
+	worker_engines_conf(conf, port_index, &e);
+	port_size_of(conf, port_index, &port);
 	size->eal_bytes = port.bytes + 16 * ((uint64_t)port.rx_buffers + port.tx_buffers);
 	size->tables_bytes =
 	    net_memory_bytes(&e.net) + tcp_memory_bytes(&e.tcp) + tls_memory_bytes(&e.tls) +

@@ -34,6 +34,8 @@ struct conf_port {
 	uint32_t n_addrs;
 	struct ip_addr gateway4, gateway6; /* unset: none */
 	uint32_t vlan, mtu_bytes, fragment_bytes_max;
+	uint32_t queues;
+	uint32_t landing;             /* enum dp_landing */
 	bool offloads[DP_N_OFFLOADS]; /* may be used, by enum dp_offload */
 };
 

@@ -6,6 +6,7 @@
 
 #include "control/conf/conf_opt.h"
 #include "control/xalloc.h"
+#include "dataplane/dp.h"
 
 enum { RESOLV_LINE_BYTES = 512 };
 
@@ -58,6 +59,29 @@ static int check_required(struct conf_loaded *ld, char *why)
 			             conf_blocks[o->block].section,
 			             conf_block_name(conf, o->block, n), o->help);
 		}
+	}
+	return 0;
+}
+
+/* Each queue is a worker's. */
+static int check_queues(const struct conf_loaded *ld, char *why)
+{
+	const struct conf *conf = &ld->conf;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < conf->n_ports; i++) {
+		uint32_t line = line_of(ld, CONF_BLOCK_PORT, "port.queues", i);
+
+		n += conf->ports[i].queues;
+		if (conf->ports[i].landing == DP_LANDING_SINGLE && conf->ports[i].queues > 1)
+			return wrong(ld, line, why,
+			             "port.queues: %u, but port.landing = single has one queue; "
+			             "leave one of them out",
+			             conf->ports[i].queues);
+		if (n > DP_WORKERS_MAX)
+			return wrong(ld, line, why,
+			             "port.queues: more than %d queues of all ports; lower it",
+			             DP_WORKERS_MAX);
 	}
 	return 0;
 }
@@ -258,5 +282,7 @@ int conf_check(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
 		err = checks[i](ld, why);
 	if (err == 0)
 		err = check_ports(ld, why);
+	if (err == 0)
+		err = check_queues(ld, why);
 	return err == 0 ? check_pairs(ld, why) : err;
 }

@@ -89,11 +89,13 @@ static const char *const egress_modes[] = { "sandbox", "live", NULL };
 static const char *const tls_policies[] = { "none", "opportunistic", "encrypt", "verify", NULL };
 static const char *const congestions[] = { "cubic", "newreno", NULL };
 static const char *const idle_ways[] = { "adaptive", "poll", "sleep", NULL };
+static const char *const landings[] = { "auto", "predict", "partition", "single", NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
 static_assert(DP_TLS_NONE == 0 && DP_TLS_VERIFY == 3, "as in tls_policies");
 static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
 static_assert(DP_IDLE_ADAPTIVE == 0 && DP_IDLE_SLEEP == 2, "as in idle_ways");
+static_assert(DP_LANDING_AUTO == 0 && DP_LANDING_SINGLE == 3, "as in landings");
 static_assert(DP_LOG_ERROR == 0 && DP_LOG_DEBUG == 3, "as in log_levels");
 
 enum {
@@ -168,6 +170,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "IPv4 router; none: only its own networks are reached" },
 	{ .name = "port.gateway6", PORT(gateway6), .type = CONF_TYPE_ADDR6, NOW,
 	  .help = "IPv6 router" },
+	{ .name = "port.landing", PORT(landing), ONE_OF(landings), .def_str = "auto", NOW,
+	  .help = "how replies find their worker: predict (by the device's hash), partition, single" },
 	{ .name = "port.mtu", PORT(mtu_bytes), INT(NONE, 576, 9000, 1500), NOW,
 	  .help = "largest IP packet in bytes; IPv6 needs 1280" },
 	{ .name = "port.offload_checksum_ip", OFFLOAD(CHECKSUM_IP),
@@ -180,6 +184,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "the device verifies received checksums where it can" },
 	{ .name = "port.offload_tso", OFFLOAD(TSO),
 	  .help = "the device cuts large segments where it can; needs the three others that send" },
+	{ .name = "port.queues", PORT(queues), INT(NONE, 1, 16, 1), NOW,
+	  .help = "queues of the device, each with a worker of its own" },
 	{ .name = "port.vlan", PORT(vlan), INT(NONE, 0, 4094, 0), NOW,
 	  .help = "VLAN tag; 0: untagged" },
 	{ .name = "resolver.entries_max", AT(dns.entries_max), INT(NONE, 16, 10000000, 100000), NOW,

@@ -52,7 +52,7 @@ struct lane *lane_for(struct sched *s, struct site *site, const struct campaign 
 	lane = xcalloc(1, sizeof(*lane));
 	lane->site = site;
 	lane->source = source;
-	lane->worker = s->conf->sources[source].port;
+	lane->n_workers = dp_workers_of(s->cf.dp, source, &lane->first_worker);
 	DL_APPEND(site->lanes, lane);
 	return lane;
 }
@@ -90,18 +90,23 @@ static bool may_wait_on_conns(const struct conf_limits *l)
 }
 
 /* The best connection for one more message: an idle one, else, when no more may be opened, one
- * with a single job.
+ * with a single job. `is_poor`: some were left out since their worker has no credit.
  */
-static struct conn *pick(const struct lane *lane)
+static struct conn *pick(const struct sched *s, const struct lane *lane, bool *is_poor)
 {
 	const struct conf_limits *l = lane->site->limits;
 	bool full = lane->n_conns >= l->conns_max && may_wait_on_conns(l);
 	struct conn *c, *second = NULL;
 
+	*is_poor = false;
 	DL_FOREACH(lane->conns, c)
 	{
 		if (!c->open || c->quitting || c->closed || c->msgs >= l->msgs_per_conn_max)
 			continue;
+		if (s->credits[c->worker] == 0) {
+			*is_poor = true;
+			continue;
+		}
 		if (c->jobs == 0)
 			return c;
 		if (full && c->jobs < DP_JOBS_PER_CONN && second == NULL)
@@ -125,14 +130,14 @@ static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct fl
 	};
 
 	memcpy(job.wire, f->out.wire, f->out.n_wire * sizeof(job.wire[0]));
-	if (dp_submit(s->cf.dp, lane->worker, &job) != 0)
+	if (dp_submit(s->cf.dp, c->worker, &job) != 0)
 		return false;
 	DL_DELETE(lane->ready, f);
 	lane->n_ready--;
 	lane->n_ahead--;
-	s->credits[lane->worker]--;
+	s->credits[c->worker]--;
 	f->credit = 1;
-	f->worker = lane->worker;
+	f->worker = c->worker;
 	f->state = FLIGHT_SENT;
 	f->conn = c;
 	f->slice->load->c->attempts++;
@@ -186,6 +191,22 @@ static void give_up(struct sched *s, struct lane *lane)
 		flight_settle(s, lane->ready, &later, NULL, site->last_error);
 }
 
+/* The worker of the lane's port that has the fewest connections; of equals, one that differs
+ * between sites, so that sites of one connection each do not meet at the first.
+ */
+static uint32_t pick_worker(const struct sched *s, const struct lane *lane)
+{
+	uint32_t best = lane->first_worker + (lane->site->slot + lane->n_conns) % lane->n_workers;
+
+	for (uint32_t i = 0; i < lane->n_workers; i++) {
+		uint32_t w = lane->first_worker + i;
+
+		if (s->n_conns_of[w] < s->n_conns_of[best])
+			best = w;
+	}
+	return best;
+}
+
 /* Opens one more connection. False when none can be opened now. */
 static bool dial(struct sched *s, struct lane *lane)
 {
@@ -193,6 +214,7 @@ static bool dial(struct sched *s, struct lane *lane)
 	struct conn *c = s->free_conns;
 	uint64_t again_us;
 	struct host_addr *h = pick_host(s, lane, &again_us);
+	uint32_t worker = pick_worker(s, lane);
 	struct dp_dial d = { .source = lane->source,
 		             .remote_port = (uint16_t)s->conf->egress.smtp_port };
 
@@ -203,7 +225,7 @@ static bool dial(struct sched *s, struct lane *lane)
 			give_up(s, lane);
 		return false;
 	}
-	if (c == NULL || s->n_conns_of[lane->worker] >= s->conf->worker.conns_max) {
+	if (c == NULL || s->n_conns_of[worker] >= s->conf->worker.conns_max) {
 		site_hungry(s, site);
 		return false;
 	}
@@ -213,17 +235,19 @@ static bool dial(struct sched *s, struct lane *lane)
 		d.tls = DP_TLS_NONE;
 	snprintf(d.host, sizeof(d.host), "%s", site->answer->hosts[h->host].name);
 	d.conn = (uint64_t)(c->gen + 1) << 32 | (uint32_t)(c - s->conns);
-	if (dp_connect(s->cf.dp, &d) != 0) {
+	if (dp_connect(s->cf.dp, worker, &d) != 0) {
 		site_hungry(s, site);
 		return false;
 	}
 	LL_DELETE(s->free_conns, c);
-	*c = (struct conn){ .gen = c->gen + 1, .lane = lane, .addr = h->addr, .tls = d.tls };
+	*c = (struct conn){
+		.gen = c->gen + 1, .worker = worker, .lane = lane, .addr = h->addr, .tls = d.tls
+	};
 	DL_APPEND(lane->conns, c);
 	lane->n_conns++;
 	lane->n_connecting++;
 	s->n_conns++;
-	s->n_conns_of[lane->worker]++;
+	s->n_conns_of[worker]++;
 	return true;
 }
 
@@ -249,7 +273,7 @@ static void retire(struct sched *s, struct lane *lane)
 				continue;
 			}
 		}
-		if (dp_quit(s->cf.dp, lane->worker, c->handle) == 0)
+		if (dp_quit(s->cf.dp, c->worker, c->handle) == 0)
 			c->quitting = 1;
 		else
 			site_hungry(s, lane->site);
@@ -262,12 +286,9 @@ void lane_run(struct sched *s, struct lane *lane)
 	uint32_t per_s = site->limits->rate_per_s;
 	uint64_t wait_us;
 	struct conn *c;
+	bool is_poor = false;
 
-	while (lane->ready != NULL && (c = pick(lane)) != NULL) {
-		if (s->credits[lane->worker] == 0) {
-			site_hungry(s, site);
-			break;
-		}
+	while (lane->ready != NULL && (c = pick(s, lane, &is_poor)) != NULL) {
 		if (!rate_try(&site->rate, per_s, s->now_us, &wait_us)) {
 			site_wake_at(s, site, s->now_us + wait_us);
 			break;
@@ -278,6 +299,8 @@ void lane_run(struct sched *s, struct lane *lane)
 			break;
 		}
 	}
+	if (lane->ready != NULL && is_poor)
+		site_hungry(s, site);
 	while (lane->n_connecting < lane->n_ready && lane->n_conns < site->limits->conns_max &&
 	       !site->blocked)
 		if (!dial(s, lane))
@@ -299,7 +322,7 @@ static void conn_try_put(struct sched *s, struct conn *c)
 	if (!c->open)
 		lane->n_connecting--;
 	s->n_conns--;
-	s->n_conns_of[lane->worker]--;
+	s->n_conns_of[c->worker]--;
 	s->fed++;
 	c->lane = NULL;
 	LL_PREPEND(s->free_conns, c);
@@ -434,7 +457,7 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	if (v.avoid_host)
 		host_failed(s, lane->site, &c->addr);
 	if (v.end_session && !c->quitting && !c->closed &&
-	    dp_quit(s->cf.dp, lane->worker, c->handle) == 0)
+	    dp_quit(s->cf.dp, c->worker, c->handle) == 0)
 		c->quitting = 1;
 	f->conn = NULL;
 	f->lane = NULL;
@@ -451,7 +474,7 @@ static struct conn *conn_of(struct sched *s, uint32_t worker, const struct dp_ev
 	struct conn *c = &s->conns[(uint32_t)evt->conn];
 
 	assert((uint32_t)evt->conn < s->conns_max && c->gen == evt->conn >> 32);
-	assert(c->lane != NULL && c->lane->worker == worker && !c->closed);
+	assert(c->lane != NULL && c->worker == worker && !c->closed);
 	return c;
 }
 

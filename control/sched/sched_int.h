@@ -148,7 +148,8 @@ struct site {
 /* One site from one source address. */
 struct lane {
 	struct site *site;
-	uint32_t source, worker;
+	uint32_t source;
+	uint32_t first_worker, n_workers; /* of the source's port */
 	uint32_t n_conns, n_connecting;
 	uint32_t n_ahead; /* flights claimed .. ready */
 	uint32_t n_ready;
@@ -163,7 +164,8 @@ struct conn {
 	uint8_t closed;         /* 0 or 1: had its last event; only jobs are still to be settled */
 	uint8_t jobs;           /* unsettled */
 	uint8_t tls;            /* enum dp_tls_policy it was dialled with */
-	uint32_t msgs;          /* submitted */
+	uint32_t worker;
+	uint32_t msgs; /* submitted */
 	uint32_t delivered;
 	struct lane *lane; /* NULL: slot is free */
 	struct ip_addr addr;

@@ -143,7 +143,7 @@ void tcp_on_progress(struct tcp *t, struct tcb *c, uint32_t acked, uint32_t flig
 /* `delivered`: bytes that the segment at hand says have arrived. */
 void tcp_detect_loss(struct tcp *t, struct tcb *c, uint32_t delivered);
 void tcp_on_timeout_loss(struct tcp *t, struct tcb *c);
-void tcp_note_resent(struct tcp *t, struct tcb *c, uint32_t bytes);
+void tcp_note_resent(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
 
 /* tcp_rack.c */
 void tcp_rack_arrived(struct tcp *t, struct tcb *c, struct rte_mbuf *m, const struct tcp_head *h);

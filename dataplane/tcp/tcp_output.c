@@ -244,7 +244,7 @@ static bool resend_lost(struct tcp *t, struct tcb *c)
 		if (!tcp_send_again(t, c, m))
 			return false;
 		tcp_seg_mark(c, m, TCP_SEG_RESENT, 0);
-		tcp_note_resent(t, c, s->bytes);
+		tcp_note_resent(t, c, m);
 		c->flags &= ~(uint32_t)TCB_F_RTX_ONCE;
 	}
 	return true;

@@ -118,6 +118,34 @@ bool net_is_own(const struct net *net, const struct ip_addr *a)
 	return ip_eq(a, &net->first);
 }
 
+int net_share_open(uint32_t neighbours_max, uint64_t seed, struct net_share **out)
+{
+	(void)neighbours_max, (void)seed;
+	*out = calloc(1, 1);
+	return 0;
+}
+
+void net_share_close(struct net_share *share)
+{
+	free(share);
+}
+
+uint64_t net_share_memory_bytes(uint32_t neighbours_max)
+{
+	return neighbours_max;
+}
+
+void net_told(struct net *net, uint64_t now_us, const struct net_word *word)
+{
+	(void)net, (void)now_us, (void)word;
+}
+
+bool net_has_news(const struct net *net)
+{
+	(void)net;
+	return false;
+}
+
 uint64_t tcp_memory_bytes(const struct tcp_conf *conf)
 {
 	return (uint64_t)conf->conns_max * 512;

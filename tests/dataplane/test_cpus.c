@@ -41,13 +41,25 @@ static void cpus_are_divided_as_the_design_says(void)
 		cpus_plan_make(&may, cases[i].n_workers, &plan);
 		if (!CPU_EQUAL(&plan.workers[0], &first) ||
 		    !CPU_EQUAL(&plan.workers[cases[i].n_workers - 1], &last) ||
-		    !CPU_EQUAL(&plan.others, &others) || plan.spins != cases[i].spins)
+		    !CPU_EQUAL(&plan.others, &others) || plan.spins[0] != cases[i].spins)
 			printf("\n    %s", cases[i].why);
 		CU_ASSERT_TRUE(CPU_EQUAL(&plan.workers[0], &first));
 		CU_ASSERT_TRUE(CPU_EQUAL(&plan.workers[cases[i].n_workers - 1], &last));
 		CU_ASSERT_TRUE(CPU_EQUAL(&plan.others, &others));
-		CU_ASSERT_EQUAL(plan.spins, cases[i].spins);
+		CU_ASSERT_EQUAL(plan.spins[0], cases[i].spins);
 	}
 }
 
-SUITE("dataplane/cpus", TEST(cpus_are_divided_as_the_design_says))
+static void only_who_has_a_cpu_alone_may_spin(void)
+{
+	static const bool want[6] = { false, false, true, false, false };
+	cpu_set_t may = set_of(0x0f);
+	struct cpus_plan plan;
+
+	cpus_plan_make(&may, 5, &plan); /* three CPUs for five: only the third has one worker */
+	for (unsigned i = 0; i < 5; i++)
+		CU_ASSERT_EQUAL(plan.spins[i], want[i]);
+}
+
+SUITE("dataplane/cpus", TEST(cpus_are_divided_as_the_design_says),
+      TEST(only_who_has_a_cpu_alone_may_spin))

@@ -91,7 +91,7 @@ static void dial(uint64_t conn, const char *to)
 	struct dp_dial d = { .conn = conn, .remote_port = 25 };
 
 	CU_ASSERT_EQUAL_FATAL(ip_parse(to, &d.remote), 0);
-	CU_ASSERT_EQUAL(dp_connect(dp, &d), 0);
+	CU_ASSERT_EQUAL(dp_connect(dp, 0, &d), 0);
 }
 
 static void a_host_that_is_not_there_is_a_closed_with_the_reason(void)

@@ -1,54 +1,12 @@
-/* test_port_plan.c - what is asked of a device follows from what it says and what is known of it.
- *
- * The device infos are those that DPDK 22.11.11 printed for these drivers, cut to what matters.
+/* test_port_plan.c - what is asked of a device follows from what it says, what is known of its
+ * driver and what the operator allows.
  */
 #include "dataplane/port_plan.h"
+#include "tests/dataplane/port_infos.h"
 #include "tests/support/suite.h"
 
 #include <errno.h>
 #include <string.h>
-
-#define TX_SOFT (RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM)
-#define RX_SOFT (RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_TCP_CKSUM)
-
-static const struct rte_eth_dev_info tap = {
-	.driver_name = "net_tap",
-	.max_rx_queues = 16,
-	.max_tx_queues = 16,
-	.max_mtu = 65517,
-	.tx_offload_capa = TX_SOFT | RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO |
-	                   RTE_ETH_TX_OFFLOAD_MULTI_SEGS,
-	.rx_offload_capa = RX_SOFT | RTE_ETH_RX_OFFLOAD_SCATTER,
-};
-static const struct rte_eth_dev_info i40e = {
-	.driver_name = "net_i40e",
-	.max_rx_queues = 192,
-	.max_tx_queues = 192,
-	.min_mtu = 68,
-	.max_mtu = 9702,
-	.tx_offload_capa = TX_SOFT | RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS |
-	                   RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE,
-	.rx_offload_capa = RX_SOFT | RTE_ETH_RX_OFFLOAD_RSS_HASH,
-	.rx_desc_lim = { .nb_max = 4096, .nb_min = 64, .nb_align = 32 },
-	.tx_desc_lim = { .nb_max = 4096,
-	                 .nb_min = 64,
-	                 .nb_align = 32,
-	                 .nb_seg_max = UINT8_MAX,
-	                 .nb_mtu_seg_max = 8 },
-};
-static const struct rte_eth_dev_info gve = {
-	.driver_name = "net_gve",
-	.max_rx_queues = 4,
-	.max_tx_queues = 4,
-	.min_mtu = 68,
-	.max_mtu = 1460,
-	.tx_offload_capa = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO,
-	.rx_desc_lim = { .nb_max = 1024, .nb_min = 1024, .nb_align = 1 },
-	.tx_desc_lim = { .nb_max = 256, .nb_min = 256, .nb_align = 1 },
-};
-static const struct rte_eth_dev_info ring = {
-	.driver_name = "net_ring", .max_rx_queues = 16, .max_tx_queues = 16, .max_mtu = 65535
-};
 
 static struct port_plan plan_of(const struct rte_eth_dev_info *info, uint16_t mtu)
 {
@@ -63,7 +21,7 @@ static struct port_plan plan_of(const struct rte_eth_dev_info *info, uint16_t mt
 
 static void net_tap_does_nothing_for_us_that_it_gets_wrong(void)
 {
-	struct port_plan p = plan_of(&tap, 1500);
+	struct port_plan p = plan_of(&info_tap, 1500);
 
 	CU_ASSERT_EQUAL(p.eth.txmode.offloads, 0);
 	CU_ASSERT_EQUAL(p.eth.rxmode.offloads, 0);
@@ -78,11 +36,11 @@ static void net_tap_does_nothing_for_us_that_it_gets_wrong(void)
 
 static void a_card_that_can_is_asked_for_everything_but_fast_free(void)
 {
-	struct port_plan p = plan_of(&i40e, 9000);
+	struct port_plan p = plan_of(&info_i40e, 9000);
 
 	CU_ASSERT_EQUAL(p.eth.txmode.offloads,
-	                TX_SOFT | RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
-	CU_ASSERT_EQUAL(p.eth.rxmode.offloads, RX_SOFT);
+	                INFO_TX_SUMS | RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+	CU_ASSERT_EQUAL(p.eth.rxmode.offloads, INFO_RX_SUMS);
 	CU_ASSERT_TRUE(p.multi_segs && p.tso && p.tso_ip6 && p.tx_prepare);
 	CU_ASSERT_EQUAL(p.tx_segs_max, 8);
 	CU_ASSERT_EQUAL(p.tso_segs_max, 64);
@@ -97,15 +55,101 @@ static void a_card_that_can_is_asked_for_everything_but_fast_free(void)
 
 static void what_a_card_lacks_falls_to_us(void)
 {
-	struct port_plan p = plan_of(&gve, 1460);
+	struct port_plan p = plan_of(&info_gve, 1460);
 
 	CU_ASSERT_FALSE(p.tx_checksum_ip4);
 	CU_ASSERT_TRUE(p.tx_checksum_tcp);
 	CU_ASSERT_FALSE(p.rx_checksum);
-	CU_ASSERT_EQUAL(p.eth.txmode.offloads, RTE_ETH_TX_OFFLOAD_TCP_CKSUM);
+	CU_ASSERT_EQUAL(p.eth.txmode.offloads, RTE_ETH_TX_OFFLOAD_TCP_CKSUM | INFO_TX_CUTS);
 	CU_ASSERT_FALSE(p.rx_interrupt);
 	CU_ASSERT_EQUAL(p.rx_descs, 1024); /* its limits are one size */
 	CU_ASSERT_EQUAL(p.tx_descs, 256);
+}
+
+static void each_driver_gets_what_suits_it(void)
+{
+	/* clang-format off */
+	static const struct {
+		const char *why;
+		const struct rte_eth_dev_info *info;
+		uint16_t mtu;
+		uint16_t segs, tso_segs; /* in a frame, in a packet to cut; 0: it cuts none */
+		bool tso_ip6, interrupt, own_mac, copy;
+		const char *fallbacks;
+	} cases[] = {
+		{ "everything in software", &info_tap, 1500, 1, 0, false, true, true, false,
+		  "checksum_ip (driver is wrong), checksum_tcp (driver is wrong), rx_checksum (driver is wrong), "
+		  "multi_segs (driver is wrong), tso (driver is wrong)" },
+		{ "chains that it copies", &info_af_packet, 1500, 64, 0, false, false, false, false,
+		  "checksum_ip (not offered), checksum_tcp (not offered), rx_checksum (not offered), "
+		  "tso (not offered)" },
+		{ "nothing at all", &info_af_xdp, 1500, 1, 0, false, false, false, false,
+		  "checksum_ip (not offered), checksum_tcp (not offered), rx_checksum (not offered), "
+		  "multi_segs (not offered), tso (not offered)" },
+		{ "chains that it mixes up", &info_memif, 1500, 1, 0, false, false, false, false,
+		  "checksum_ip (not offered), checksum_tcp (not offered), rx_checksum (not offered), "
+		  "multi_segs (driver is wrong), tso (not offered)" },
+		{ "it passes our mbufs on", &info_ring, 1500, 1, 0, false, false, false, true,
+		  "checksum_ip (not offered), checksum_tcp (not offered), rx_checksum (not offered), "
+		  "multi_segs (driver is wrong), tso (not offered)" },
+		{ "a table without a key", &info_null, 1500, 1, 0, false, false, false, false,
+		  "checksum_ip (not offered), checksum_tcp (not offered), rx_checksum (not offered), "
+		  "multi_segs (not offered), tso (not offered)" },
+		{ "the host cuts, and sums what it cuts", &info_virtio, 1500, 64, 64, true, true, false, false,
+		  "checksum_ip (not offered)" },
+		{ "and spreads", &info_virtio_rss, 1500, 64, 64, true, true, false, false,
+		  "checksum_ip (not offered)" },
+		{ "the kernel does", &info_virtio_user, 1500, 64, 64, true, true, false, false,
+		  "checksum_ip (not offered)" },
+		{ "short chains, IPv4 only", &info_ena, 1500, 17, 17, false, true, false, false, "none" },
+		{ "no sums received, no interrupt", &info_gve, 1460, 8, 8, true, false, false, false,
+		  "checksum_ip (not offered), rx_checksum (not offered)" },
+		{ "all of it", &info_mlx5, 9000, 40, 40, true, true, false, false, "none" },
+		{ "8 buffers in a frame", &info_i40e, 9000, 8, 64, true, true, false, false, "none" },
+		{ "the same", &info_ice, 9000, 8, 64, true, true, false, false, "none" },
+		{ "segments would have no sums", &info_ice_safe, 1500, 8, 0, false, true, false, false,
+		  "checksum_ip (not offered), checksum_tcp (not offered), rx_checksum (not offered), "
+		  "tso (needs others)" },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct rte_eth_dev_info *info = cases[i].info;
+		struct port_plan p = plan_of(info, cases[i].mtu);
+		char text[DP_WHY_BYTES];
+
+		port_plan_fallbacks(&p, text, sizeof(text));
+		if (strcmp(text, cases[i].fallbacks) != 0 || p.tx_segs_max != cases[i].segs ||
+		    p.tso_segs_max != cases[i].tso_segs)
+			printf("\n    %s: %s: %s; %u, %u", info->driver_name, cases[i].why, text,
+			       p.tx_segs_max, p.tso_segs_max);
+		CU_ASSERT_STRING_EQUAL(text, cases[i].fallbacks);
+		CU_ASSERT_EQUAL(p.tx_segs_max, cases[i].segs);
+		CU_ASSERT_EQUAL(p.tso_segs_max, cases[i].tso_segs);
+		CU_ASSERT_EQUAL(p.tso, cases[i].tso_segs != 0);
+		CU_ASSERT_EQUAL(p.tso_ip6, cases[i].tso_ip6);
+		CU_ASSERT_EQUAL(p.rx_interrupt, cases[i].interrupt);
+		CU_ASSERT_EQUAL(p.own_mac, cases[i].own_mac);
+		CU_ASSERT_EQUAL(p.copy_tx, cases[i].copy);
+		CU_ASSERT_EQUAL(p.tx_prepare, p.eth.txmode.offloads != 0);
+		/* Nothing is asked for that is not offered, nor what no driver may have of us. */
+		CU_ASSERT_EQUAL(p.eth.txmode.offloads & ~info->tx_offload_capa, 0);
+		CU_ASSERT_EQUAL(p.eth.rxmode.offloads & ~info->rx_offload_capa, 0);
+		CU_ASSERT_EQUAL(p.eth.txmode.offloads & RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE, 0);
+		CU_ASSERT_EQUAL(p.eth.rxmode.offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO, 0);
+		CU_ASSERT_EQUAL(p.eth.rxmode.offloads & RTE_ETH_RX_OFFLOAD_SCATTER, 0);
+	}
+}
+
+static void a_switch_for_ip_sums_also_keeps_a_host_from_cutting(void)
+{
+	struct dp_port_conf conf = { .mtu_bytes = 1500,
+		                     .offloads_off = 1u << DP_OFFLOAD_CHECKSUM_IP };
+	char why[DP_WHY_BYTES];
+	struct port_plan p;
+
+	CU_ASSERT_EQUAL_FATAL(port_plan_make(&info_virtio, 1500, &conf, &p, why), 0);
+	CU_ASSERT_FALSE(p.tso);
 }
 
 static void each_offload_can_be_switched_off_alone(void)
@@ -130,7 +174,7 @@ static void each_offload_can_be_switched_off_alone(void)
 		char why[DP_WHY_BYTES], text[DP_WHY_BYTES];
 		struct port_plan p;
 
-		CU_ASSERT_EQUAL_FATAL(port_plan_make(&i40e, 1500, &conf, &p, why), 0);
+		CU_ASSERT_EQUAL_FATAL(port_plan_make(&info_i40e, 1500, &conf, &p, why), 0);
 		port_plan_fallbacks(&p, text, sizeof(text));
 		CU_ASSERT_STRING_EQUAL(text, cases[i].want);
 		CU_ASSERT_EQUAL(p.tx_checksum_ip4, cases[i].off != DP_OFFLOAD_CHECKSUM_IP);
@@ -143,7 +187,7 @@ static void each_offload_can_be_switched_off_alone(void)
 
 static void a_ring_gets_copies(void)
 {
-	struct port_plan p = plan_of(&ring, 1500);
+	struct port_plan p = plan_of(&info_ring, 1500);
 
 	CU_ASSERT_TRUE(p.copy_tx);
 	CU_ASSERT_FALSE(p.rx_interrupt);
@@ -155,16 +199,16 @@ static void an_impossible_mtu_is_refused_with_the_bounds(void)
 	struct port_plan plan;
 	char why[DP_WHY_BYTES] = "";
 
-	CU_ASSERT_EQUAL(port_plan_make(&gve, 1460, &conf, &plan, why), -EINVAL);
+	CU_ASSERT_EQUAL(port_plan_make(&info_gve, 1460, &conf, &plan, why), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "1460"));
 	CU_ASSERT_PTR_NOT_NULL(strstr(why, "1500"));
 	conf.mtu_bytes = 400;
-	CU_ASSERT_EQUAL(port_plan_make(&tap, 1500, &conf, &plan, why), -EINVAL);
+	CU_ASSERT_EQUAL(port_plan_make(&info_tap, 1500, &conf, &plan, why), -EINVAL);
 }
 
 static void a_device_without_queues_is_refused(void)
 {
-	struct rte_eth_dev_info none = tap;
+	struct rte_eth_dev_info none = info_tap;
 	struct dp_port_conf conf = { .mtu_bytes = 1500 };
 	struct port_plan plan;
 	char why[DP_WHY_BYTES];
@@ -197,6 +241,8 @@ static void a_received_frame_always_fits_its_mbuf(void)
 
 SUITE("dataplane/port_plan", TEST(net_tap_does_nothing_for_us_that_it_gets_wrong),
       TEST(a_card_that_can_is_asked_for_everything_but_fast_free),
-      TEST(what_a_card_lacks_falls_to_us), TEST(each_offload_can_be_switched_off_alone),
-      TEST(a_ring_gets_copies), TEST(an_impossible_mtu_is_refused_with_the_bounds),
-      TEST(a_device_without_queues_is_refused), TEST(a_received_frame_always_fits_its_mbuf))
+      TEST(what_a_card_lacks_falls_to_us), TEST(each_driver_gets_what_suits_it),
+      TEST(a_switch_for_ip_sums_also_keeps_a_host_from_cutting),
+      TEST(each_offload_can_be_switched_off_alone), TEST(a_ring_gets_copies),
+      TEST(an_impossible_mtu_is_refused_with_the_bounds), TEST(a_device_without_queues_is_refused),
+      TEST(a_received_frame_always_fits_its_mbuf))

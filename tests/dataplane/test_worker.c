@@ -54,7 +54,7 @@ static void dial(uint64_t conn, const char *to, uint16_t remote_port, int want)
 	struct dp_dial d = { .conn = conn, .remote_port = remote_port };
 
 	CU_ASSERT_EQUAL_FATAL(ip_parse(to, &d.remote), 0);
-	CU_ASSERT_EQUAL(dp_connect(dp, &d), want);
+	CU_ASSERT_EQUAL(dp_connect(dp, 0, &d), want);
 }
 
 /* The next event, slept for as control does. False when none came in all patience. */

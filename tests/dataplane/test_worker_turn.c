@@ -26,12 +26,17 @@ static uint16_t give(void *dev, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 static void make(void)
 {
 	static _Alignas(64) struct worker one;
+	static struct port port;
+	static struct landing landing;
 	static const struct port_io io = { .rx_burst = give };
 
 	memset(&one, 0, sizeof(one));
 	w = &one;
 	w->net_due_us = w->stale.due_us = UINT64_MAX;
-	port_use(&w->port, &io, NULL);
+	port_use(&port, &io, NULL);
+	landing_init(&landing, 1, 1024, 65535, NULL);
+	w->port = &port;
+	w->landing = &landing;
 	frame = (struct rte_mbuf){ .buf_addr = bytes, .pkt_len = 100, .data_len = 100 };
 	rte_mbuf_refcnt_set(&frame, 60000); /* never given to a pool */
 }

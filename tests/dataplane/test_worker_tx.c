@@ -29,12 +29,17 @@ static uint16_t take(void *dev, uint16_t queue, struct rte_mbuf **m, uint16_t n)
 static void make(void)
 {
 	static _Alignas(64) struct worker one;
+	static struct port port;
+	static struct landing landing;
 	static const struct port_io io = { .tx_burst = take };
 
 	memset(&one, 0, sizeof(one));
 	w = &one;
 	w->now_us = 1000000;
-	port_use(&w->port, &io, NULL);
+	port_use(&port, &io, NULL);
+	landing_init(&landing, 1, 1024, 65535, NULL);
+	w->port = &port;
+	w->landing = &landing;
 	for (unsigned i = 0; i < FRAMES; i++) {
 		memset(&frames[i], 0, sizeof(frames[i]));
 		frames[i].pkt_len = frames[i].data_len = 100;

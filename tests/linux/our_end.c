@@ -65,7 +65,8 @@ static void start_eal(const struct our_end_conf *conf)
 	cpu_set_t cpus;
 
 	snprintf(prefix, sizeof(prefix), "--file-prefix=ours-%d", (int)getpid());
-	snprintf(mbytes, sizeof(mbytes), "%u", (conf->buffers + RX_BUFFERS) / 360 + 64);
+	snprintf(mbytes, sizeof(mbytes), "%u",
+	         (conf->buffers + RX_BUFFERS) / 240 + 64); /* a page each */
 	(void)sched_getaffinity(0, sizeof(cpus), &cpus);
 	if (rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) < 0 ||
 	    rte_eth_dev_count_avail() != 1)

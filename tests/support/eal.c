@@ -26,12 +26,17 @@ static void leave_nothing(void)
 
 void eal_start(void)
 {
-	char prefix[64];
+	eal_start_with(64);
+}
+
+void eal_start_with(uint32_t megabytes)
+{
+	char prefix[64], memory[16];
 	char *argv[] = { (char *)"test",
 		         (char *)"--no-huge",
 		         (char *)"--no-pci",
 		         (char *)"-m",
-		         (char *)"64",
+		         memory,
 		         (char *)"--no-telemetry",
 		         (char *)"--log-level",
 		         (char *)"*:error",
@@ -44,6 +49,7 @@ void eal_start(void)
 	/* The runtime folder must be writable for whoever runs the test. */
 	if (getenv("RUNTIME_DIRECTORY") == NULL && geteuid() != 0)
 		setenv("RUNTIME_DIRECTORY", "/tmp", 0);
+	snprintf(memory, sizeof(memory), "%u", megabytes);
 	snprintf(prefix, sizeof(prefix), "--file-prefix=ph-test-%d", (int)getpid());
 	if (rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) < 0) {
 		fprintf(stderr, "EAL does not start: %s\n", rte_strerror(rte_errno));

@@ -11,6 +11,9 @@ struct rte_mempool;
 /* Starts the environment, or ends the process with status 77 (meson: skipped) and a reason. */
 void eal_start(void);
 
+/* The same with so much memory, where 64 MB are too little. */
+void eal_start_with(uint32_t megabytes);
+
 /* A pool of `mbufs` packet buffers of `data_bytes` room each, headroom included, and a private area
  * of `priv_bytes`.
  */

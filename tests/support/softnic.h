@@ -110,4 +110,10 @@ uint16_t softnic_queue_of(const struct softnic *nic, const uint8_t *tuple, uint3
 /* Descriptors of a queue's ring that hold a sent mbuf or one to be sent. */
 uint32_t softnic_tx_held(const struct softnic *nic, uint16_t queue);
 
+/* Buffers of its ring that wait for frames, or hold some. */
+uint32_t softnic_rx_posted(const struct softnic *nic, uint16_t queue);
+
+/* Gives up the sent mbufs that it holds, as if the rings had turned. */
+void softnic_let_go(struct softnic *nic);
+
 const struct softnic_stats *softnic_stats(const struct softnic *nic);

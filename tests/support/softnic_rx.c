@@ -224,7 +224,7 @@ static bool is_for_us(const struct softnic *nic, const uint8_t *to)
 
 void softnic_wire_give(struct softnic *nic, struct rte_mbuf *frame)
 {
-	uint8_t *bytes = rte_pktmbuf_mtod(frame, uint8_t *);
+	uint8_t *bytes = rte_pktmbuf_mtod(frame, uint8_t *); /* perhaps kept by its sender */
 	struct softnic_view v;
 	struct softnic_rxq *q;
 	struct rte_mbuf *m;
@@ -243,7 +243,6 @@ void softnic_wire_give(struct softnic *nic, struct rte_mbuf *frame)
 		softnic_table_draw(nic);
 	}
 	frame->ol_flags = 0;
-	mark_sums(nic, &v, frame);
 	queue = steer(nic, &v, frame);
 	q = &nic->rx[queue];
 	if (q->tail == q->posted ||
@@ -255,6 +254,8 @@ void softnic_wire_give(struct softnic *nic, struct rte_mbuf *frame)
 	memcpy(rte_pktmbuf_append(m, frame->data_len), bytes, frame->data_len);
 	m->ol_flags = frame->ol_flags;
 	m->hash.rss = frame->hash.rss;
+	softnic_view(rte_pktmbuf_mtod(m, uint8_t *), m->data_len, &v);
+	mark_sums(nic, &v, m);
 	nic->stats.rx[queue]++;
 out:
 	rte_pktmbuf_free(frame);
@@ -281,6 +282,11 @@ void softnic_rx_empty(struct softnic *nic, uint16_t queue)
 	while (q->head != q->posted)
 		rte_pktmbuf_free(q->ring[q->head++ % q->size]);
 	q->tail = q->posted;
+}
+
+uint32_t softnic_rx_posted(const struct softnic *nic, uint16_t queue)
+{
+	return nic->rx[queue].posted - nic->rx[queue].head;
 }
 
 uint16_t softnic_rx_burst(void *dev, uint16_t queue, struct rte_mbuf **m, uint16_t n)

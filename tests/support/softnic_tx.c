@@ -214,6 +214,12 @@ uint32_t softnic_tx_held(const struct softnic *nic, uint16_t queue)
 	return nic->tx[queue].tail - nic->tx[queue].head;
 }
 
+void softnic_let_go(struct softnic *nic)
+{
+	for (uint16_t q = 0; q < nic->n_queues; q++)
+		clean(&nic->tx[q], nic->tx[q].size);
+}
+
 /* `bytes` bytes of a chain from `at` on, as one frame's part. */
 static void read_chain(const struct rte_mbuf *m, uint32_t at, uint32_t bytes, uint8_t *to)
 {

@@ -199,6 +199,9 @@ static void a_wrong_file_gives_one_line_that_says_where_and_what_to_do(void)
 		{ "an MTU too small for IPv6", CONF_FILE_SOURCE CONF_FILE_REST
 		  "port p { device = x; address = fd09::1/64\n mtu = 1000 }",
 		  "conf:4: port.mtu: 1000 is too small for IPv6; use 1280 at least (RFC 8200 5)" },
+		{ "several queues where one was asked for", CONF_FILE_SOURCE CONF_FILE_REST
+		  "port p { device = x; address = 10.9.0.1/24\n queues = 2; landing = single }",
+		  "conf:4: port.queues: 2, but port.landing = single has one queue; leave one of them out" },
 		{ "numbers that do not fit together", CONF_FILE_WHOLE "store { batch_max = 100\n queue_max = 50 }",
 		  "conf:5: store.batch_max: 100 is more than store.queue_max = 50; lower the first or raise the second" },
 		{ "a socket path too long by its folder", CONF_FILE_WHOLE "state_dir = "

@@ -15,13 +15,15 @@ enum {
 	DOMAINS_MAX = 16,
 	QUEUE_MAX = 20000,
 	CONNS_MAX = 64,
-	WINDOW = 32,
+	WORKERS = 2, /* of the one port */
+	WINDOW = 32, /* each */
 	LOOK_UPS_MAX = 2
 };
 
 struct fake_conn {
 	uint64_t name;
 	uint32_t gen; /* of its handle */
+	uint32_t worker;
 	char domain[32];
 	uint32_t jobs, msgs;
 	bool used, open, quitting;
@@ -48,6 +50,7 @@ static struct world {
 		uint64_t at_us;
 		enum { LATE_EVT, LATE_DURABLE, LATE_COMPOSED, LATE_MX } kind;
 		struct dp_evt evt;
+		uint32_t worker; /* whose event it is */
 		uint64_t cookie;
 		mx_done_fn *mx_done;
 		void *mx_ctx;
@@ -55,8 +58,10 @@ static struct world {
 	} late[QUEUE_MAX];
 	uint32_t n_late;
 	struct fake_conn conns[CONNS_MAX];
-	uint32_t unsettled;         /* recipients submitted whose outcome is not durable */
-	bool submitted[4 * WINDOW]; /* by flight: the low half of a message's name, cookie / 2 */
+	uint32_t unsettled[WORKERS]; /* recipients submitted whose outcome is not durable */
+	uint32_t dialled[WORKERS];
+	/* By flight, the low half of a message's name, cookie / 2: its worker + 1. */
+	uint8_t submitted[4 * WORKERS * WINDOW];
 	uint32_t gens;
 	uint32_t slabs; /* handed out and not freed */
 	uint32_t conns_open, conns_open_most, msgs_most, submits;
@@ -95,7 +100,21 @@ static struct late *later(int kind, uint32_t most_us)
 uint32_t dp_n_workers(const struct dp *dp)
 {
 	(void)dp;
-	return 1;
+	return WORKERS;
+}
+
+uint32_t dp_workers_of(const struct dp *dp, uint32_t source, uint32_t *first)
+{
+	(void)dp, (void)source;
+	*first = 0;
+	return WORKERS;
+}
+
+static void settled(uint32_t flight)
+{
+	if (w.submitted[flight] != 0)
+		w.unsettled[w.submitted[flight] - 1]--;
+	w.submitted[flight] = 0;
 }
 
 const char *dp_why_text(enum dp_why why)
@@ -118,11 +137,12 @@ static void closed(struct fake_conn *c, enum dp_why why)
 	l->evt.kind = DP_EVT_CLOSED;
 	l->evt.conn = c->name;
 	l->evt.why = (uint8_t)why;
+	l->worker = c->worker;
 	c->used = false;
 	w.conns_open--;
 }
 
-int dp_connect(struct dp *dp, const struct dp_dial *dial)
+int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 {
 	uint32_t slot = 0, domain = dial->remote.b[15];
 	struct fake_conn *c;
@@ -137,7 +157,10 @@ int dp_connect(struct dp *dp, const struct dp_dial *dial)
 	if (slot == CONNS_MAX)
 		return -EAGAIN;
 	c = &w.conns[slot];
-	*c = (struct fake_conn){ .name = dial->conn, .gen = ++w.gens, .used = true };
+	*c = (struct fake_conn){
+		.name = dial->conn, .gen = ++w.gens, .worker = worker, .used = true
+	};
+	w.dialled[worker]++;
 	memcpy(c->domain, w.domains[domain].name.at, w.domains[domain].name.bytes);
 	HOLDS(strcmp(dial->host, w.hosts[domain].name) == 0);
 	if (dial->tls == DP_TLS_NONE)
@@ -161,6 +184,7 @@ int dp_connect(struct dp *dp, const struct dp_dial *dial)
 	c->open = true;
 	l = later(LATE_EVT, 30000);
 	l->evt.kind = DP_EVT_OPEN;
+	l->worker = worker;
 	l->evt.conn = c->name;
 	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = c->gen };
 	if (dial->tls != DP_TLS_NONE) {
@@ -175,11 +199,13 @@ static void answer(struct fake_conn *c, const struct dp_job *job)
 	struct late *l = later(LATE_EVT, 1);
 	uint64_t at_us = l->at_us;
 
+	l->worker = c->worker;
 	l->evt.conn = c->name;
 	l->evt.message = job->message;
 	l->evt.kind = DP_EVT_BODY_TAKEN;
 	l = later(LATE_EVT, 1);
 	l->at_us = at_us + 1 + below(20000);
+	l->worker = c->worker;
 	l->evt.conn = c->name;
 	l->evt.message = job->message;
 	l->evt.kind = DP_EVT_RCPT;
@@ -195,10 +221,11 @@ static void answer(struct fake_conn *c, const struct dp_job *job)
 	}
 }
 
-static void not_tried(const struct dp_job *job, uint64_t conn)
+static void not_tried(const struct dp_job *job, uint32_t worker, uint64_t conn)
 {
 	struct late *l = later(LATE_EVT, 5000);
 
+	l->worker = worker;
 	l->evt.kind = DP_EVT_RCPT;
 	l->evt.outcome = DP_OUT_NOT_TRIED;
 	l->evt.step = DP_STEP_MAIL;
@@ -210,22 +237,22 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 {
 	struct fake_conn *c = conn_of(job->conn);
 
-	(void)dp, (void)worker;
+	(void)dp;
 	if (below(50) == 0)
 		return -EAGAIN;
-	HOLDS(++w.unsettled <= WINDOW);
-	w.submitted[(uint32_t)job->message] = true;
+	HOLDS(++w.unsettled[worker] <= WINDOW);
+	w.submitted[(uint32_t)job->message] = (uint8_t)(worker + 1);
 	if (c == NULL) {
-		not_tried(job, 0);
+		not_tried(job, worker, 0);
 		return 0;
 	}
-	HOLDS(c->open && !c->quitting);
+	HOLDS(c->open && !c->quitting && c->worker == worker);
 	HOLDS(++c->jobs <= DP_JOBS_PER_CONN);
 	if (++c->msgs > w.msgs_most)
 		w.msgs_most = c->msgs;
 	w.submit_us[w.submits++] = w.now_us;
 	if (strncmp(c->domain, "drop", 4) == 0 && below(3) == 0) {
-		not_tried(job, c->name);
+		not_tried(job, worker, c->name);
 		return 0;
 	}
 	answer(c, job);
@@ -236,10 +263,10 @@ int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle h)
 {
 	struct fake_conn *c = conn_of(h);
 
-	(void)dp, (void)worker;
+	(void)dp;
 	if (c == NULL)
 		return 0; /* a stale handle is ignored */
-	HOLDS(!c->quitting);
+	HOLDS(!c->quitting && c->worker == worker);
 	c->quitting = true;
 	if (c->jobs == 0)
 		closed(c, DP_WHY_QUIT);
@@ -427,7 +454,7 @@ static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
 		                 .started_s = (int64_t)(w.now_us / 1000000) };
 }
 
-static void deliver_evt(struct sched *s, const struct dp_evt *evt)
+static void deliver_evt(struct sched *s, uint32_t worker, const struct dp_evt *evt)
 {
 	struct fake_conn *c = NULL;
 
@@ -437,12 +464,10 @@ static void deliver_evt(struct sched *s, const struct dp_evt *evt)
 	if (evt->kind == DP_EVT_RCPT) {
 		if (c != NULL)
 			c->jobs--;
-		if (evt->outcome == DP_OUT_NOT_TRIED) {
-			w.submitted[(uint32_t)evt->message] = false;
-			w.unsettled--;
-		}
+		if (evt->outcome == DP_OUT_NOT_TRIED)
+			settled((uint32_t)evt->message);
 	}
-	sched_on_event(s, 0, evt);
+	sched_on_event(s, worker, evt);
 	if (evt->kind == DP_EVT_RCPT && c != NULL && c->jobs == 0 && c->used &&
 	    (c->quitting || evt->outcome == DP_OUT_NOT_TRIED))
 		closed(c, c->quitting ? DP_WHY_QUIT : DP_WHY_PEER_CLOSED);
@@ -454,13 +479,11 @@ static void deliver(struct sched *s, struct late l)
 
 	switch (l.kind) {
 	case LATE_EVT:
-		deliver_evt(s, &l.evt);
+		deliver_evt(s, l.worker, &l.evt);
 		break;
 	case LATE_DURABLE:
-		if (l.cookie % 2 == 0 && w.submitted[l.cookie / 2]) {
-			w.submitted[l.cookie / 2] = false;
-			w.unsettled--;
-		}
+		if (l.cookie % 2 == 0)
+			settled((uint32_t)(l.cookie / 2));
 		sched_on_durable(s, l.cookie);
 		break;
 	case LATE_COMPOSED:
@@ -521,7 +544,7 @@ static struct sched *run(uint32_t attempts_max, uint32_t most_s)
 				;
 			flights_before = sched_n_flights(s);
 			wait_us = sched_run(s, w.now_us, (int64_t)(w.now_us / 1000000));
-			HOLDS(flights_before <= 2 * WINDOW);
+			HOLDS(flights_before <= 2 * WORKERS * WINDOW);
 		} while (wait_us == 0);
 		if (sched_is_stuck(s, &w.c, &blocked) && w.n_late == 0)
 			break;
