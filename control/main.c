@@ -29,6 +29,7 @@ static const struct {
 	{ "compose",   cmd_compose,   "--template DIR --row FILE.json --from A --to B [--dkim D:S:KEYFILE]...",
 	                                                             "one message as it would be sent, signed" },
 	{ "reference", cmd_reference, "options|commands|counters",   "the tables behind them, as Markdown" },
+	{ "bench",     cmd_bench,     "tcp --row ROW",               "measures the TCP layer on this machine; sends nothing" },
 	/* clang-format on */
 };
 

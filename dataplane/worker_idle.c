@@ -44,7 +44,8 @@ uint64_t worker_wake_at(const struct worker *w)
 static bool has_orders(const struct worker *w)
 {
 	if (atomic_load_explicit(&w->stop, memory_order_acquire) ||
-	    atomic_load_explicit(&w->drains, memory_order_acquire) != w->drains_seen)
+	    atomic_load_explicit(&w->drains, memory_order_acquire) != w->drains_seen ||
+	    worker_is_asked(w))
 		return true;
 	return worker_has_handed(w) || (!stale_holds(&w->stale) && spsc_count(&w->cmds) > 0);
 }

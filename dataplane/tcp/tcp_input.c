@@ -13,14 +13,6 @@ enum {
 
 typedef void step_fn(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes);
 
-static struct tcp_tuple tuple_of(const struct tcb *c)
-{
-	return (struct tcp_tuple){ .local = c->path.local,
-		                   .remote = c->path.remote,
-		                   .lport = c->lport,
-		                   .rport = c->rport };
-}
-
 /* --- SYN-SENT (RFC 9293 3.10.7.3) --- */
 
 void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h)
@@ -92,7 +84,7 @@ static bool acks_our_syn(const struct tcb *c, const struct tcp_head *h)
 /* A segment with ACK and without SYN. */
 static void syn_sent_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
 {
-	struct tcp_tuple tuple = tuple_of(c);
+	struct tcp_tuple tuple = tcb_tuple(t, c);
 
 	if (acks_our_syn(c, h))
 		return; /* neither SYN nor RST: dropped (fifth step) */
@@ -103,7 +95,7 @@ static void syn_sent_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h,
 static void syn_sent_synack(struct tcp *t, struct tcb *c, const struct tcp_head *h,
                             struct span bytes)
 {
-	struct tcp_tuple tuple = tuple_of(c);
+	struct tcp_tuple tuple = tcb_tuple(t, c);
 
 	if (!acks_our_syn(c, h)) {
 		tcp_refuse(t, &tuple, h, bytes.bytes);
@@ -228,7 +220,7 @@ static void on_segment(struct tcp *t, struct tcb *c, const struct tcp_head *h, s
 /* The handshake of a simultaneous open ends with an ACK of our SYN. */
 static void syn_rcvd_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
 {
-	struct tcp_tuple tuple = tuple_of(c);
+	struct tcp_tuple tuple = tcb_tuple(t, c);
 
 	if (!is_acceptable(t, c, h, bytes.bytes))
 		return;
