@@ -209,3 +209,6 @@ const struct ip_addr *net_local(const struct net *net, uint32_t local);
 
 /* True when `a` is an address of this port. */
 bool net_is_own(const struct net *net, const struct ip_addr *a);
+
+/* Asserts the invariants of its tables, at a cost in proportion to them: for tests. */
+void net_check(const struct net *net);
