@@ -17,6 +17,7 @@ enum {
 	DP_PORTS_MAX = 8,
 	DP_WORKERS_MAX = 64, /* of all ports */
 	DP_PORT_ADDRS_MAX = 8,
+	DP_PORT_NEIGHBOURS_MAX = 16,
 	DP_IDLE_TEXT_BYTES = 80,
 	DP_WHY_BYTES = 256, /* room for one line that says why something was refused */
 };
@@ -54,8 +55,10 @@ struct dp_port_conf {
 	struct ip_prefix
 	    addrs[DP_PORT_ADDRS_MAX]; /* the port's own addresses and connected networks */
 	uint32_t n_addrs;
-	struct ip_addr gateway4, gateway6; /* unset: only connected networks */
-	uint16_t vlan;                     /* 0: untagged */
+	struct ip_addr gateway4, gateway6;                      /* unset: only connected networks */
+	struct ip_neighbour neighbours[DP_PORT_NEIGHBOURS_MAX]; /* not asked for, never given up */
+	uint32_t n_neighbours;
+	uint16_t vlan; /* 0: untagged */
 	uint16_t mtu_bytes;
 	uint32_t fragment_bytes_max; /* memory for datagrams that come in fragments; 0: dropped */
 	uint32_t queues;             /* and workers; 0 is 1 */
