@@ -26,9 +26,7 @@ static bool sum_is_good(const struct net *net, const struct rte_mbuf *m, struct 
 /* A sender must be one station: RFC 1122 3.2.1.3 lists what may not stand there. */
 static bool is_sender(const struct net *net, const uint8_t v4[4])
 {
-	struct ip_addr a = ip_from_v4(v4);
-
-	return v4[0] != 0 && v4[0] != 127 && v4[0] < 224 && !route_is_broadcast(net, &a);
+	return v4[0] != 0 && v4[0] != 127 && v4[0] < 224 && !route_is_broadcast4(net, get32(v4));
 }
 
 /* Lengths, version and checksum; `header` and `body` are filled when they are right. */
