@@ -9,7 +9,7 @@
 
 enum header { HEADER_OK, HEADER_MALFORMED, HEADER_BAD_SUM };
 
-static bool sum_is_good(const struct net *net, const struct rte_mbuf *m, struct span header)
+static bool header_sum_is_good(const struct net *net, const struct rte_mbuf *m, struct span header)
 {
 	if (net->rx_checksum) {
 		switch (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) {
@@ -45,7 +45,7 @@ static enum header read_header(const struct net *net, const struct frame *f, str
 		return HEADER_MALFORMED;
 	*header = span_of(h, header_bytes);
 	*body = span_of(h + header_bytes, total_bytes - header_bytes);
-	return sum_is_good(net, f->m, *header) ? HEADER_OK : HEADER_BAD_SUM;
+	return header_sum_is_good(net, f->m, *header) ? HEADER_OK : HEADER_BAD_SUM;
 }
 
 static void read_fragment(const uint8_t *h, struct packet *p)

@@ -23,6 +23,7 @@
 #include "dataplane/tcp/tcp_wire.h"
 
 enum {
+	TCP_DUP_THRESH = 3,        /* duplicate ACKs, or segments SACKed, that prove a loss */
 	TCP_DELACK_MS = 40,        /* RFC 9293 3.8.6.3 allows 500 */
 	TCP_FIN_WAIT_2_MS = 60000, /* patience for the peer's FIN after ours was acknowledged */
 	TCP_KEEP_EVERY_MS = 75000, /* between keepalive probes */
