@@ -39,7 +39,11 @@ static struct rte_mempool *pool_make(const char *kind, const struct worker *w, u
 	                              flags | RTE_MEMPOOL_F_NO_SPREAD);
 	if (mp == NULL)
 		return NULL;
-	if (rte_mempool_set_ops_byname(mp, "ring_mp_mc", NULL) != 0)
+	/* What was given back last is taken next: it is in the cache still, where a ring would go
+	 * round the whole pool. DPDK's package may come without it.
+	 */
+	if (rte_mempool_set_ops_byname(mp, "stack", NULL) != 0 &&
+	    rte_mempool_set_ops_byname(mp, "ring_mp_mc", NULL) != 0)
 		goto fail;
 	rte_pktmbuf_pool_init(mp, &priv);
 	if (rte_mempool_populate_default(mp) < (int)n)

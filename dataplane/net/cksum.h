@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 /* Adds `bytes` bytes to `sum` (0 to begin with) and returns the new sum. Only the last piece of a
- * sum may have an odd length. A sum may grow over 2^32 bytes before it overflows.
+ * sum may have an odd length. Sums are of one's complement: two are added by cksum_add() only.
  */
 uint64_t cksum_add(uint64_t sum, const void *at, size_t bytes);
 

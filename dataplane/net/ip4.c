@@ -9,7 +9,7 @@
 
 enum header { HEADER_OK, HEADER_MALFORMED, HEADER_BAD_SUM };
 
-static bool sum_is_good(const struct net *net, const struct rte_mbuf *m, struct span header)
+static bool header_sum_is_good(const struct net *net, const struct rte_mbuf *m, struct span header)
 {
 	if (net->rx_checksum) {
 		switch (m->ol_flags & RTE_MBUF_F_RX_IP_CKSUM_MASK) {
@@ -26,9 +26,7 @@ static bool sum_is_good(const struct net *net, const struct rte_mbuf *m, struct 
 /* A sender must be one station: RFC 1122 3.2.1.3 lists what may not stand there. */
 static bool is_sender(const struct net *net, const uint8_t v4[4])
 {
-	struct ip_addr a = ip_from_v4(v4);
-
-	return v4[0] != 0 && v4[0] != 127 && v4[0] < 224 && !route_is_broadcast(net, &a);
+	return v4[0] != 0 && v4[0] != 127 && v4[0] < 224 && !route_is_broadcast4(net, get32(v4));
 }
 
 /* Lengths, version and checksum; `header` and `body` are filled when they are right. */
@@ -47,7 +45,7 @@ static enum header read_header(const struct net *net, const struct frame *f, str
 		return HEADER_MALFORMED;
 	*header = span_of(h, header_bytes);
 	*body = span_of(h + header_bytes, total_bytes - header_bytes);
-	return sum_is_good(net, f->m, *header) ? HEADER_OK : HEADER_BAD_SUM;
+	return header_sum_is_good(net, f->m, *header) ? HEADER_OK : HEADER_BAD_SUM;
 }
 
 static void read_fragment(const uint8_t *h, struct packet *p)

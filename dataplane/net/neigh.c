@@ -178,7 +178,7 @@ static bool evict_one(struct net *net)
 }
 
 /* A free place, known by its address. */
-static uint32_t add(struct neigh_table *t, uint64_t now_us, const struct ip_addr *a)
+static uint32_t add_entry(struct neigh_table *t, uint64_t now_us, const struct ip_addr *a)
 {
 	uint32_t i = t->free, *bucket = &t->buckets[ip_hash(a) & t->bucket_mask];
 
@@ -194,7 +194,7 @@ void neigh_add_static(struct net *net, const struct ip_neighbour *from)
 	uint32_t i = neigh_find(t, &from->addr);
 
 	if (i == NEIGH_NONE)
-		i = add(t, 0, &from->addr);
+		i = add_entry(t, 0, &from->addr);
 	memcpy(t->entries[i].mac, from->mac, 6);
 	neigh_enter(net, 0, &t->entries[i], NEIGH_STATIC);
 }
@@ -208,7 +208,7 @@ uint32_t neigh_get(struct net *net, uint64_t now_us, const struct ip_addr *a)
 		return i;
 	if (t->free == NEIGH_NONE && !evict_one(net))
 		return NEIGH_NONE;
-	i = add(t, now_us, a);
+	i = add_entry(t, now_us, a);
 	if (net->is_writer)
 		neigh_enter(net, now_us, &t->entries[i], NEIGH_INCOMPLETE);
 	else

@@ -187,6 +187,7 @@ int net_open(const struct net_conf *conf, struct net **out)
 		                     .slots = (uint32_t *)(block + l.own_slots),
 		                     .mask = own_n_slots(n_own) - 1 };
 	add_own_addresses(net, conf);
+	route_init(net);
 	net->neigh.entries = (struct neigh *)(block + l.neighbours);
 	net->neigh.buckets = (uint32_t *)(block + l.buckets);
 	net->neigh.entries_max = conf->neighbours_max;

@@ -39,6 +39,11 @@ struct net_announcer {
 	uint64_t at_us;  /* not before */
 };
 
+/* A network's address and mask, in host order: its first and last address are nobody's. */
+struct net_bounds4 {
+	uint32_t net, mask;
+};
+
 struct net {
 	uint8_t mac[6];
 	uint16_t vlan, mtu_bytes;
@@ -47,6 +52,8 @@ struct net {
 	bool has_ip6;
 	uint32_t n_addrs;
 	struct ip_prefix addrs[NET_ADDRS_MAX];
+	struct net_bounds4 bounds4[NET_ADDRS_MAX]; /* of connected IPv4 networks that have them */
+	uint32_t n_bounds4;
 	struct ip_addr gateway4, gateway6;
 	struct ip_addr source4;    /* whom ARP requests come from when no network fits; or unset */
 	struct ip_addr link_local; /* from the MAC; unset without IPv6 */
@@ -153,7 +160,10 @@ bool segment_parse(struct net *net, const struct packet *p, struct net_seg *seg)
 /* route.c: true for the first and the last address of a connected IPv4 network (RFC 1122 3.2.1.3),
  * as far as it has such.
  */
-bool route_is_broadcast(const struct net *net, const struct ip_addr *a);
+bool route_is_broadcast4(const struct net *net, uint32_t v4);
+
+/* Prepares that; the addresses are known. */
+void route_init(struct net *net);
 
 /* Whose MAC a packet on this path is sent to. */
 const struct ip_addr *route_next_hop(const struct net *net, const struct net_path *path);

@@ -6,17 +6,26 @@
 
 #include "dataplane/net/net_int.h"
 
-bool route_is_broadcast(const struct net *net, const struct ip_addr *a)
+void route_init(struct net *net)
 {
 	for (uint32_t i = 0; i < net->n_addrs; i++) {
 		const struct ip_prefix *p = &net->addrs[i];
-		uint32_t host_mask, host;
+		uint32_t mask;
 
-		if (!ip_is_v4(&p->addr) || p->bits > 126 || !ip_in_prefix(a, p))
+		if (!ip_is_v4(&p->addr) || p->bits > 126)
 			continue;
-		host_mask = (uint32_t)((1ull << (128 - p->bits)) - 1);
-		host = get32(a->b + 12) & host_mask;
-		if (host == 0 || host == host_mask)
+		mask = ~(uint32_t)((1ull << (128 - p->bits)) - 1);
+		net->bounds4[net->n_bounds4++] =
+		    (struct net_bounds4){ .net = get32(p->addr.b + 12) & mask, .mask = mask };
+	}
+}
+
+bool route_is_broadcast4(const struct net *net, uint32_t v4)
+{
+	for (uint32_t i = 0; i < net->n_bounds4; i++) {
+		const struct net_bounds4 *b = &net->bounds4[i];
+
+		if (v4 == b->net || v4 == (b->net | ~b->mask))
 			return true;
 	}
 	return false;
@@ -31,7 +40,7 @@ static bool is_destination(const struct net *net, const struct ip_addr *a)
 		return false;
 	if (ip_is_v4(a))
 		return a->b[12] != 0 && a->b[12] != 127 && a->b[12] < 224 &&
-		       !route_is_broadcast(net, a);
+		       !route_is_broadcast4(net, get32(a->b + 12));
 	return a->b[0] != 0xff && !ip_is_unset(a) && !ip_eq(a, &loopback);
 }
 

@@ -234,6 +234,8 @@ static void release(struct tcp *t, struct tcb *c)
 	struct tcp_tuple tuple = tcb_tuple(t, c);
 
 	c->flags = 0; /* it owes no ACK any more */
+	for (struct tcp_watch *w = t->watch; w != NULL; w = w->outer)
+		w->gone |= w->id == tcb_id(t, c);
 	if (t->dup_conn == tcb_id(t, c))
 		t->dup_conn = TCB_NONE;
 	tcp_timers_stop(t, c);

@@ -21,6 +21,7 @@ struct rte_mempool;
 struct tcp;
 
 enum {
+	TCP_EXPECT_MAX = 32,
 	TCP_MBUF_PRIV_BYTES = 32, /* private area that the mbufs of tcp_conf.pool must have */
 };
 
@@ -119,6 +120,11 @@ void tcp_close_engine(struct tcp *tcp);
  */
 int tcp_connect(struct tcp *tcp, uint64_t now_us, const struct ip_addr *local,
                 const struct ip_addr *remote, uint16_t remote_port, void *user, tcp_id *out);
+
+/* Says which segments tcp_input() will get next, TCP_EXPECT_MAX at most: fetches what they will
+ * touch. A hint without effect otherwise.
+ */
+void tcp_expect(const struct tcp *tcp, const struct net_seg *segs, uint32_t n);
 
 /* Hands one received segment in. The span's bytes are read in the call only. */
 void tcp_input(struct tcp *tcp, uint64_t now_us, const struct net_seg *seg);

@@ -55,7 +55,7 @@ size_t tcp_write_room(struct tcp *t, tcp_id id)
 	struct tcb *c = tcb_at(t, id);
 	size_t room;
 
-	assert(pool_is_used(&t->conns, id));
+	assert(tcb_is_used(c));
 	room = tcp_room(t, c);
 	if (room < t->conf.tx_bytes_max)
 		c->flags |= TCB_F_WANT_WRITE;
@@ -91,7 +91,7 @@ size_t tcp_write_start(struct tcp *t, tcp_id id, uint8_t **at)
 	struct tcb *c = tcb_at(t, id);
 	size_t room;
 
-	assert(pool_is_used(&t->conns, id));
+	assert(tcb_is_used(c));
 	room = tcp_room(t, c);
 	if (room != 0 && room_in_tail(c) == 0 && add_segment(t, c) == NULL) {
 		tcp_retry_later(t, c);
@@ -109,7 +109,7 @@ void tcp_write_done(struct tcp *t, uint64_t now_us, tcp_id id, size_t bytes)
 {
 	struct tcb *c = tcb_at(t, id);
 
-	assert(pool_is_used(&t->conns, id));
+	assert(tcb_is_used(c));
 	tcp_set_now(t, now_us);
 	if (bytes == 0)
 		return;
@@ -142,7 +142,7 @@ void tcp_flush(struct tcp *t, uint64_t now_us, tcp_id id)
 {
 	struct tcb *c = tcb_at(t, id);
 
-	assert(pool_is_used(&t->conns, id));
+	assert(tcb_is_used(c));
 	tcp_set_now(t, now_us);
 	if (seq_leq(c->snd_end, c->push_end))
 		return;
@@ -155,7 +155,7 @@ bool tcp_all_acked(struct tcp *t, tcp_id id)
 {
 	const struct tcb *c = tcb_at(t, id);
 
-	assert(pool_is_used(&t->conns, id));
+	assert(tcb_is_used(c));
 	return seq_geq(c->snd_una + !tcb_is_synchronized(c), c->snd_end); /* a SYN is no byte */
 }
 
@@ -174,7 +174,7 @@ void tcp_close(struct tcp *t, uint64_t now_us, tcp_id id)
 {
 	struct tcb *c = tcb_at(t, id);
 
-	assert(pool_is_used(&t->conns, id));
+	assert(tcb_is_used(c));
 	tcp_set_now(t, now_us);
 	if (c->flags & TCB_F_FIN_QUEUED)
 		return;
@@ -198,7 +198,7 @@ void tcp_abort(struct tcp *t, uint64_t now_us, tcp_id id)
 {
 	struct tcb *c = tcb_at(t, id);
 
-	assert(pool_is_used(&t->conns, id));
+	assert(tcb_is_used(c));
 	tcp_set_now(t, now_us);
 	/* RFC 9293 3.10.5; a SYN that was not answered needs no RST. */
 	if (c->state != TCP_STATE_SYN_SENT && tcp_send_bare(t, c, TCP_RST | TCP_ACK, c->snd_nxt))
@@ -215,8 +215,7 @@ void tcp_abort_all(struct tcp *t, uint64_t now_us)
 
 bool tcp_tell_writable(struct tcp *t, struct tcb *c)
 {
-	tcp_id id = tcb_id(t, c);
-	uint32_t gen = pool_gen(&t->conns, id);
+	struct tcp_watch watch;
 	size_t room;
 
 	if (!(c->flags & TCB_F_WANT_WRITE) || !states[c->state].may_write)
@@ -226,6 +225,7 @@ bool tcp_tell_writable(struct tcp *t, struct tcb *c)
 	if (room < t->conf.tx_bytes_max / 2 && c->tx_segs > 1)
 		return true;
 	c->flags &= ~(uint32_t)TCB_F_WANT_WRITE;
+	tcp_watch_begin(t, &watch, c);
 	t->conf.ops->writable(c->user, t->now_us);
-	return pool_is_live(&t->conns, id, gen);
+	return tcp_watch_end(t, &watch);
 }

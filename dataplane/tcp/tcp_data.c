@@ -120,16 +120,16 @@ unsigned tcp_ooo_blocks(const struct tcb *c, struct tcp_block *out, unsigned max
 /* Gives bytes to the layer above. False: the connection is gone. */
 static bool deliver(struct tcp *t, struct tcb *c, struct span bytes)
 {
-	tcp_id id = tcb_id(t, c);
-	uint32_t gen = pool_gen(&t->conns, id);
+	struct tcp_watch watch;
 
 	if (bytes.bytes == 0)
 		return true;
 	c->rcv_nxt += (uint32_t)bytes.bytes;
 	if (c->state == TCP_STATE_FIN_WAIT_2) /* it has not closed, but it is at work */
 		c->life_due_ms = t->now_ms + TCP_FIN_WAIT_2_MS;
+	tcp_watch_begin(t, &watch, c);
 	t->conf.ops->received(c->user, t->now_us, bytes);
-	return pool_is_live(&t->conns, id, gen);
+	return tcp_watch_end(t, &watch);
 }
 
 /* What was held becomes in order. */
@@ -160,8 +160,7 @@ static bool drain(struct tcp *t, struct tcb *c)
 static bool take_fin(struct tcp *t, struct tcb *c)
 {
 	bool ours_acked = (c->flags & TCB_F_FIN_SENT) && c->snd_una == c->snd_nxt;
-	tcp_id id = tcb_id(t, c);
-	uint32_t gen = pool_gen(&t->conns, id);
+	struct tcp_watch watch;
 
 	c->rcv_nxt++;
 	tcp_ooo_free(t, c); /* nothing stands behind a FIN */
@@ -170,8 +169,9 @@ static bool take_fin(struct tcp *t, struct tcb *c)
 		tcp_set_state(t, c, TCP_STATE_CLOSE_WAIT);
 	else if (c->state == TCP_STATE_FIN_WAIT_1 && !ours_acked)
 		tcp_set_state(t, c, TCP_STATE_CLOSING);
+	tcp_watch_begin(t, &watch, c);
 	t->conf.ops->peer_closed(c->user, t->now_us);
-	if (!pool_is_live(&t->conns, id, gen))
+	if (!tcp_watch_end(t, &watch))
 		return false;
 	if (c->state == TCP_STATE_FIN_WAIT_2 || (c->state == TCP_STATE_FIN_WAIT_1 && ours_acked)) {
 		tcp_enter_time_wait(t, c);

@@ -23,6 +23,7 @@
 #include "dataplane/tcp/tcp_wire.h"
 
 enum {
+	TCP_DUP_THRESH = 3,        /* duplicate ACKs, or segments SACKed, that prove a loss */
 	TCP_DELACK_MS = 40,        /* RFC 9293 3.8.6.3 allows 500 */
 	TCP_FIN_WAIT_2_MS = 60000, /* patience for the peer's FIN after ours was acknowledged */
 	TCP_KEEP_EVERY_MS = 75000, /* between keepalive probes */
@@ -45,6 +46,15 @@ struct tcp_limit {
 	uint64_t at_us;
 };
 
+/* Whether a connection outlives a call of the layer above. Kept on the stack and known to the
+ * engine while it lasts; a generation would do as well, but stands in a line of its own.
+ */
+struct tcp_watch {
+	tcp_id id;
+	bool gone;
+	struct tcp_watch *outer; /* watches may be nested */
+};
+
 struct tcp {
 	struct tcp_conf conf;
 	uint8_t secret[32];
@@ -56,7 +66,8 @@ struct tcp {
 	struct tcp_limit rsts, challenges;
 	uint64_t now_us;
 	uint32_t now_ms;
-	uint32_t n_acks; /* connections that owe an ACK this turn */
+	struct tcp_watch *watch; /* the innermost */
+	uint32_t n_acks;         /* connections that owe an ACK this turn */
 	tcp_id acks[TCP_ACKS_MAX];
 	/* The last duplicate that came, told in its connection's next ACK (RFC 2883). One for all:
 	 * it is advice, and the ACK leaves at the end of the turn.
@@ -102,6 +113,26 @@ static inline struct tcp_tuple tcb_tuple(const struct tcp *t, const struct tcb *
 		                   .remote = c->path.remote,
 		                   .lport = c->lport,
 		                   .rport = c->rport };
+}
+
+static inline void tcp_watch_begin(struct tcp *t, struct tcp_watch *w, const struct tcb *c)
+{
+	*w = (struct tcp_watch){ .id = tcb_id(t, c), .outer = t->watch };
+	t->watch = w;
+}
+
+/* True when the connection is still the same. */
+static inline bool tcp_watch_end(struct tcp *t, struct tcp_watch *w)
+{
+	assert(t->watch == w);
+	t->watch = w->outer;
+	return !w->gone;
+}
+
+/* In use, by its line instead of the pool's mark: a slot that is free is CLOSED. */
+static inline bool tcb_is_used(const struct tcb *c)
+{
+	return c->state != TCP_STATE_CLOSED;
 }
 
 static inline bool tcb_is_synchronized(const struct tcb *c)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <emmintrin.h>
+
 #include "dataplane/base/pages.h"
 
 enum {
@@ -175,22 +177,52 @@ void tcp_flow_del(struct tcp_flow *f, uint64_t hash, uint32_t value)
 	assert(false); /* what is deleted was added */
 }
 
+/* The places of a bucket that hold `tag`, a bit each. */
+static uint32_t matches_of(const struct tcp_flow_bucket *b, uint16_t tag)
+{
+	__m128i want = _mm_set1_epi16((short)tag);
+	__m128i low = _mm_cmpeq_epi16(_mm_load_si128((const __m128i *)b->tags), want);
+	__m128i high = _mm_cmpeq_epi16(_mm_loadl_epi64((const __m128i *)(b->tags + 8)), want);
+
+	/* Behind the last two tags the second load has values. */
+	static_assert(TCP_FLOW_SLOTS == 10, "eight tags and two");
+	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(low, high)) & 0x3ff;
+}
+
+void tcp_flow_expect(const struct tcp_flow *f, uint64_t hash)
+{
+	__builtin_prefetch(&f->buckets[first_of(f, hash)]);
+}
+
+uint32_t tcp_flow_guess(const struct tcp_flow *f, uint64_t hash)
+{
+	uint32_t bucket = first_of(f, hash),
+		 matches = matches_of(&f->buckets[bucket], tag_of(hash));
+
+	if (matches == 0) {
+		__builtin_prefetch(&f->buckets[other_of(f, bucket, tag_of(hash))]);
+		return TCP_FLOW_NONE;
+	}
+	return f->buckets[bucket].values[__builtin_ctz(matches)];
+}
+
 uint32_t tcp_flow_next(const struct tcp_flow *f, struct tcp_flow_probe *p)
 {
 	uint16_t tag = tag_of(p->hash);
 
-	while (p->at < 2 * TCP_FLOW_SLOTS) {
-		uint32_t bucket = first_of(f, p->hash), i = p->at++ % TCP_FLOW_SLOTS;
-		const struct tcp_flow_bucket *b;
-
-		if (p->at > TCP_FLOW_SLOTS)
-			bucket = other_of(f, bucket, tag);
-		b = &f->buckets[bucket];
-		if (b->tags[i] == tag)
-			return b->values[i];
+	while (p->matches == 0 && p->step < 2) {
+		p->bucket = p->step == 0 ? first_of(f, p->hash) : other_of(f, p->bucket, tag);
+		p->matches = matches_of(&f->buckets[p->bucket], tag);
+		p->step++;
 	}
-	while (p->at - 2 * TCP_FLOW_SLOTS < f->n_spilt) {
-		const struct tcp_flow_spill *s = &f->spilt[p->at++ - 2 * TCP_FLOW_SLOTS];
+	if (p->matches != 0) {
+		uint32_t i = (uint32_t)__builtin_ctz(p->matches);
+
+		p->matches &= p->matches - 1;
+		return f->buckets[p->bucket].values[i];
+	}
+	while (p->step - 2 < f->n_spilt) {
+		const struct tcp_flow_spill *s = &f->spilt[p->step++ - 2];
 
 		if (s->tag == tag)
 			return s->value;

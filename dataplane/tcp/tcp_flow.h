@@ -44,7 +44,9 @@ struct tcp_flow {
 /* Where a search stands; see tcp_flow_next(). */
 struct tcp_flow_probe {
 	uint64_t hash;
-	uint32_t at;
+	uint32_t step;    /* 0: nothing was looked at; 1 and 2: buckets; then what is spilt */
+	uint32_t bucket;  /* that was looked at last */
+	uint32_t matches; /* places in it whose tag fits and that were not returned yet */
 };
 
 /* Bytes that tcp_flow_init() allocates for `max` values. Pure. */
@@ -59,6 +61,12 @@ bool tcp_flow_try_add(struct tcp_flow *f, uint64_t hash, uint32_t value);
 
 /* Takes out what tcp_flow_try_add() put in; it must be there. */
 void tcp_flow_del(struct tcp_flow *f, uint64_t hash, uint32_t value);
+
+/* Fetches the line where a search for `hash` begins. */
+void tcp_flow_expect(const struct tcp_flow *f, uint64_t hash);
+
+/* The value that a search for `hash` is likely to find first, or TCP_FLOW_NONE: a hint. */
+uint32_t tcp_flow_guess(const struct tcp_flow *f, uint64_t hash);
 
 /* Steps through the values whose hash may be `hash`: begin with { .hash = hash }, stop at
  * TCP_FLOW_NONE or when the tuple fits. No add or del in between.

@@ -41,8 +41,7 @@ void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 /* The handshake is done. False: the connection is gone. */
 static bool established(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 {
-	tcp_id id = tcb_id(t, c);
-	uint32_t gen = pool_gen(&t->conns, id);
+	struct tcp_watch watch;
 
 	c->snd_una = c->fack = h->ack;
 	if (c->flags & (TCB_F_SYN_AGAIN | TCB_F_SYN_HELD))
@@ -59,8 +58,9 @@ static bool established(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 		tcp_set_state(t, c, TCP_STATE_FIN_WAIT_1);
 	tcp_xmit_restart(t, c);
 	tcp_keep_start(t, c);
+	tcp_watch_begin(t, &watch, c);
 	t->conf.ops->opened(c->user, t->now_us);
-	return pool_is_live(&t->conns, id, gen);
+	return tcp_watch_end(t, &watch);
 }
 
 /* The peer still has an older connection with this tuple: it answers with where that one stands.
@@ -333,6 +333,42 @@ static step_fn *const steps[TCP_N_STATES][N_FLAG_SETS] = {
 	[TCP_STATE_LAST_ACK]    = SYNCHRONIZED,
 };
 /* clang-format on */
+
+static uint16_t port_at(const struct net_seg *seg, unsigned at)
+{
+	return (uint16_t)(seg->tcp.at[at] << 8 | seg->tcp.at[at + 1]);
+}
+
+/* In passes, so that the fetches of all overlap: first where the flow table will be looked at, then
+ * the connections found there, with their timers.
+ */
+void tcp_expect(const struct tcp *t, const struct net_seg *segs, uint32_t n)
+{
+	uint64_t hashes[TCP_EXPECT_MAX];
+
+	assert(n <= TCP_EXPECT_MAX);
+	for (uint32_t i = 0; i < n; i++) {
+		struct tcp_tuple tuple = { .local = segs[i].local,
+			                   .remote = segs[i].remote,
+			                   .lport = port_at(&segs[i], 2),
+			                   .rport = port_at(&segs[i], 0) };
+
+		hashes[i] = tcp_key_flow(&t->key, &tuple);
+		tcp_flow_expect(&t->flow, hashes[i]);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t value = tcp_flow_guess(&t->flow, hashes[i]);
+		const uint8_t *c;
+
+		if (value == TCP_FLOW_NONE || (value & TCP_TW_BIT))
+			continue;
+		c = pool_at(&t->conns, value);
+		for (unsigned at = 0; at < TCB_HOT_BYTES; at += 64)
+			__builtin_prefetch(c + at, 1);
+		__builtin_prefetch(c + TCB_HOT_BYTES - 1, 1);
+		__builtin_prefetch(&t->wheel.nodes[value], 1);
+	}
+}
 
 void tcp_input(struct tcp *t, uint64_t now_us, const struct net_seg *seg)
 {

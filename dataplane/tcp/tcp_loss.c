@@ -19,8 +19,6 @@
 #include "dataplane/tcp/tcp_seg.h"
 #include "dataplane/tcp/tcp_seq.h"
 
-enum { DUP_THRESH = 3 };
-
 static bool is_to_resend(const struct tcp_seg *s)
 {
 	return (s->flags & (TCP_SEG_LOST | TCP_SEG_RESENT | TCP_SEG_SACKED)) == TCP_SEG_LOST;
@@ -150,7 +148,7 @@ void tcp_detect_loss(struct tcp *t, struct tcb *c, uint32_t delivered)
 		return; /* a FIN alone: the time-out's business */
 	if (c->sacked != 0 || (c->flags & (TCB_F_RECOVERY | TCB_F_LOSS)))
 		tcp_rack_detect(t, c);
-	if (!(c->flags & TCB_F_SACK) && c->dupacks >= DUP_THRESH &&
+	if (!(c->flags & TCB_F_SACK) && c->dupacks >= TCP_DUP_THRESH &&
 	    !(c->flags & (TCB_F_RECOVERY | TCB_F_LOSS)) && !(seg_of(head)->flags & TCP_SEG_LOST))
 		tcp_mark_lost(c, head);
 	if (c->to_resend != 0 && !(c->flags & (TCB_F_RECOVERY | TCB_F_LOSS)))

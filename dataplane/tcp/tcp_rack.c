@@ -11,7 +11,6 @@
 #include "dataplane/tcp/tcp_seq.h"
 
 enum {
-	DUP_THRESH = 3,
 	REO_PERSIST = 16,      /* 6.2 step 4: recoveries that a larger window outlives */
 	PROBE_MIN_US = 10000,  /* a worker may sleep, and so may the peer's */
 	PEER_DELAY_US = 200000 /* 7.2: how long a peer may put off an ACK */
@@ -73,7 +72,7 @@ static bool has_dup_thresh(const struct tcb *c)
 	unsigned n = 0;
 
 	for (struct rte_mbuf *m = c->tx_head; m != c->tx_next; m = seg_of(m)->next)
-		if ((seg_of(m)->flags & TCP_SEG_SACKED) && ++n == DUP_THRESH)
+		if ((seg_of(m)->flags & TCP_SEG_SACKED) && ++n == TCP_DUP_THRESH)
 			return true;
 	return false;
 }

@@ -243,15 +243,15 @@ static void fired(void *ctx, uint64_t now_us, uint32_t node)
 {
 	struct tcp *t = ctx;
 	struct tcb *c = tcb_at(t, node);
-	uint32_t gen = pool_gen(&t->conns, node);
+	struct tcp_watch watch;
 
 	(void)now_us;
-	assert(pool_is_used(&t->conns, node));
+	assert(tcb_is_used(c));
+	tcp_watch_begin(t, &watch, c);
 	xmit_fired(t, c);
-	if (!pool_is_live(&t->conns, node, gen))
-		return;
-	slow_fired(t, c);
-	if (!pool_is_live(&t->conns, node, gen))
+	if (!watch.gone)
+		slow_fired(t, c);
+	if (!tcp_watch_end(t, &watch))
 		return;
 	if (c->xmit != TCB_XMIT_NONE)
 		arm(t, c, c->xmit_due_ms);

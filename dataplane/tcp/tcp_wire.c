@@ -2,6 +2,7 @@
 #include "dataplane/tcp/tcp_wire.h"
 
 #include <assert.h>
+#include <string.h>
 
 enum {
 	OPT_END = 0,
@@ -64,11 +65,56 @@ static bool read_options(struct span s, struct tcp_head *h)
 	return true;
 }
 
+static uint32_t u32_at(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+/* What nearly every segment has: no option, or timestamps alone behind two NOPs (RFC 7323 A).
+ * False: it is another.
+ */
+static bool read_usual(struct span s, struct tcp_head *h, struct span *payload)
+{
+	static const uint8_t alone[4] = { OPT_NOP, OPT_NOP, OPT_TS, 10 };
+	const uint8_t *at = s.at;
+	size_t bytes;
+
+	if (s.bytes < TCP_HEAD_BYTES)
+		return false;
+	bytes = (at[12] >> 4) * 4u;
+	if (bytes == TCP_HEAD_BYTES + TCP_TS_BYTES && s.bytes >= bytes &&
+	    memcmp(at + TCP_HEAD_BYTES, alone, 4) == 0) {
+		h->has_ts = true;
+		h->ts_val = u32_at(at + TCP_HEAD_BYTES + 4);
+		h->ts_ecr = u32_at(at + TCP_HEAD_BYTES + 8);
+	} else if (bytes == TCP_HEAD_BYTES) {
+		h->has_ts = false;
+		h->ts_val = h->ts_ecr = 0;
+	} else {
+		return false;
+	}
+	h->source_port = (uint16_t)(at[0] << 8 | at[1]);
+	h->dest_port = (uint16_t)(at[2] << 8 | at[3]);
+	h->seq = u32_at(at + 4);
+	h->ack = u32_at(at + 8);
+	h->flags = at[13];
+	h->window = (uint16_t)(at[14] << 8 | at[15]);
+	h->mss = 0;
+	h->wscale = TCP_WSCALE_NONE;
+	h->sack_ok = false;
+	h->ecn = 0;
+	h->n_sacks = 0; /* the blocks are nothing then */
+	*payload = span_of(at + bytes, s.bytes - bytes);
+	return true;
+}
+
 bool tcp_head_read(struct span s, struct tcp_head *h, struct span *payload)
 {
 	struct span options, checksum_urgent;
 	uint8_t offset;
 
+	if (read_usual(s, h, payload))
+		return true;
 	*h = (struct tcp_head){ .wscale = TCP_WSCALE_NONE };
 	if (!span_take_u16(&s, &h->source_port) || !span_take_u16(&s, &h->dest_port) ||
 	    !span_take_u32(&s, &h->seq) || !span_take_u32(&s, &h->ack) ||
