@@ -426,3 +426,9 @@ uint32_t dp_n_workers(const struct dp *dp)
 {
 	return dp->n_workers;
 }
+
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES])
+{
+	assert(worker < dp->n_workers);
+	return worker_idle_text(dp->workers[worker], text);
+}

@@ -17,6 +17,7 @@ enum {
 	DP_PORTS_MAX = 8,
 	DP_WORKERS_MAX = 64, /* of all ports */
 	DP_PORT_ADDRS_MAX = 8,
+	DP_IDLE_TEXT_BYTES = 80,
 	DP_WHY_BYTES = 256, /* room for one line that says why something was refused */
 };
 
@@ -199,6 +200,9 @@ const char *dp_counter_help(uint32_t counter);
 uint64_t dp_counter(const struct dp *dp, uint32_t worker, uint32_t counter);
 
 uint32_t dp_n_workers(const struct dp *dp);
+
+/* How a worker waits when it has nothing to do, in words. Returns `text`. */
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES]);
 
 /* Names of enum values, for reports. */
 const char *dp_step_name(enum dp_step step);

@@ -82,7 +82,7 @@ bool worker_has_answer(const struct worker *w);
 bool worker_try_answer(struct worker *w, struct dp_answer *out);
 
 /* How it waits when idle, in words; returns `text`. Once it was started. */
-const char *worker_idle_text(const struct worker *w, char text[IDLE_PLAN_TEXT_BYTES]);
+const char *worker_idle_text(const struct worker *w, char text[DP_IDLE_TEXT_BYTES]);
 
 /* Any thread may read them. */
 const struct dp_counters *worker_counters(const struct worker *w);

@@ -318,3 +318,10 @@ const char *sched_site_key(const struct sched *s, const char *name)
 	           ? "mx.alpha.test"
 	           : NULL;
 }
+
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES])
+{
+	(void)dp;
+	snprintf(text, DP_IDLE_TEXT_BYTES, "spins %u us, then naps", worker);
+	return text;
+}
