@@ -141,7 +141,6 @@ struct tcb {
 	uint8_t reo_persist; /* recoveries until it shrinks again */
 	uint32_t pace_us;    /* low half of when the next segment may leave, where pacing is on */
 	uint32_t peer_fin;   /* sequence of the peer's FIN */
-	uint32_t ooo_recent; /* start of the newest out-of-order segment */
 	uint16_t peer_mss;   /* as offered */
 	uint8_t cc;          /* enum tcp_cc */
 	uint8_t n_hurries;   /* times a stale peer made us send the SYN early */

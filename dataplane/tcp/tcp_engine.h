@@ -84,6 +84,7 @@ struct tcp {
 	 */
 	uint32_t held_segs, held_segs_max, split_segs_max;
 	uint32_t ooo_segs, ooo_segs_max;
+	uint64_t ooo_came;    /* counts what came out of order */
 	uint32_t tx_segs_max; /* a connection */
 	uint16_t room_bytes;  /* payload that one mbuf holds */
 	uint8_t rcv_wscale;

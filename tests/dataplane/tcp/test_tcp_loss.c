@@ -503,6 +503,30 @@ static void a_peer_that_drops_what_it_sacked_gets_it_again(void)
 	rig_close(&r);
 }
 
+static void blocks_are_repeated_the_newest_first(void)
+{
+	static const uint8_t came[] = { 10, 50, 30, 70, 31 };
+	static const uint8_t want[][3] = {
+		{ 10 }, { 50, 10 }, { 30, 50, 10 }, { 70, 30, 50 }, { 30, 70, 50 }
+	};
+	struct rig r;
+	const struct rig_sent *s;
+	uint32_t at;
+
+	start(&r, &sack_ts, TCP_CC_CUBIC);
+	at = r.peer_seq;
+	for (size_t i = 0; i < sizeof(came); i++) {
+		rig_in_at(&r, TCP_ACK, at + came[i], r.peer_ack, "x", 1, WINDOW);
+		rig_turn(&r);
+		s = rig_next(&r);
+		CU_ASSERT_FATAL(s != NULL && s->head.n_sacks == (i < 3 ? i + 1 : 3));
+		for (unsigned k = 0; k < s->head.n_sacks; k++)
+			CU_ASSERT_EQUAL(s->head.sacks[k].start, at + want[i][k]);
+	}
+	CU_ASSERT_EQUAL(s->head.sacks[0].end, at + 32);
+	rig_close(&r);
+}
+
 static void what_is_partly_old_is_reported_at_once(void)
 {
 	struct rig r;
@@ -618,6 +642,6 @@ SUITE("dataplane/tcp/tcp_loss", TEST(a_hole_is_lost_when_a_quarter_of_the_round_
       TEST(an_answer_to_an_earlier_recovery_undoes_no_later_one),
       TEST(a_recovery_whose_every_copy_was_a_duplicate_is_undone),
       TEST(a_peer_that_drops_what_it_sacked_gets_it_again),
-      TEST(what_is_partly_old_is_reported_at_once), TEST(what_we_get_twice_is_reported_once),
-      TEST(a_window_that_was_not_used_does_not_grow),
+      TEST(blocks_are_repeated_the_newest_first), TEST(what_is_partly_old_is_reported_at_once),
+      TEST(what_we_get_twice_is_reported_once), TEST(a_window_that_was_not_used_does_not_grow),
       TEST(a_window_that_rested_begins_again_at_ten_segments))
