@@ -32,7 +32,7 @@ def newsletter():
     """5 KB with 10 variables, a loop and a condition."""
     parts = ["<html><body>\n<h1>Hello {{ v0 }}</h1>\n"]
     for i in range(1, 10):
-        parts.append(f"<p class='text'>{WORDS * 3}</p>\n<p>{{{{ v{i} }}}}</p>\n")
+        parts.append(f"<p class='text'>{WORDS * 4}</p>\n<p>{{{{ v{i} }}}}</p>\n")
     parts.append("{% if vip %}<p>Free delivery for you.</p>{% else %}<p>Delivery is 4 a parcel.</p>"
                  "{% endif %}\n<ul>\n{% for item in items %}<li>{{ item.name }}: {{ item.price }}</li>\n"
                  "{% endfor %}</ul>\n</body></html>\n")
