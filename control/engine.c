@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "control/asks.h"
 #include "control/thread.h"
 #include "control/ctl/ctl.h"
 #include "control/engine_conf.h"
@@ -45,6 +46,7 @@ struct engine {
 	struct store *store;
 	struct campaigns *campaigns;
 	struct dp *dp;
+	struct asks *asks;
 	struct composer *composer;
 	struct keyring *keys; /* held */
 	uv_timer_t keys_timer;
@@ -275,8 +277,13 @@ static int open_storage(struct engine *e, char why[CONF_WHY_BYTES])
 
 static int open_dataplane(struct engine *e, char why[CONF_WHY_BYTES])
 {
+	int err;
+
 	e->dp_conf = engine_dp_conf_new(e->conf, e->secret);
-	return dp_start(engine_dp_conf_of(e->dp_conf), &e->dp, why);
+	err = dp_start(engine_dp_conf_of(e->dp_conf), &e->dp, why);
+	if (err == 0)
+		e->asks = asks_open(e->dp);
+	return err;
 }
 
 static int open_helpers(struct engine *e, char why[CONF_WHY_BYTES])
@@ -317,6 +324,7 @@ static void open_scheduler(struct engine *e)
 		                 .ctx = e };
 	struct link_conf lc = { .loop = &e->loop,
 		                .dp = e->dp,
+		                .asks = e->asks,
 		                .store = e->store,
 		                .composer = e->composer,
 		                .campaigns = e->campaigns,
@@ -429,6 +437,8 @@ void engine_close(struct engine *e)
 	}
 	if (e->link != NULL)
 		link_free(e->link);
+	if (e->asks != NULL)
+		asks_close(e->asks);
 	if (e->dp != NULL)
 		dp_stop(e->dp);
 	if (e->sched != NULL)
@@ -554,6 +564,11 @@ struct sched *engine_sched(struct engine *e)
 struct mx *engine_mx(struct engine *e)
 {
 	return e->mx;
+}
+
+struct asks *engine_asks(struct engine *e)
+{
+	return e->asks;
 }
 
 struct dp *engine_dp(struct engine *e)

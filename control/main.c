@@ -32,6 +32,7 @@ static const struct {
 	{ "token",     cmd_token,     "verify -c FILE [--json] TOKEN",
 	                                                             "what an unsubscribe token says" },
 	{ "reference", cmd_reference, "options|commands|counters",   "the tables behind them, as Markdown" },
+	{ "bench",     cmd_bench,     "tcp --row ROW",               "measures the TCP layer on this machine; sends nothing" },
 	/* clang-format on */
 };
 

@@ -17,6 +17,7 @@
 #include "dataplane/worker.h"
 
 struct team;
+struct worker_above;
 
 struct team_conf {
 	const struct dp_conf *dp;  /* borrowed, as in dp_start() */
@@ -26,9 +27,10 @@ struct team_conf {
 	const bool *spins;         /* for each: it has its CPU for itself */
 	const struct ip_addr *own; /* addresses of all ports and sources; borrowed */
 	uint32_t n_own;
-	struct wake *control;     /* whom to wake for events */
-	const struct port_io *io; /* NULL: the device is DPDK's, found by its name */
-	void *dev;                /* for `io` */
+	struct wake *control;             /* whom to wake for events */
+	const struct port_io *io;         /* NULL: the device is DPDK's, found by its name */
+	void *dev;                        /* for `io` */
+	const struct worker_above *above; /* in the place of SMTP, see dp_hook.h; NULL: SMTP */
 };
 
 /* Workers of a port. */

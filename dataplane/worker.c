@@ -131,14 +131,22 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 		e.tcp.net = w->net;
 		e.tcp.trace = w->trace.live;
 		e.tcp.counters = &w->counters;
-		e.tcp.ops = &smtp_tcp_ops;
+		e.tcp.ops = w->above != NULL ? w->above->ops : &smtp_tcp_ops;
 		if (w->share != NULL) {
 			e.tcp.landing = w->landing;
 			e.tcp.landing_me = w->queue;
 			e.tcp.stray = worker_on_stray;
 			e.tcp.stray_ctx = w;
 		}
+		e.tcp.tso_segs_max = w->port->plan.tso ? w->port->plan.tso_segs_max : 0;
+		e.tcp.tso_mss_min = w->port->plan.tso_mss_min;
+		e.tcp.tso_bytes_max = w->port->plan.tso_bytes_max;
+		e.tcp.tso_ip6 = w->port->plan.tso_ip6;
 		rc = tcp_open(&e.tcp, w->now_us, &w->tcp);
+	}
+	if (rc == 0 && w->above != NULL) {
+		w->above->opened(w->above->ctx, w->tcp);
+		return 0;
 	}
 	if (rc == 0) {
 		e.tls.counters = &w->counters;
@@ -177,7 +185,9 @@ static int open_ring(struct spsc *r, uint32_t slots, uint32_t elem_bytes)
 
 static int open_rings(struct worker *w, char why[DP_WHY_BYTES])
 {
-	int rc = open_ring(&w->evts, worker_evts_max(w->conf), sizeof(struct dp_evt));
+	/* Nothing but SMTP has events. */
+	uint32_t evts = w->above == NULL ? worker_evts_max(w->conf) : 2;
+	int rc = open_ring(&w->evts, evts, sizeof(struct dp_evt));
 
 	if (rc == 0)
 		rc = open_ring(&w->cmds, worker_cmds_max(w->conf), sizeof(struct worker_cmd));
@@ -230,6 +240,7 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	w->has_own_cpu = conf->spins;
 	w->idle.epoll_fd = -1;
 	w->control = conf->control;
+	w->above = conf->above;
 	w->dials_max = worker_dials_max(dp);
 	w->wake.fd = -1;
 	w->egress = (struct egress){ .live = dp->live != 0,

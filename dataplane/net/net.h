@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -79,11 +80,13 @@ struct net_conf {
 
 /* Where a connection's segments go; filled once by net_route() and kept in the connection. */
 struct net_path {
-	struct ip_addr local, remote;
-	struct ip_addr next_hop;
+	struct ip_addr remote;
+	uint32_t local;     /* which of our addresses: see net_local() */
 	uint32_t neighbour; /* cached entry; net's business */
 	uint16_t mtu_bytes;
+	bool via_gateway; /* the next hop is the gateway of the family, else `remote` itself */
 };
+static_assert(sizeof(struct net_path) == 28, "every connection has one");
 
 enum net_ecn { NET_ECN_NOT_ECT = 0, NET_ECN_ECT1 = 1, NET_ECN_ECT0 = 2, NET_ECN_CE = 3 };
 
@@ -178,6 +181,15 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
                     enum net_ecn ecn);
 
+/* As net_output_ecn(), of a packet that the device cuts into segments of `mss` bytes of payload: a
+ * chain whose first mbuf holds the TCP header and nothing else. Every reference in the chain is
+ * taken over; an mbuf of it that the caller holds as well may still have its `next` set when the
+ * others are gone. It does not wait: unless the neighbour's address is known it is dropped and
+ * counted.
+ */
+bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn, uint16_t mss);
+
 /* True while what is sent that way waits for the neighbour's address. */
 bool net_waits(const struct net *net, const struct net_path *path);
 
@@ -188,6 +200,9 @@ void net_tick(struct net *net, uint64_t now_us);
 
 /* True when segments wait and the writing worker has written. Cheap. */
 bool net_has_news(const struct net *net);
+
+/* The address of ours that a path leaves from. It stays where it is until net_close(). */
+const struct ip_addr *net_local(const struct net *net, uint32_t local);
 
 /* True when `a` is an address of this port. */
 bool net_is_own(const struct net *net, const struct ip_addr *a);

@@ -52,12 +52,13 @@ bool segment_parse(struct net *net, const struct packet *p, struct net_seg *seg)
 static struct neigh *neighbour_of(struct net *net, uint64_t now_us, struct net_path *path)
 {
 	struct neigh_table *t = &net->neigh;
+	const struct ip_addr *hop = route_next_hop(net, path);
 	uint32_t i = path->neighbour;
 	struct neigh *n;
 
 	if (i >= t->entries_max || t->entries[i].state == NEIGH_FREE ||
-	    !ip_eq(&t->entries[i].addr, &path->next_hop))
-		i = path->neighbour = neigh_get(net, now_us, &path->next_hop);
+	    !ip_eq(&t->entries[i].addr, hop))
+		i = path->neighbour = neigh_get(net, now_us, hop);
 	if (i == NEIGH_NONE)
 		return NULL;
 	n = &t->entries[i];
@@ -68,7 +69,7 @@ static struct neigh *neighbour_of(struct net *net, uint64_t now_us, struct net_p
 
 bool net_waits(const struct net *net, const struct net_path *path)
 {
-	uint32_t i = neigh_find(&net->neigh, &path->next_hop);
+	uint32_t i = neigh_find(&net->neigh, route_next_hop(net, path));
 
 	return i != NEIGH_NONE && net->neigh.entries[i].state == NEIGH_INCOMPLETE;
 }
@@ -77,15 +78,16 @@ bool net_waits(const struct net *net, const struct net_path *path)
 static uint8_t *prepend_ip(struct net *net, struct rte_mbuf *m, const struct net_path *path,
                            struct span *addrs)
 {
+	const struct ip_addr *local = net_local(net, path->local);
 	const uint8_t *h;
 
 	m->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
-	if (ip_is_v4(&path->local)) {
-		ip4_prepend(net, m, &path->local, &path->remote, IP_PROTO_TCP);
+	if (ip_is_v4(local)) {
+		ip4_prepend(net, m, local, &path->remote, IP_PROTO_TCP);
 		h = rte_pktmbuf_mtod(m, const uint8_t *);
 		*addrs = span_of(h + 12, 8);
 	} else {
-		ip6_prepend(m, &path->local, &path->remote, IP_PROTO_TCP, IP_HOPS);
+		ip6_prepend(m, local, &path->remote, IP_PROTO_TCP, IP_HOPS);
 		h = rte_pktmbuf_mtod(m, const uint8_t *);
 		*addrs = span_of(h + 8, 32);
 	}
@@ -129,6 +131,45 @@ static void put_checksum(struct net *net, struct rte_mbuf *m, uint8_t *tcp, uint
 	m->l4_len = (tcp[12] >> 4) * 4u;
 	m->ol_flags |=
 	    RTE_MBUF_F_TX_TCP_CKSUM | (addrs.bytes == 8 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
+}
+
+/* What the device is asked to cut: it adds each piece's length to the pseudo-header's sum itself,
+ * and takes the sum over each IPv4 header.
+ */
+static void ask_to_cut(struct rte_mbuf *m, uint8_t *tcp, struct span addrs, uint16_t mss)
+{
+	uint16_t partial = cksum_fold(cksum_pseudo(addrs.at, addrs.bytes, IP_PROTO_TCP, 0));
+
+	memcpy(tcp + TCP_CHECKSUM_AT, &partial, sizeof(partial));
+	m->l4_len = (tcp[12] >> 4) * 4u;
+	m->tso_segsz = mss;
+	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM;
+	if (addrs.bytes == 8) {
+		memset(rte_pktmbuf_mtod_offset(m, uint8_t *, 10), 0, 2);
+		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+	} else {
+		m->ol_flags |= RTE_MBUF_F_TX_IPV6;
+	}
+}
+
+bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn, uint16_t mss)
+{
+	struct neigh *n = neighbour_of(net, now_us, path);
+	struct span addrs;
+	uint8_t *tcp;
+
+	assert(m->nb_segs > 1 && m->pkt_len > mss && rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
+	assert(m->data_len + mss <= net->mtu_bytes - IP4_HEADER_BYTES);
+	if (n == NULL || n->state == NEIGH_INCOMPLETE || n->state == NEIGH_FAILED) {
+		count(&net->counters->neighbour_dropped);
+		rte_pktmbuf_free(m);
+		return false;
+	}
+	tcp = prepend_ip(net, m, path, &addrs);
+	mark_ecn(net, m, ecn);
+	ask_to_cut(m, tcp, addrs, mss);
+	return neigh_send(net, now_us, n, m);
 }
 
 bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m)

@@ -21,7 +21,7 @@ void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 		c->tx_next = c->tx_head;
 	c->tx_segs--;
 	t->held_segs--;
-	rte_pktmbuf_free(m);
+	rte_pktmbuf_free_seg(m); /* what it was chained to is not ours to free: tcp_tso.c */
 }
 
 /* The round trip that an ACK measures: of the segment that left last, unless one of them was sent
@@ -141,6 +141,7 @@ static bool is_duplicate(const struct tcb *c, const struct tcp_head *h, size_t b
 bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t bytes)
 {
 	uint32_t una = c->snd_una, sacked = c->sacked, delivered = 0 - sacked;
+	bool duplicate = is_duplicate(c, h, bytes);
 
 	if (seq_gt(h->ack, c->snd_nxt)) { /* of what was never sent */
 		tcp_ack_challenge(t, c);
@@ -156,7 +157,7 @@ bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t
 	if (seq_gt(h->ack, una)) {
 		advance(t, c, h);
 		delivered += c->snd_una - una;
-	} else if (is_duplicate(c, h, bytes)) {
+	} else if (duplicate) {
 		tcp_on_dupack(t, c);
 		if (!(c->flags & TCB_F_SACK))
 			delivered += c->snd_mss;
@@ -164,6 +165,7 @@ bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t
 	delivered += c->sacked;
 	tcp_probe_acked(c, h, c->snd_una != una);
 	tcp_undo_by_dsack(t, c);
+	tcp_frto_take(t, c, c->snd_una != una, duplicate);
 	tcp_detect_loss(t, c, delivered);
 	if (c->snd_wnd == 0)
 		c->alive_ms = t->now_ms; /* its window is closed, but it is there */

@@ -218,6 +218,7 @@ void tcp_on_timeout_loss(struct tcp *t, struct tcb *c)
 		return; /* nothing but a FIN */
 	if (seg_of(c->tx_head)->flags & TCP_SEG_SACKED)
 		forget |= TCP_SEG_SACKED;
+	tcp_frto_start(c);
 	if (!(c->flags & TCB_F_LOSS)) { /* once for one loss, not for each backoff */
 		if (!(c->flags & TCB_F_RECOVERY))
 			tcp_undo_note(c);

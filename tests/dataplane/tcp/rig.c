@@ -8,6 +8,7 @@
 
 #include <rte_mbuf.h>
 
+#include "tests/dataplane/tcp/cutter.h"
 #include "tests/support/eal.h"
 
 static struct rte_mempool *pool;
@@ -33,10 +34,15 @@ int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr
 
 	if (r->no_route)
 		return -ENETUNREACH;
-	*path = (struct net_path){
-		.local = *local, .remote = *remote, .next_hop = *remote, .mtu_bytes = r->mtu_bytes
-	};
+	assert(ip_eq(local, &r->local));
+	*path = (struct net_path){ .remote = *remote, .mtu_bytes = r->mtu_bytes };
 	return 0;
+}
+
+const struct ip_addr *net_local(const struct net *net, uint32_t local)
+{
+	assert(local == 0);
+	return &((const struct rig *)net)->local;
 }
 
 uint16_t net_path_mtu(const struct net *net, uint64_t now_us, const struct ip_addr *remote)
@@ -75,39 +81,74 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 	return net_output_ecn(net, now_us, path, m, NET_ECN_NOT_ECT);
 }
 
+/* Notes one segment that left. */
+struct leaving {
+	struct rig *rig;
+	uint64_t now_us;
+	const struct net_path *path;
+	enum net_ecn ecn;
+};
+
+static void note(void *ctx, const uint8_t *at, uint16_t segment_bytes)
+{
+	struct leaving *l = ctx;
+	struct rig *r = l->rig;
+	struct rig_sent *s = &r->sent[r->n_sent % RIG_SENT_MAX];
+	struct span bytes;
+	bool readable = tcp_head_read(span_of(at, segment_bytes), &s->head, &bytes);
+
+	assert(readable);
+	assert(segment_bytes + (ip_is_v4(&l->path->remote) ? 20 : 40) <= r->mtu_bytes);
+	s->at_us = l->now_us;
+	s->local = r->local;
+	s->remote = l->path->remote;
+	s->bytes = (uint16_t)bytes.bytes;
+	s->ecn = (uint8_t)l->ecn;
+	memcpy(s->payload, bytes.at, RTE_MIN(bytes.bytes, sizeof(s->payload)));
+	r->n_sent++;
+}
+
+/* What net does in the headroom, and what a device leaves behind. */
+static void take(struct rig *r, struct rte_mbuf *m)
+{
+	memset(rte_pktmbuf_prepend(m, 58), 0xee, 58);
+	if (r->hold && r->n_held < RIG_SENT_MAX)
+		r->held[r->n_held++] = m;
+	else
+		rte_pktmbuf_free(m);
+}
+
 bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
                     enum net_ecn ecn)
 {
 	struct rig *r = (struct rig *)net;
-	struct rig_sent *s = &r->sent[r->n_sent % RIG_SENT_MAX];
-	struct span bytes;
-	uint16_t segment_bytes = m->data_len;
-	bool readable;
+	struct leaving l = { r, now_us, path, ecn };
 
 	if (r->waits) {
 		r->n_waiting++;
 		rte_pktmbuf_free(m);
 		return false;
 	}
-	assert(m->nb_segs == 1 && m->pkt_len == m->data_len);
+	assert(m->nb_segs == 1 && m->pkt_len == m->data_len && m->next == NULL);
 	assert(rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
-	readable =
-	    tcp_head_read(span_of(rte_pktmbuf_mtod(m, void *), segment_bytes), &s->head, &bytes);
-	assert(readable);
-	assert(segment_bytes + (ip_is_v4(&path->remote) ? 20 : 40) <= r->mtu_bytes);
-	s->at_us = now_us;
-	s->local = path->local;
-	s->remote = path->remote;
-	s->bytes = (uint16_t)bytes.bytes;
-	s->ecn = (uint8_t)ecn;
-	memcpy(s->payload, bytes.at, RTE_MIN(bytes.bytes, sizeof(s->payload)));
-	r->n_sent++;
-	/* What net does in the headroom, and what it leaves behind. */
-	memset(rte_pktmbuf_prepend(m, 58), 0xee, 58);
-	if (r->hold && r->n_held < RIG_SENT_MAX)
-		r->held[r->n_held++] = m;
-	else
-		rte_pktmbuf_free(m);
+	note(&l, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	take(r, m);
+	return true;
+}
+
+bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn, uint16_t mss)
+{
+	struct rig *r = (struct rig *)net;
+	struct leaving l = { r, now_us, path, ecn };
+
+	assert(!r->waits && rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
+	assert(m->nb_segs <= r->conf.tso_segs_max && mss >= r->conf.tso_mss_min);
+	assert(m->pkt_len + 20 <= r->conf.tso_bytes_max);
+	cutter_cut(m, mss, note, &l);
+	if (r->n_cut++ == 0)
+		r->first_cut_segs = m->nb_segs - 1u;
+	take(r, m);
 	return true;
 }
 
@@ -210,11 +251,16 @@ void rig_close(struct rig *r)
 {
 	tcp_check(r->tcp);
 	tcp_close_engine(r->tcp);
-	while (r->n_held != 0)
-		rte_pktmbuf_free(r->held[--r->n_held]);
+	rig_let_go(r);
 	assert(eal_pool_held(pool) == 0);
 	free(r->sent);
 	free(r->user.rx);
+}
+
+void rig_let_go(struct rig *r)
+{
+	while (r->n_held != 0)
+		rte_pktmbuf_free(r->held[--r->n_held]);
 }
 
 int rig_connect(struct rig *r)

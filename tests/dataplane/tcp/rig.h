@@ -67,6 +67,8 @@ struct rig {
 	uint32_t n_waiting;
 	bool hold; /* keep a reference to each mbuf sent, as a slow device does */
 	uint32_t n_held;
+	uint32_t n_cut; /* packets that the device cut, and segments of the first */
+	uint32_t first_cut_segs;
 	struct rte_mbuf *held[RIG_SENT_MAX];
 	struct rig_user user;
 	/* the peer's side of the connection of `user` */
@@ -83,6 +85,9 @@ void rig_open(struct rig *r);
 
 /* Ends it, and asserts that no buffer was lost. */
 void rig_close(struct rig *r);
+
+/* The slow device has done with all it held. */
+void rig_let_go(struct rig *r);
 
 /* Opens a connection without the peer's answer. */
 int rig_connect(struct rig *r);

@@ -45,6 +45,9 @@ struct sim_path {
 	enum sim_box box;
 	uint32_t mark; /* chance that a packet that may be marked is */
 	bool pacing;
+	uint16_t tso_segs; /* both ends' devices cut packets of so many mbufs; 0: they do not */
+	uint32_t tso_bytes;
+	uint32_t lazy;     /* packets that a device holds until others come; 63 at most */
 	bool reno;         /* NewReno in place of CUBIC */
 	bool trace;        /* print every segment */
 	uint32_t abort_ms; /* the opener aborts then; 0: never */
