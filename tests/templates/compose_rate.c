@@ -163,7 +163,7 @@ static int compose(const char *dir, double seconds, const char *key_path)
 	job.tpl = tpl;
 	from = cpu_s();
 	do {
-		for (int i = 0; i < (key == NULL ? BATCH : 4); i++) {
+		for (int i = 0; i < (key == NULL ? BATCH : 16); i++) {
 			for (int v = 0; v < 3; v++)
 				values[v] = span_str(texts[n % ROWS][v]);
 			job.number = n++;
