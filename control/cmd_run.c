@@ -95,9 +95,12 @@ static void tell_signers(const struct tpl_signers *signers)
 		const struct tpl_signer *s = &signers->at[i];
 
 		tpl_key_record(s->key, record);
-		printf("dkim \"%s\": %s, %u bits; %s._domainkey.%s TXT \"%s\"\n", s->name,
-		       tpl_key_algorithm(s->key), tpl_key_bits(s->key), s->selector, s->domain,
-		       record);
+		printf("dkim \"%s\": %s, %u bits; %s._domainkey.%s TXT", s->name,
+		       tpl_key_algorithm(s->key), tpl_key_bits(s->key), s->selector, s->domain);
+		/* RFC 1035 3.3: a string has at most 255 bytes, a record several of them */
+		for (const char *at = record; *at != '\0'; at += strnlen(at, 255))
+			printf(" \"%.255s\"", at);
+		putchar('\n');
 	}
 }
 

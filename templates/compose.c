@@ -11,6 +11,7 @@
 #include "templates/dkim.h"
 #include "templates/html_text.h"
 #include "templates/render.h"
+#include "templates/token.h"
 #include "templates/utf8.h"
 
 enum { BOUNDARY_TURNS_MAX = 8 };
@@ -36,7 +37,7 @@ static int make_token(struct compose *c)
 	if (campaign->stream.bytes <= TPL_TOKEN_NAME_MAX && campaign->stream.bytes != 0)
 		memcpy(t.stream, campaign->stream.at, campaign->stream.bytes);
 	if (c->job.tokens == NULL || c->job.number > UINT32_MAX ||
-	    tpl_token_make(c->job.tokens, &t, c->job.first_attempt_s, c->token) == 0)
+	    token_make_with(c->sha, c->job.tokens, &t, c->job.first_attempt_s, c->token) == 0)
 		return row_fails(c, "message.liquid", 0, "List-Unsubscribe",
 		                 "no key for a token of this time");
 	if (campaign->unsubscribe_url.bytes != 0) {
@@ -132,12 +133,12 @@ static int name_it(struct compose *c)
 	    occurs(c->html, job->tpl->assets.boundary))
 		return row_fails(c, "message.liquid", 0, "boundary",
 		                 "that of the files is in the body");
-	if (ids_make(job->campaign, job->number, 0, &c->ids) != 0)
+	if (ids_make(c->sha, job->campaign, job->number, 0, &c->ids) != 0)
 		return row_fails(c, "message.liquid", 0, "Message-ID", "the crypto library failed");
 	for (uint32_t turn = 1; turn < BOUNDARY_TURNS_MAX; turn++) {
 		if (!occurs(c->text, c->ids.boundary) && !occurs(c->html, c->ids.boundary))
 			return 0;
-		if (ids_make(job->campaign, job->number, turn, &next) != 0)
+		if (ids_make(c->sha, job->campaign, job->number, turn, &next) != 0)
 			break;
 		memcpy(c->ids.boundary, next.boundary, sizeof(next.boundary));
 	}
@@ -177,7 +178,7 @@ static int sign(struct compose *c, struct tpl_out *out)
 
 	memcpy(body, c->pieces, c->n_pieces * sizeof(body[0]));
 	body[0] = span_of(body[0].at + header, body[0].bytes - header);
-	why = dkim_sign(job->signers, &m, &c->out);
+	why = dkim_sign(job->signers, &m, c->sha, &c->out);
 	if (why != NULL)
 		return row_fails(c, "message.liquid", 0, "DKIM-Signature", why);
 	if (c->out.bytes != from)
@@ -209,36 +210,48 @@ static void compose_init(struct compose *c, const struct tpl_job *job, uint8_t *
 	c->n_pieces = 0;
 }
 
+static int compose(struct compose *c, struct tpl_out *out)
+{
+	const struct tpl_job *job = &c->job;
+	struct tpl_out made = { .n_wire = 0 };
+	int r;
+
+	if ((r = make_token(c)) != 0 || (r = render_fields(c)) != 0 ||
+	    (r = render_bodies(c)) != 0 || (r = name_it(c)) != 0)
+		return r;
+	c->header_at = c->piece_at = c->out.bytes;
+	if ((r = compose_header(c)) != 0)
+		return r;
+	compose_parts(c);
+	if (c->out.full)
+		return -ENOSPC;
+	made.needs_smtputf8 = c->utf8 || !utf8_is_ascii(job->envelope.mail_from);
+	if (job->signers != NULL && (r = sign(c, &made)) != 0)
+		return r;
+	for (uint32_t i = 0; i < c->n_pieces; i++)
+		made.wire[made.n_wire++] = c->pieces[i];
+	for (uint32_t i = 0; i < made.n_wire; i++)
+		made.size_bytes += (uint32_t)made.wire[i].bytes;
+	add_text(&made, TPL_LABEL_SUBJECT, c->subject);
+	add_text(&made, TPL_LABEL_HEADER, c->fields);
+	add_text(&made, TPL_LABEL_TEXT, c->text);
+	add_text(&made, TPL_LABEL_HTML, c->html);
+	*out = made;
+	return 0;
+}
+
 int tpl_compose(const struct tpl_job *job, uint8_t *slab, size_t slab_bytes, struct tpl_out *out,
                 struct tpl_err *err)
 {
 	struct compose c;
-	struct tpl_out made = { .n_wire = 0 };
 	int r;
 
 	assert(job->variant == 0); /* one version is all there is */
 	compose_init(&c, job, slab, slab_bytes, err);
 	*err = (struct tpl_err){ 0 };
-	if ((r = make_token(&c)) != 0 || (r = render_fields(&c)) != 0 ||
-	    (r = render_bodies(&c)) != 0 || (r = name_it(&c)) != 0)
-		return r;
-	c.header_at = c.piece_at = c.out.bytes;
-	if ((r = compose_header(&c)) != 0)
-		return r;
-	compose_parts(&c);
-	if (c.out.full)
-		return -ENOSPC;
-	made.needs_smtputf8 = c.utf8 || !utf8_is_ascii(job->envelope.mail_from);
-	if (job->signers != NULL && (r = sign(&c, &made)) != 0)
-		return r;
-	for (uint32_t i = 0; i < c.n_pieces; i++)
-		made.wire[made.n_wire++] = c.pieces[i];
-	for (uint32_t i = 0; i < made.n_wire; i++)
-		made.size_bytes += (uint32_t)made.wire[i].bytes;
-	add_text(&made, TPL_LABEL_SUBJECT, c.subject);
-	add_text(&made, TPL_LABEL_HEADER, c.fields);
-	add_text(&made, TPL_LABEL_TEXT, c.text);
-	add_text(&made, TPL_LABEL_HTML, c.html);
-	*out = made;
-	return 0;
+	c.sha = sha_new();
+	r = c.sha == NULL ? row_fails(&c, "message.liquid", 0, "SHA-256", "no memory for it")
+	                  : compose(&c, out);
+	EVP_MD_CTX_free(c.sha);
+	return r;
 }

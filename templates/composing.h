@@ -13,6 +13,7 @@ enum { PIECES_MAX = 8 };
 struct compose {
 	struct tpl_job job; /* as given, and its unsubscribe address */
 	struct buf out;
+	EVP_MD_CTX *sha; /* for one hash after another */
 	struct tpl_err *err;
 	struct span values[FIELDS_MAX]; /* rendered header values, by field */
 	struct span fields;             /* all of them but the subject, as lines */

@@ -231,6 +231,8 @@ static int load(struct tpl_key *key, const char *path, char why[TPL_WHY_BYTES])
 		wrong = "the crypto library refuses to sign with it";
 	if (wrong == NULL)
 		wrong = check_itself(key);
+	if (wrong != NULL && vault_was_full())
+		return fail(why, -ENOMEM, path, "no memory for keys is left; use fewer");
 	return wrong == NULL ? 0 : fail(why, -EINVAL, path, wrong);
 }
 

@@ -9,11 +9,8 @@
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
-#include "dataplane/base/span.h"
-#include "templates/tpl.h"
+#include "templates/token.h"
 
 enum {
 	VERSION = 1,
@@ -66,14 +63,12 @@ static size_t decode(struct span text, uint8_t out[RAW_BYTES_MAX])
 	return bits < 6 && (v & ((1u << bits) - 1)) == 0 ? n : 0;
 }
 
-static bool mac_of(const struct tpl_token_key *key, const uint8_t *raw, size_t bytes,
-                   uint8_t out[MAC_BYTES])
+static bool mac_of(EVP_MD_CTX *sha, const struct tpl_token_key *key, const uint8_t *raw,
+                   size_t bytes, uint8_t out[MAC_BYTES])
 {
-	uint8_t whole[EVP_MAX_MD_SIZE];
-	unsigned n = 0;
+	uint8_t whole[SHA_BYTES];
 
-	if (HMAC(EVP_sha256(), key->bytes, TPL_KEY_BYTES, raw, bytes, whole, &n) == NULL ||
-	    n < MAC_BYTES)
+	if (!sha_hmac(sha, span_of(key->bytes, TPL_KEY_BYTES), span_of(raw, bytes), whole))
 		return false;
 	memcpy(out, whole, MAC_BYTES);
 	return true;
@@ -93,8 +88,8 @@ static size_t put_name(uint8_t *to, const char *name, size_t bytes)
 	return bytes + 1;
 }
 
-size_t tpl_token_make(const struct tpl_token_keys *keys, const struct tpl_token *t, int64_t when_s,
-                      char out[TPL_TOKEN_MAX + 1])
+size_t token_make_with(EVP_MD_CTX *sha, const struct tpl_token_keys *keys,
+                       const struct tpl_token *t, int64_t when_s, char out[TPL_TOKEN_MAX + 1])
 {
 	size_t tenant = strnlen(t->tenant, sizeof(t->tenant));
 	size_t stream = strnlen(t->stream, sizeof(t->stream)), n = 0;
@@ -113,9 +108,19 @@ size_t tpl_token_make(const struct tpl_token_keys *keys, const struct tpl_token 
 	n += put_number(raw + n, t->row, 4);
 	n += put_name(raw + n, t->tenant, tenant);
 	n += put_name(raw + n, t->stream, stream);
-	if (!mac_of(&keys->at[i - 1], raw, n, raw + n))
+	if (!mac_of(sha, &keys->at[i - 1], raw, n, raw + n))
 		return 0;
 	return encode(raw, n + MAC_BYTES, out);
+}
+
+size_t tpl_token_make(const struct tpl_token_keys *keys, const struct tpl_token *t, int64_t when_s,
+                      char out[TPL_TOKEN_MAX + 1])
+{
+	EVP_MD_CTX *sha = sha_new();
+	size_t bytes = sha == NULL ? 0 : token_make_with(sha, keys, t, when_s, out);
+
+	EVP_MD_CTX_free(sha);
+	return bytes;
 }
 
 static bool take_number(struct span *from, size_t bytes, uint32_t *out)
@@ -159,12 +164,16 @@ int tpl_token_read(const struct tpl_token_keys *keys, struct span text, struct t
 	    !take_name(&rest, out->stream) || rest.bytes != MAC_BYTES)
 		return -EINVAL;
 	for (uint32_t i = 0; i < keys->n; i++) {
+		EVP_MD_CTX *sha;
+		bool ok;
+
 		if (keys->at[i].id != out->key_id)
 			continue;
-		return mac_of(&keys->at[i], raw, bytes - MAC_BYTES, mac) &&
-		               CRYPTO_memcmp(mac, rest.at, MAC_BYTES) == 0
-		           ? 0
-		           : -EINVAL;
+		sha = sha_new();
+		ok = sha != NULL && mac_of(sha, &keys->at[i], raw, bytes - MAC_BYTES, mac) &&
+		     CRYPTO_memcmp(mac, rest.at, MAC_BYTES) == 0;
+		EVP_MD_CTX_free(sha);
+		return ok ? 0 : -EINVAL;
 	}
 	return -ENOKEY;
 }

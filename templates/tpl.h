@@ -156,8 +156,9 @@ struct tpl_signer {
 	uint8_t when;                  /* enum tpl_sign_when */
 	uint8_t header, body;          /* enum tpl_canon */
 	uint32_t expires_s;            /* x= so long after the first attempt; 0: no x= */
-	/* Fields that may not be added later: signed once more often than they occur. Empty: the
-	 * usual ones (tpl_oversign_default()).
+	/* Fields that may not be added later: signed once more often than they occur. Empty: From,
+	 * To, Subject, Date, Message-ID, Reply-To, List-Unsubscribe, List-Unsubscribe-Post and
+	 * Content-Type.
 	 */
 	char *const *oversign;
 	uint32_t n_oversign;
@@ -171,9 +172,6 @@ struct tpl_signers {
 
 /* NULL, or what is wrong with domain, selector or a name of a field. */
 const char *tpl_signer_check(const struct tpl_signer *signer);
-
-/* Names separated by blanks. */
-const char *tpl_oversign_default(void);
 
 struct tpl_envelope {
 	struct span mail_from; /* per recipient, under bounce_domain */

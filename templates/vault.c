@@ -30,7 +30,7 @@ static struct {
 	pthread_mutex_t lock;
 	uint8_t *from; /* NULL: not made; set once, before any thread enters */
 	size_t used;
-	bool locked;
+	bool locked, was_full;
 	struct head *free[PIECE_SHIFT_MAX + 1];
 } vault = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -63,6 +63,8 @@ static void *take(size_t bytes)
 	} else if (VAULT_BYTES - vault.used >= 1u << shift) {
 		h = (struct head *)(void *)(vault.from + vault.used);
 		vault.used += 1u << shift;
+	} else {
+		vault.was_full = true;
 	}
 	pthread_mutex_unlock(&vault.lock);
 	if (h == NULL)
@@ -158,6 +160,16 @@ bool vault_open(void)
 bool vault_is_locked(void)
 {
 	return vault.locked;
+}
+
+bool vault_was_full(void)
+{
+	bool full;
+
+	pthread_mutex_lock(&vault.lock);
+	full = vault.was_full;
+	pthread_mutex_unlock(&vault.lock);
+	return full;
 }
 
 void vault_enter(void)

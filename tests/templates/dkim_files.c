@@ -15,6 +15,7 @@
 enum { MESSAGE_BYTES_MAX = 1 << 20, PIECES_MAX = 64, OUT_BYTES = 1 << 16 };
 
 static uint8_t message[MESSAGE_BYTES_MAX], out[OUT_BYTES];
+static EVP_MD_CTX *sha;
 
 static uint32_t cut(struct span body, uint8_t how, struct span pieces[PIECES_MAX])
 {
@@ -48,7 +49,7 @@ static int sign_one(struct tpl_signer *signers, uint32_t n, int64_t now_s, size_
 		signers[i].header = canon & 1;
 		signers[i].body = canon >> 1 & 1;
 	}
-	why = dkim_sign(&all, &m, &to);
+	why = dkim_sign(&all, &m, sha, &to);
 	if (why != NULL || to.full) {
 		fprintf(stderr, "not signed: %s\n", why != NULL ? why : "no room");
 		return 1;
@@ -90,7 +91,8 @@ int main(int argc, char **argv)
 			                            .when = TPL_SIGN_ALL,
 			                            .expires_s = 86400 };
 	}
-	while (status == 0 && fread(head, 1, sizeof(head), stdin) == sizeof(head)) {
+	sha = sha_new();
+	while (sha != NULL && status == 0 && fread(head, 1, sizeof(head), stdin) == sizeof(head)) {
 		size_t bytes =
 		    (size_t)head[2] << 24 | (size_t)head[3] << 16 | (size_t)head[4] << 8 | head[5];
 
@@ -100,6 +102,7 @@ int main(int argc, char **argv)
 			status = sign_one(signers, n, strtoll(argv[1], NULL, 10), bytes, head[0],
 			                  head[1]);
 	}
+	EVP_MD_CTX_free(sha);
 	for (uint32_t i = 0; i < n; i++)
 		tpl_key_close((struct tpl_key *)signers[i].key);
 	return status;
