@@ -383,6 +383,18 @@ uint32_t dp_poll(struct dp *dp, uint32_t worker, struct dp_evt *evts, uint32_t n
 	return worker_poll(dp->workers[worker], evts, n);
 }
 
+int dp_ask(struct dp *dp, uint32_t worker, uint32_t from)
+{
+	assert(worker < dp->n_workers);
+	return worker_try_ask(dp->workers[worker], from) ? 0 : -EAGAIN;
+}
+
+int dp_try_answer(struct dp *dp, uint32_t worker, struct dp_answer *out)
+{
+	assert(worker < dp->n_workers);
+	return worker_try_answer(dp->workers[worker], out) ? 0 : -EAGAIN;
+}
+
 int dp_wake_fd(const struct dp *dp)
 {
 	return dp->wake.fd;
@@ -392,7 +404,7 @@ bool dp_about_to_sleep(struct dp *dp)
 {
 	wake_about_to_sleep(&dp->wake);
 	for (uint32_t i = 0; i < dp->n_workers; i++)
-		if (worker_has_events(dp->workers[i]))
+		if (worker_has_events(dp->workers[i]) || worker_has_answer(dp->workers[i]))
 			return false;
 	return true;
 }
@@ -413,4 +425,10 @@ uint64_t dp_counter(const struct dp *dp, uint32_t worker, uint32_t counter)
 uint32_t dp_n_workers(const struct dp *dp)
 {
 	return dp->n_workers;
+}
+
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES])
+{
+	assert(worker < dp->n_workers);
+	return worker_idle_text(dp->workers[worker], text);
 }

@@ -1,4 +1,5 @@
 /* team.c - a port and the workers that serve it, one for each of its queues. */
+#include "dataplane/dp_hook.h"
 #include "dataplane/idle_plan.h"
 #include "dataplane/team.h"
 
@@ -224,7 +225,7 @@ void team_describe(const struct team *t, char line[DP_WHY_BYTES])
 	const struct port_plan *plan = &t->port.plan;
 	const uint8_t *m = t->port.mac;
 
-	char ours[DP_WHY_BYTES], idle[IDLE_PLAN_TEXT_BYTES];
+	char ours[DP_WHY_BYTES], idle[DP_IDLE_TEXT_BYTES];
 
 	port_plan_fallbacks(plan, ours, sizeof(ours));
 	snprintf(line, DP_WHY_BYTES,

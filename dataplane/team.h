@@ -28,9 +28,9 @@ struct team_conf {
 	const struct ip_addr *own; /* addresses of all ports and sources; borrowed */
 	uint32_t n_own;
 	struct wake *control;             /* whom to wake for events */
-	const struct worker_above *above; /* see dp_hook.h; NULL: SMTP */
 	const struct port_io *io;         /* NULL: the device is DPDK's, found by its name */
 	void *dev;                        /* for `io` */
+	const struct worker_above *above; /* in the place of SMTP, see dp_hook.h; NULL: SMTP */
 };
 
 /* Workers of a port. */

@@ -76,8 +76,13 @@ void worker_drain(struct worker *w);
 uint32_t worker_poll(struct worker *w, struct dp_evt *evts, uint32_t n);
 bool worker_has_events(const struct worker *w);
 
+/* A question and its answer, as in dp.h. False while it is not the control thread's turn. */
+bool worker_try_ask(struct worker *w, uint32_t from);
+bool worker_has_answer(const struct worker *w);
+bool worker_try_answer(struct worker *w, struct dp_answer *out);
+
 /* How it waits when idle, in words; returns `text`. Once it was started. */
-const char *worker_idle_text(const struct worker *w, char text[IDLE_PLAN_TEXT_BYTES]);
+const char *worker_idle_text(const struct worker *w, char text[DP_IDLE_TEXT_BYTES]);
 
 /* Any thread may read them. */
 const struct dp_counters *worker_counters(const struct worker *w);

@@ -215,6 +215,7 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	found |= worker_take_handed(w) > 0;
 	worker_look_for_news(w);
 	found |= w->above == NULL ? obey(w) > 0 : w->above->turn(w->above->ctx, now_us);
+	found |= worker_answer(w);
 	/* What has arrived is heard before a timer says that it has not: a worker that had lost its
 	 * CPU for long would send again what is acknowledged in its queue. A timer that had nothing
 	 * to send or say is no reason to stay awake, see worker_loop().
