@@ -234,6 +234,28 @@ static void a_window_update_that_was_lost_is_asked_for(void)
 	rig_close(&r);
 }
 
+/* What the peer sends again has an old number, the newest ACK and the newest window. */
+static void the_newest_ack_brings_the_newest_window(void)
+{
+	struct rig r;
+	uint32_t at;
+
+	start(&r, &plain);
+	ack(&r, 0, 2000);
+	say(&r, 6000);
+	CU_ASSERT_EQUAL(rig_drain(&r), 2);
+	at = r.peer_seq;
+	rig_in_at(&r, TCP_ACK, at + 100, r.peer_ack, "later", 5, 2000);
+	rig_in_at(&r, TCP_ACK, at, RIG_ISS + 1 + 1000, letters, 100, 1000);
+	CU_ASSERT_EQUAL(conn(&r)->snd_una + conn(&r)->snd_wnd, RIG_ISS + 1 + 2000);
+	CU_ASSERT_EQUAL(conn(&r)->snd_nxt, RIG_ISS + 1 + 2000); /* nothing beyond the edge */
+	rig_in_at(&r, TCP_ACK, at + 105, RIG_ISS + 1 + 2000, NULL, 0, 3000);
+	CU_ASSERT_EQUAL(conn(&r)->snd_nxt, RIG_ISS + 1 + 5000);
+	rig_in_at(&r, TCP_ACK, at + 105, RIG_ISS + 1 + 1000, "x", 1, 9999); /* late */
+	CU_ASSERT_EQUAL(conn(&r)->snd_wnd, 3000);
+	rig_close(&r);
+}
+
 static void a_fin_in_closing_is_sent_again(void)
 {
 	const struct rig_sent *s;
@@ -427,10 +449,9 @@ static void a_later_syn_ends_the_wait_where_somebody_listens(void)
 
 static void a_wait_stands_when_nobody_takes_the_later_syn(void)
 {
-	struct tcp_head syn = { .flags = TCP_SYN,
-		                .seq = RIG_PEER + 3,
-		                .window = 5000,
-		                .wscale = TCP_WSCALE_NONE };
+	struct tcp_head syn = {
+		.flags = TCP_SYN, .seq = RIG_PEER + 3, .window = 5000, .wscale = TCP_WSCALE_NONE
+	};
 	struct rig r;
 
 	wait_at_listener(&r, false);
@@ -445,8 +466,10 @@ static void a_wait_stands_when_nobody_takes_the_later_syn(void)
 	rig_close(&r);
 }
 
-SUITE("dataplane/tcp/rules", TEST(a_later_syn_ends_the_wait_where_somebody_listens),
-      TEST(a_wait_stands_when_nobody_takes_the_later_syn), TEST(an_ipv6_peer_that_names_no_mss_gets_1220_bytes),
+SUITE("dataplane/tcp/rules", TEST(the_newest_ack_brings_the_newest_window),
+      TEST(a_later_syn_ends_the_wait_where_somebody_listens),
+      TEST(a_wait_stands_when_nobody_takes_the_later_syn),
+      TEST(an_ipv6_peer_that_names_no_mss_gets_1220_bytes),
       TEST(as_many_holes_are_reported_as_the_header_has_room_for),
       TEST(a_gap_that_is_filled_is_acknowledged_at_once),
       TEST(a_probe_just_below_the_window_is_always_answered),
