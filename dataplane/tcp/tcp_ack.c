@@ -172,17 +172,21 @@ bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t
 	return true;
 }
 
-/* RFC 9293 3.10.7.4: an old segment must not take back what a newer one offered. */
+/* RFC 9293 3.10.7.4: an old segment must not take back what a newer one offered. Unlike there the
+ * ACK is looked at first: a segment that is sent again has an old number and the newest window, and
+ * its ACK moves the edge that the window is counted from.
+ */
 void tcp_take_window(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 {
 	uint32_t wnd = (uint32_t)h->window << (h->flags & TCP_SYN ? 0 : c->snd_wscale);
+	uint32_t ack = h->flags & TCP_ACK ? h->ack : c->snd_una;
 
 	(void)t;
-	if (!seq_lt(c->snd_wl1, h->seq) && !(c->snd_wl1 == h->seq && seq_leq(c->snd_wl2, h->ack)))
+	if (seq_lt(ack, c->snd_wl2) || (ack == c->snd_wl2 && seq_lt(h->seq, c->snd_wl1)))
 		return;
 	c->snd_wnd = wnd;
 	c->snd_wl1 = h->seq;
-	c->snd_wl2 = h->ack;
+	c->snd_wl2 = ack;
 	if (wnd > c->snd_wnd_max)
 		c->snd_wnd_max = wnd;
 }

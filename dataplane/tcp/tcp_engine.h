@@ -153,7 +153,10 @@ void tcp_set_state(struct tcp *t, struct tcb *c, enum tcp_state state);
 /* Frees the connection and tells the layer above; nothing is sent. */
 void tcp_drop(struct tcp *t, struct tcb *c, int why);
 /* LISTEN (RFC 9293 3.10.7.2): a SYN becomes a connection in SYN-RECEIVED. False: refuse it. */
-bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h);
+bool tcp_is_listening(const struct tcp *t, const struct tcp_tuple *tuple);
+/* `beyond`: our numbers begin after this one (RFC 1122 4.2.2.13); NULL: anywhere. */
+bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h,
+                    const uint32_t *beyond);
 /* Both FINs are acknowledged and ours was first: the rest is a compact entry's. */
 void tcp_enter_time_wait(struct tcp *t, struct tcb *c);
 /* The most a segment may carry now, from path, peer and options. */

@@ -34,7 +34,7 @@ void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 		c->peer_mss = h->mss;
 	tcp_set_mss(t, c);
 	tcp_ecn_take_syn(t, c, h);
-	c->snd_wl1 = h->seq - 1; /* any window is news */
+	c->snd_wl2 = c->snd_una - 1; /* any window is news */
 	tcp_take_window(t, c, h);
 }
 

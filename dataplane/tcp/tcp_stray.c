@@ -56,9 +56,9 @@ void tcp_refuse(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_h
 void tcp_stray_in(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h,
                   size_t bytes)
 {
-	if (t->conf.listen_port != 0 && tuple->lport == t->conf.listen_port &&
+	if (tcp_is_listening(t, tuple) &&
 	    (h->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN &&
-	    tcp_try_accept(t, tuple, h))
+	    tcp_try_accept(t, tuple, h, NULL))
 		return;
 	count(&t->conf.counters->tcp_no_match);
 	if (!(h->flags & TCP_RST))

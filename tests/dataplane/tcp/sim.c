@@ -14,6 +14,7 @@
 #include "dataplane/tcp/tcp_engine.h"
 #include "dataplane/tcp/tcp_wire.h"
 #include "tests/dataplane/tcp/cutter.h"
+#include "tests/dataplane/tcp/watch.h"
 #include "tests/support/eal.h"
 
 enum {
@@ -59,6 +60,7 @@ struct end {
 	uint64_t path_mtu_until_us; /* until when it goes by what it learned of the path */
 	uint16_t path_mtu;
 	uint32_t lie_divisor; /* 0: the window is closed */
+	struct watch watch;   /* of what it sends */
 	uint32_t n_held;      /* by the device, oldest first */
 	struct rte_mbuf *held[HELD_MAX];
 	uint32_t n_stolen;
@@ -430,6 +432,24 @@ struct leaving {
 	enum net_ecn ecn;
 };
 
+/* While the connection is there: what is sent for a TIME-WAIT entry offers no window. */
+static void watch(struct end *from, const uint8_t *at, uint16_t bytes)
+{
+	struct tcp_head h;
+	struct span payload;
+	bool readable = tcp_head_read(span_of(at, bytes), &h, &payload);
+
+	assert(readable);
+	if (from->id == TCB_NONE || from->closed || !pool_is_used(&from->tcp->conns, from->id) ||
+	    tcb_at(from->tcp, from->id)->state == TCP_STATE_CLOSED)
+		return;
+	if (h.has_ts != ((tcb_at(from->tcp, from->id)->flags & TCB_F_TS) != 0) &&
+	    !(h.flags & TCP_SYN))
+		return; /* a RST for what matches nothing */
+	watch_leaving(&from->watch, &from->other->watch, &h, (uint32_t)payload.bytes,
+	              tcb_at(from->tcp, from->id)->rcv_wscale);
+}
+
 static void leave(void *ctx, const uint8_t *at, uint16_t bytes)
 {
 	struct leaving *l = ctx;
@@ -438,6 +458,7 @@ static void leave(void *ctx, const uint8_t *at, uint16_t bytes)
 
 	assert(bytes + 20u <= l->path->mtu_bytes);
 	trace(from, at, bytes);
+	watch(from, at, bytes);
 	if (s->path->hole_bytes != 0 && bytes + 20u > s->path->hole_bytes) {
 		if (s->path->hole_tells)
 			tell_too_big(from, at);
@@ -811,6 +832,9 @@ bool sim_run(const struct sim_path *path, struct sim_result *out)
 		out->why[i] = e->why;
 		out->resent[i] = counter_read(&e->counters.tcp_retransmits);
 		out->timeouts[i] = counter_read(&e->counters.tcp_rto);
+#define SEEN(counter) out->seen.counter += counter_read(&e->counters.counter);
+		SIM_SEEN
+#undef SEEN
 		return_buffers(e);
 		tcp_close_engine(e->tcp);
 		let_go(e);

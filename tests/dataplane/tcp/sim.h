@@ -53,12 +53,38 @@ struct sim_path {
 	uint32_t abort_ms; /* the opener aborts then; 0: never */
 };
 
+/* What a run may meet, counted by the engines of both ends. */
+#define SIM_SEEN                                                                                   \
+	SEEN(tcp_established)                                                                      \
+	SEEN(tcp_retransmits)                                                                      \
+	SEEN(tcp_rto)                                                                              \
+	SEEN(tcp_probes)                                                                           \
+	SEEN(tcp_undone)                                                                           \
+	SEEN(tcp_black_holes)                                                                      \
+	SEEN(tcp_out_of_window)                                                                    \
+	SEEN(tcp_challenge_acks)                                                                   \
+	SEEN(tcp_rst_in)                                                                           \
+	SEEN(tcp_ecn_agreed)                                                                       \
+	SEEN(tcp_ecn_fallbacks)                                                                    \
+	SEEN(tcp_ecn_marks_in)                                                                     \
+	SEEN(tcp_ecn_reduced)                                                                      \
+	SEEN(tcp_paced)                                                                            \
+	SEEN(tcp_tso)                                                                              \
+	SEEN(no_buffer)
+
+struct sim_seen {
+#define SEEN(counter) uint64_t counter;
+	SIM_SEEN
+#undef SEEN
+};
+
 struct sim_result {
 	char wrong[160]; /* "": all held */
 	uint64_t took_us;
 	uint32_t received[2];
 	uint64_t packets, resent[2], timeouts[2];
 	int why[2];
+	struct sim_seen seen;
 };
 
 /* Starts the environment; once a process. */

@@ -234,6 +234,28 @@ static void a_window_update_that_was_lost_is_asked_for(void)
 	rig_close(&r);
 }
 
+/* What the peer sends again has an old number, the newest ACK and the newest window. */
+static void the_newest_ack_brings_the_newest_window(void)
+{
+	struct rig r;
+	uint32_t at;
+
+	start(&r, &plain);
+	ack(&r, 0, 2000);
+	say(&r, 6000);
+	CU_ASSERT_EQUAL(rig_drain(&r), 2);
+	at = r.peer_seq;
+	rig_in_at(&r, TCP_ACK, at + 100, r.peer_ack, "later", 5, 2000);
+	rig_in_at(&r, TCP_ACK, at, RIG_ISS + 1 + 1000, letters, 100, 1000);
+	CU_ASSERT_EQUAL(conn(&r)->snd_una + conn(&r)->snd_wnd, RIG_ISS + 1 + 2000);
+	CU_ASSERT_EQUAL(conn(&r)->snd_nxt, RIG_ISS + 1 + 2000); /* nothing beyond the edge */
+	rig_in_at(&r, TCP_ACK, at + 105, RIG_ISS + 1 + 2000, NULL, 0, 3000);
+	CU_ASSERT_EQUAL(conn(&r)->snd_nxt, RIG_ISS + 1 + 5000);
+	rig_in_at(&r, TCP_ACK, at + 105, RIG_ISS + 1 + 1000, "x", 1, 9999); /* late */
+	CU_ASSERT_EQUAL(conn(&r)->snd_wnd, 3000);
+	rig_close(&r);
+}
+
 static void a_fin_in_closing_is_sent_again(void)
 {
 	const struct rig_sent *s;
@@ -326,7 +348,128 @@ static void one_address_holds_more_connections_than_there_are_ports(void)
 	rig_close(&r);
 }
 
-SUITE("dataplane/tcp/rules", TEST(an_ipv6_peer_that_names_no_mss_gets_1220_bytes),
+static unsigned n_accepted;
+
+static void *accept_it(void *ctx, tcp_id id)
+{
+	struct rig *r = ctx;
+
+	n_accepted++;
+	r->user.id = id;
+	r->user.n_closed = r->user.n_opened = 0;
+	return &r->user;
+}
+
+static void *accept_none(void *ctx, tcp_id id)
+{
+	(void)ctx;
+	(void)id;
+	return NULL;
+}
+
+/* A listener's connection that it closed first is in TIME-WAIT; its peer's numbers ended at
+ * RIG_PEER + 2, its clock at 2000 if it has one.
+ */
+static void wait_at_listener(struct rig *r, bool ts)
+{
+	struct tcp_head syn = { .flags = TCP_SYN,
+		                .seq = RIG_PEER,
+		                .window = 5000,
+		                .mss = 1000,
+		                .wscale = TCP_WSCALE_NONE,
+		                .has_ts = ts,
+		                .ts_val = 2000 };
+
+	rig_conf(r);
+	r->conf.listen_port = r->local_port = 2525;
+	r->conf.accept = accept_it;
+	r->conf.accept_ctx = r;
+	rig_open(r);
+	rig_in_head(r, &syn, NULL, 0);
+	r->ts = ts ? 2000 : 0;
+	rig_in_at(r, TCP_ACK, RIG_PEER + 1, RIG_ISS + 1, NULL, 0, 5000);
+	tcp_close(r->tcp, r->now_us, r->user.id);
+	rig_in_at(r, TCP_ACK | TCP_FIN, RIG_PEER + 1, RIG_ISS + 2, NULL, 0, 5000);
+	CU_ASSERT_EQUAL_FATAL(r->tcp->tw.used, 1);
+	rig_drain(r);
+	n_accepted = 0;
+}
+
+static void a_later_syn_ends_the_wait_where_somebody_listens(void)
+{
+	static const struct {
+		const char *why;
+		bool was_ts, has_ts;
+		uint32_t ts, seq; /* from RIG_PEER on */
+		bool begins;
+	} cases[] = {
+		/* clang-format off */
+		{ "a later clock, whatever its number",         true,  true,  2001, -5000u, true },
+		{ "an earlier clock",                           true,  true,  1999, 5000,   false },
+		{ "the same clock and a later number",          true,  true,  2000, 3,      true },
+		{ "the same clock and an old number",           true,  true,  2000, 0,      false },
+		{ "a clock where there was none",               false, true,  1,    -5000u, true },
+		{ "no clock, a later number",                   false, false, 0,    3,      true },
+		{ "no clock, the SYN of the old connection",    false, false, 0,    0,      false },
+		/* clang-format on */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tcp_head syn = { .flags = TCP_SYN,
+			                .seq = RIG_PEER + cases[i].seq,
+			                .window = 5000,
+			                .wscale = TCP_WSCALE_NONE,
+			                .has_ts = cases[i].has_ts,
+			                .ts_val = cases[i].ts };
+		const struct rig_sent *s;
+		struct rig r;
+
+		wait_at_listener(&r, cases[i].was_ts);
+		for (int copies = 0; copies < 3; copies++) /* a burst is one connection */
+			rig_in_head(&r, &syn, NULL, 0);
+		if ((n_accepted == 1) != cases[i].begins)
+			printf("\n    %s: %u", cases[i].why, n_accepted);
+		CU_ASSERT_EQUAL(n_accepted, cases[i].begins);
+		CU_ASSERT_EQUAL(tcp_n_conns(r.tcp), cases[i].begins);
+		CU_ASSERT_EQUAL(r.tcp->flow.n, 1);
+		s = rig_next(&r);
+		CU_ASSERT_FATAL(s != NULL);
+		CU_ASSERT_EQUAL((s->head.flags & TCP_SYN) != 0, cases[i].begins);
+		if (cases[i].begins) { /* RFC 1122 4.2.2.13: beyond what we said before */
+			CU_ASSERT_TRUE((int32_t)(s->head.seq - (RIG_ISS + 2)) > 0);
+			CU_ASSERT_EQUAL(s->head.ack, syn.seq + 1);
+			r.ts = cases[i].has_ts ? cases[i].ts : 0;
+			rig_in_at(&r, TCP_ACK, syn.seq + 1, s->head.seq + 1, "x", 1, 5000);
+			CU_ASSERT_EQUAL(r.user.n_opened, 1);
+			CU_ASSERT_EQUAL(r.user.rx_bytes, 1);
+		}
+		rig_close(&r);
+	}
+}
+
+static void a_wait_stands_when_nobody_takes_the_later_syn(void)
+{
+	struct tcp_head syn = {
+		.flags = TCP_SYN, .seq = RIG_PEER + 3, .window = 5000, .wscale = TCP_WSCALE_NONE
+	};
+	struct rig r;
+
+	wait_at_listener(&r, false);
+	r.tcp->conf.accept = accept_none;
+	rig_in_head(&r, &syn, NULL, 0);
+	CU_ASSERT_EQUAL(tcp_n_conns(r.tcp), 0);
+	CU_ASSERT_EQUAL(r.tcp->flow.n, 1);
+	r.tcp->conf.listen_port = 1; /* nor when nobody listens: it is told where we stand */
+	rig_in_head(&r, &syn, NULL, 0);
+	CU_ASSERT_EQUAL(r.tcp->flow.n, 1);
+	CU_ASSERT_EQUAL(r.sent[r.n_sent - 1].head.flags, TCP_ACK);
+	rig_close(&r);
+}
+
+SUITE("dataplane/tcp/rules", TEST(the_newest_ack_brings_the_newest_window),
+      TEST(a_later_syn_ends_the_wait_where_somebody_listens),
+      TEST(a_wait_stands_when_nobody_takes_the_later_syn),
+      TEST(an_ipv6_peer_that_names_no_mss_gets_1220_bytes),
       TEST(as_many_holes_are_reported_as_the_header_has_room_for),
       TEST(a_gap_that_is_filled_is_acknowledged_at_once),
       TEST(a_probe_just_below_the_window_is_always_answered),
