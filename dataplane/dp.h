@@ -207,6 +207,22 @@ uint32_t dp_n_workers(const struct dp *dp);
 /* How a worker waits when it has nothing to do, in words. Returns `text`. */
 const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES]);
 
+/* A port as it is now, for reports. Names are those of the configuration. */
+struct dp_port_view {
+	const char *name, *device;
+	uint8_t mac[6];
+	uint16_t mtu_bytes;
+	uint8_t link_up; /* 0 or 1 */
+	uint32_t first_worker, n_workers;
+	const char *landing;         /* how replies find their worker */
+	uint64_t handed, wrong_core; /* by counters.def, all its workers */
+	char idle[DP_WHY_BYTES];
+	char without[DP_WHY_BYTES]; /* what the device does not do for us, and why */
+};
+
+uint32_t dp_n_ports(const struct dp *dp);
+void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view);
+
 /* Names of enum values, for reports. */
 const char *dp_step_name(enum dp_step step);
 const char *dp_why_text(enum dp_why why);

@@ -148,5 +148,5 @@ void worker_size_of(const struct dp_conf *conf, uint32_t port_index, struct work
 	    net_memory_bytes(&e.net) + tcp_memory_bytes(&e.tcp) + tls_memory_bytes(&e.tls) +
 	    smtp_memory_bytes(&e.smtp) + ring_bytes(worker_evts_max(conf), sizeof(struct dp_evt)) +
 	    ring_bytes(worker_cmds_max(conf), sizeof(struct worker_cmd)) +
-	    2 * sizeof(struct tcp_trace_entry) * (uint64_t)conf->conns_max + sizeof(struct worker);
+	    sizeof(struct tcp_trace_entry) * (uint64_t)conf->conns_max + sizeof(struct worker);
 }
