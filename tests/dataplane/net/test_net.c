@@ -37,6 +37,10 @@ static int try_open(const struct net_conf *conf)
 static void a_configuration_that_cannot_work_is_refused(void)
 {
 	struct ip_prefix group = { addr("224.0.0.1"), 128 }, wide = { addr("10.0.0.1"), 95 };
+	struct ip_neighbour group_mac = { addr("192.0.2.9"), { 3, 0, 0, 0, 0, 1 } };
+	struct ip_neighbour nobody = { addr("0.0.0.0"), { 2, 0, 0, 0, 0, 1 } };
+	struct ip_neighbour it = { addr("192.0.2.9"), { 2, 0, 0, 0, 0, 1 } };
+	struct ip_neighbour some[5] = { it, it, it, it, it }; /* too few places are left */
 	struct ip_addr none = { 0 };
 	struct net_conf good = whole_conf();
 
@@ -55,6 +59,10 @@ static void a_configuration_that_cannot_work_is_refused(void)
 	REFUSES(conf.neighbours_max = 3);
 	REFUSES(conf.neighbours_max = UINT32_MAX);
 	REFUSES(conf.neighbour_queue_max = 0);
+	REFUSES(conf.fragment_bytes_max = NET_FRAGMENT_BYTES_MAX + 1);
+	REFUSES(conf.neighbours = &group_mac; conf.n_neighbours = 1);
+	REFUSES(conf.neighbours = &nobody; conf.n_neighbours = 1);
+	REFUSES(conf.neighbours = some; conf.n_neighbours = 5; conf.neighbours_max = 8);
 	REFUSES(conf.pool = NULL);
 	REFUSES(conf.tx = NULL);
 	REFUSES(conf.counters = NULL);
