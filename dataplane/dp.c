@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "dataplane/cpus.h"
+#include "dataplane/dp_hook.h"
 #include "dataplane/eal.h"
 #include "dataplane/net/net.h"
 #include "dataplane/netdev.h"
@@ -213,7 +214,7 @@ static int collect_own(struct dp *dp)
 }
 
 static int open_team(struct dp *dp, const struct cpus_plan *cpus, uint32_t port,
-                     char why[DP_WHY_BYTES])
+                     const struct worker_above *above, char why[DP_WHY_BYTES])
 {
 	struct team_conf tc = { .dp = dp->conf,
 		                .port = port,
@@ -224,7 +225,8 @@ static int open_team(struct dp *dp, const struct cpus_plan *cpus, uint32_t port,
 		                .n_own = dp->n_own,
 		                .stale = dp->stale,
 		                .n_stale = dp->n_stale,
-		                .control = &dp->wake };
+		                .control = &dp->wake,
+		                .above = above };
 	int rc = team_open(&tc, &dp->teams[port], why);
 
 	if (rc != 0)
@@ -236,7 +238,8 @@ static int open_team(struct dp *dp, const struct cpus_plan *cpus, uint32_t port,
 	return 0;
 }
 
-static int start_workers(struct dp *dp, const struct cpus_plan *cpus, char why[DP_WHY_BYTES])
+static int start_workers(struct dp *dp, const struct cpus_plan *cpus,
+                         const struct worker_above *above, char why[DP_WHY_BYTES])
 {
 	int rc = trace_gather(dp->conf->state_dir, &dp->stale, &dp->n_stale);
 
@@ -244,7 +247,7 @@ static int start_workers(struct dp *dp, const struct cpus_plan *cpus, char why[D
 		snprintf(why, DP_WHY_BYTES, "state_dir: %.150s/open.*: %s", dp->conf->state_dir,
 		         strerror(-rc));
 	for (uint32_t i = 0; i < dp->conf->n_ports && rc == 0; i++)
-		rc = open_team(dp, cpus, i, why);
+		rc = open_team(dp, cpus, i, above, why);
 	if (rc == 0)
 		trace_settle(dp->conf->state_dir, dp->n_workers);
 	free(dp->stale);
@@ -279,6 +282,12 @@ static void ignore_sigio(void)
 
 int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES])
 {
+	return dp_start_hooked(conf, NULL, out, why);
+}
+
+int dp_start_hooked(const struct dp_conf *conf, const struct dp_hook *hook, struct dp **out,
+                    char why[DP_WHY_BYTES])
+{
 	struct cpus_plan cpus;
 	struct worker_size need;
 	struct dp *dp;
@@ -290,6 +299,8 @@ int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES]
 	if (rc != 0)
 		return rc;
 	size_of(conf, &need);
+	if (hook != NULL)
+		need.eal_bytes += hook->eal_bytes;
 	rc = check_memory(conf, &need, why);
 	if (rc != 0)
 		return rc;
@@ -312,8 +323,10 @@ int dp_start(const struct dp_conf *conf, struct dp **out, char why[DP_WHY_BYTES]
 		snprintf(why, DP_WHY_BYTES, "cannot set up the data plane: %s", strerror(-rc));
 	if (rc == 0)
 		rc = eal_start(conf, need.eal_bytes, &cpus.others, &dp->eal, why);
+	if (rc == 0 && hook != NULL)
+		rc = hook->devices(hook->ctx, why);
 	if (rc == 0)
-		rc = start_workers(dp, &cpus, why);
+		rc = start_workers(dp, &cpus, hook != NULL ? hook->above : NULL, why);
 	if (rc != 0) {
 		dp_stop(dp);
 		return rc;
@@ -382,6 +395,18 @@ uint32_t dp_poll(struct dp *dp, uint32_t worker, struct dp_evt *evts, uint32_t n
 	return worker_poll(dp->workers[worker], evts, n);
 }
 
+int dp_ask(struct dp *dp, uint32_t worker, uint32_t from)
+{
+	assert(worker < dp->n_workers);
+	return worker_try_ask(dp->workers[worker], from) ? 0 : -EAGAIN;
+}
+
+int dp_try_answer(struct dp *dp, uint32_t worker, struct dp_answer *out)
+{
+	assert(worker < dp->n_workers);
+	return worker_try_answer(dp->workers[worker], out) ? 0 : -EAGAIN;
+}
+
 int dp_wake_fd(const struct dp *dp)
 {
 	return dp->wake.fd;
@@ -391,7 +416,7 @@ bool dp_about_to_sleep(struct dp *dp)
 {
 	wake_about_to_sleep(&dp->wake);
 	for (uint32_t i = 0; i < dp->n_workers; i++)
-		if (worker_has_events(dp->workers[i]))
+		if (worker_has_events(dp->workers[i]) || worker_has_answer(dp->workers[i]))
 			return false;
 	return true;
 }
@@ -424,4 +449,10 @@ void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view)
 	assert(port < dp->n_teams);
 	team_view(dp->teams[port], view);
 	view->first_worker = dp->first_of[port];
+}
+
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES])
+{
+	assert(worker < dp->n_workers);
+	return worker_idle_text(dp->workers[worker], text);
 }

@@ -17,6 +17,7 @@ enum {
 	DP_PORTS_MAX = 8,
 	DP_WORKERS_MAX = 64, /* of all ports */
 	DP_PORT_ADDRS_MAX = 8,
+	DP_IDLE_TEXT_BYTES = 80,
 	DP_WHY_BYTES = 256, /* room for one line that says why something was refused */
 };
 
@@ -171,8 +172,19 @@ void dp_drain(struct dp *dp);
 /* Takes up to `n` events of `worker`, in the order they happened. Returns how many. */
 uint32_t dp_poll(struct dp *dp, uint32_t worker, struct dp_evt *evts, uint32_t n);
 
-/* Readable when a worker has an event for a sleeping control thread. Wrap the sleep in
- * dp_about_to_sleep(), which returns false when events are already waiting, and dp_awake().
+/* Asks a worker for its connections, from `from` on: 0 first, then as the last answer says. In
+ * between connections may come and go: one that stays is told of once. The worker writes a few rows
+ * a turn and does everything else meanwhile. Returns 0, or -EAGAIN while an answer is due: there is
+ * one question a worker at a time.
+ */
+int dp_ask(struct dp *dp, uint32_t worker, uint32_t from);
+
+/* Takes the answer. Returns 0, or -EAGAIN when none is there. */
+int dp_try_answer(struct dp *dp, uint32_t worker, struct dp_answer *out);
+
+/* Readable when a worker has an event or an answer for a sleeping control thread. Wrap the sleep in
+ * dp_about_to_sleep(), which returns false when events or an answer are already waiting, and
+ * dp_awake().
  */
 int dp_wake_fd(const struct dp *dp);
 bool dp_about_to_sleep(struct dp *dp);
@@ -204,6 +216,8 @@ struct dp_port_view {
 
 uint32_t dp_n_ports(const struct dp *dp);
 void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view);
+/* How a worker waits when it has nothing to do, in words. Returns `text`. */
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES]);
 
 /* Names of enum values, for reports. */
 const char *dp_step_name(enum dp_step step);

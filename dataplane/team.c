@@ -1,4 +1,5 @@
 /* team.c - a port and the workers that serve it, one for each of its queues. */
+#include "dataplane/dp_hook.h"
 #include "dataplane/idle_plan.h"
 #include "dataplane/team.h"
 
@@ -82,7 +83,8 @@ static int open_workers(struct team *t, const struct team_conf *conf, char why[D
 			                  .spins = conf->spins[i],
 			                  .own = conf->own,
 			                  .n_own = conf->n_own,
-			                  .control = conf->control };
+			                  .control = conf->control,
+			                  .above = conf->above };
 
 		rc = worker_open(&wc, &t->workers[i], why);
 	}
@@ -123,6 +125,8 @@ int team_open(const struct team_conf *conf, struct team **out, char why[DP_WHY_B
 		rc = open_workers(t, conf, why);
 	if (rc == 0)
 		rc = open_port(t, why);
+	if (conf->above != NULL && conf->above->reader_is_tame)
+		t->port.plan.copy_tx = false;
 	for (uint32_t i = 0; i < t->n && rc == 0; i++)
 		rc = worker_equip(t->workers[i], why);
 	if (rc != 0) {
@@ -219,7 +223,7 @@ struct worker *team_worker(const struct team *t, uint32_t queue)
 
 void team_view(const struct team *t, struct dp_port_view *view)
 {
-	char idle[IDLE_PLAN_TEXT_BYTES];
+	char idle[DP_IDLE_TEXT_BYTES];
 
 	*view = (struct dp_port_view){ .name = port_conf(t)->name,
 		                       .device = port_conf(t)->device,

@@ -17,6 +17,7 @@
 #include "dataplane/worker.h"
 
 struct team;
+struct worker_above;
 
 struct team_conf {
 	const struct dp_conf *dp;  /* borrowed, as in dp_start() */
@@ -28,9 +29,10 @@ struct team_conf {
 	uint32_t n_own;
 	const struct tcp_trace_entry *stale; /* connections that dead engines left; borrowed */
 	uint32_t n_stale;
-	struct wake *control;     /* whom to wake for events */
-	const struct port_io *io; /* NULL: the device is DPDK's, found by its name */
-	void *dev;                /* for `io` */
+	struct wake *control;             /* whom to wake for events */
+	const struct port_io *io;         /* NULL: the device is DPDK's, found by its name */
+	void *dev;                        /* for `io` */
+	const struct worker_above *above; /* in the place of SMTP, see dp_hook.h; NULL: SMTP */
 };
 
 /* Workers of a port. */

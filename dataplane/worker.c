@@ -130,7 +130,7 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 		e.tcp.net = w->net;
 		e.tcp.trace = w->trace.live;
 		e.tcp.counters = &w->counters;
-		e.tcp.ops = &smtp_tcp_ops;
+		e.tcp.ops = w->above != NULL ? w->above->ops : &smtp_tcp_ops;
 		if (w->share != NULL) {
 			e.tcp.landing = w->landing;
 			e.tcp.landing_me = w->queue;
@@ -142,6 +142,10 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 		e.tcp.tso_bytes_max = w->port->plan.tso_bytes_max;
 		e.tcp.tso_ip6 = w->port->plan.tso_ip6;
 		rc = tcp_open(&e.tcp, w->now_us, &w->tcp);
+	}
+	if (rc == 0 && w->above != NULL) {
+		w->above->opened(w->above->ctx, w->tcp);
+		return 0;
 	}
 	if (rc == 0) {
 		e.tls.counters = &w->counters;
@@ -180,7 +184,9 @@ static int open_ring(struct spsc *r, uint32_t slots, uint32_t elem_bytes)
 
 static int open_rings(struct worker *w, char why[DP_WHY_BYTES])
 {
-	int rc = open_ring(&w->evts, worker_evts_max(w->conf), sizeof(struct dp_evt));
+	/* Nothing but SMTP has events. */
+	uint32_t evts = w->above == NULL ? worker_evts_max(w->conf) : 2;
+	int rc = open_ring(&w->evts, evts, sizeof(struct dp_evt));
 
 	if (rc == 0)
 		rc = open_ring(&w->cmds, worker_cmds_max(w->conf), sizeof(struct worker_cmd));
@@ -251,6 +257,7 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	w->has_own_cpu = conf->spins;
 	w->idle.epoll_fd = -1;
 	w->control = conf->control;
+	w->above = conf->above;
 	w->dials_max = worker_dials_max(dp);
 	w->wake.fd = -1;
 	w->egress = (struct egress){ .live = dp->live != 0,

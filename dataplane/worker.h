@@ -22,6 +22,7 @@ struct net_share;
 struct port;
 struct tcp_trace_entry;
 struct worker;
+struct worker_above;
 
 struct worker_conf {
 	const struct dp_conf *dp; /* borrowed, as in dp_start() */
@@ -40,7 +41,8 @@ struct worker_conf {
 	bool spins;                /* it has its CPU for itself */
 	const struct ip_addr *own; /* addresses of all ports and sources; borrowed */
 	uint32_t n_own;
-	struct wake *control; /* whom to wake for events */
+	struct wake *control;             /* whom to wake for events */
+	const struct worker_above *above; /* in the place of SMTP, see dp_hook.h; NULL: SMTP */
 };
 
 /* What its tables and buffers take, by kind. Pure. */
@@ -78,8 +80,13 @@ void worker_drain(struct worker *w);
 uint32_t worker_poll(struct worker *w, struct dp_evt *evts, uint32_t n);
 bool worker_has_events(const struct worker *w);
 
+/* A question and its answer, as in dp.h. False while it is not the control thread's turn. */
+bool worker_try_ask(struct worker *w, uint32_t from);
+bool worker_has_answer(const struct worker *w);
+bool worker_try_answer(struct worker *w, struct dp_answer *out);
+
 /* How it waits when idle, in words; returns `text`. Once it was started. */
-const char *worker_idle_text(const struct worker *w, char text[IDLE_PLAN_TEXT_BYTES]);
+const char *worker_idle_text(const struct worker *w, char text[DP_IDLE_TEXT_BYTES]);
 
 /* Any thread may read them. */
 const struct dp_counters *worker_counters(const struct worker *w);

@@ -16,6 +16,7 @@
 #include "dataplane/base/wake.h"
 #include "dataplane/counters.h"
 #include "dataplane/dp.h"
+#include "dataplane/dp_hook.h"
 #include "dataplane/egress.h"
 #include "dataplane/handoff.h"
 #include "dataplane/idle_plan.h"
@@ -55,6 +56,16 @@ struct worker_tx {
 	uint64_t stuck_since_us; /* the device took nothing since; 0: not stuck */
 };
 
+enum worker_ask_state { WORKER_ASK_FREE, WORKER_ASK_OPEN, WORKER_ASK_ANSWERED };
+
+/* A question of control's and its answer; worker_ask.c only. */
+struct worker_ask {
+	_Alignas(64) _Atomic uint32_t state; /* enum worker_ask_state: who may touch the rest */
+	uint32_t next;                       /* slot to go on at */
+	uint32_t n_rows;
+	struct dp_conn_info rows[DP_ASK_ROWS];
+};
+
 /* The segment at hand, of a port with several workers. */
 struct worker_arrival {
 	struct rte_mbuf *m;
@@ -82,7 +93,8 @@ struct worker {
 	bool has_own_cpu;
 	struct wake *control;
 	struct egress egress;
-	const char **helos; /* one per source; owned */
+	const char **helos;               /* one per source; owned */
+	const struct worker_above *above; /* NULL: SMTP */
 
 	/* the worker's */
 	struct tsc_clock clock;
@@ -117,6 +129,7 @@ struct worker {
 	/* both sides' */
 	struct spsc cmds, evts;
 	struct wake wake;
+	struct worker_ask ask;
 	_Atomic bool stop;
 	_Atomic uint32_t drains; /* calls of worker_drain() */
 
@@ -180,6 +193,10 @@ void worker_rest(struct worker *w, uint64_t tsc, uint64_t now_us);
 
 /* Sleeps until a frame, an order or what is due. */
 void worker_sleep(struct worker *w);
+
+/* worker_ask.c: goes on with the answer to an open question. True when there was one. */
+bool worker_is_asked(const struct worker *w);
+bool worker_answer(struct worker *w);
 
 /* Hands a frame to the port at the end of the turn; a net_tx_fn. */
 void worker_tx_add(void *worker, struct rte_mbuf *m);

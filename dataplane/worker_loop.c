@@ -198,7 +198,7 @@ static bool run_timers(struct worker *w)
 	}
 	stale_turn(&w->stale, w->now_us);
 	tcp = tcp_tick(w->tcp, w->now_us, TIMERS_PER_TURN);
-	smtp = smtp_tick(w->smtp, w->now_us, TIMERS_PER_TURN);
+	smtp = w->smtp != NULL ? smtp_tick(w->smtp, w->now_us, TIMERS_PER_TURN) : UINT64_MAX;
 	w->timer_due_us = tcp < smtp ? tcp : smtp;
 	return due;
 }
@@ -215,7 +215,8 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	    n == WORKER_RX_BURST || handed >= WORKER_HANDED_BURST ? w->full_bursts + 1 : 0;
 	found = n + handed > 0;
 	worker_look_for_news(w);
-	found |= obey(w) > 0;
+	found |= w->above == NULL ? obey(w) > 0 : w->above->turn(w->above->ctx, now_us);
+	found |= worker_answer(w);
 	/* What has arrived is heard before a timer says that it has not: a worker that had lost its
 	 * CPU for long would send again what is acknowledged in its queue. A timer that had nothing
 	 * to send or say is no reason to stay awake, see worker_loop().

@@ -20,6 +20,7 @@ enum {
 	CONF_SOURCES_MAX = 4096,
 	CONF_SITES_MAX = 1024,
 	CONF_RETRY_STEPS_MAX = 30,
+	CONF_DKIM_MAX = 512, /* keys in memory that is locked: two sets during a reload */
 };
 
 /* Debian's; a system that lacks it can verify nobody, and need not until it is asked to. */
@@ -61,6 +62,24 @@ struct conf_site {
 	struct conf_limits limits;
 };
 
+enum conf_sign { CONF_SIGN_FROM, CONF_SIGN_ALL, CONF_SIGN_NAMED };
+enum conf_canon {
+	CONF_RELAXED_RELAXED,
+	CONF_RELAXED_SIMPLE,
+	CONF_SIMPLE_RELAXED,
+	CONF_SIMPLE_SIMPLE
+};
+
+/* One DKIM signature: by which key, of what (templates/tpl.h says more). */
+struct conf_dkim {
+	char *name;
+	char *domain, *selector, *key_path;
+	char *headers;      /* over-signed fields, separated by colons; NULL: the usual ones */
+	uint32_t canon;     /* enum conf_canon */
+	uint32_t sign;      /* enum conf_sign */
+	uint32_t expires_s; /* worked out when the file leaves it at 0 */
+};
+
 struct conf {
 	char *state_dir;
 	char *socket_path; /* default: <state_dir>/posthaste.sock */
@@ -86,6 +105,15 @@ struct conf {
 	struct conf_limits limits;
 	struct conf_site *sites;
 	uint32_t n_sites;
+	struct conf_dkim *dkim;
+	uint32_t n_dkim;
+	struct {
+		char *url, *mailto; /* "": none */
+	} unsubscribe;
+	struct {
+		uint32_t rotate_s, keep_s;
+	} token;
+	char *feedback_id; /* last part of Feedback-ID */
 	struct {
 		uint32_t after_s[CONF_RETRY_STEPS_MAX]; /* wait after attempt 1, 2, ...; the last
 		                                           repeats */

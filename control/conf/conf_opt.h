@@ -20,6 +20,7 @@ enum conf_block {
 	CONF_BLOCK_PORT,
 	CONF_BLOCK_SOURCE,
 	CONF_BLOCK_SITE,
+	CONF_BLOCK_DKIM,
 	CONF_N_BLOCKS
 };
 
@@ -80,6 +81,7 @@ struct conf_block_kind {
 	enum conf_when when;
 	const char *(*check)(const char *name); /* NULL: fine; else what is wrong with the name */
 	const char *example;
+	bool may_miss; /* the sample file has it commented out */
 };
 
 extern const struct conf_block_kind conf_blocks[CONF_N_BLOCKS];

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINE_BYTES = 64 };
+#include "dataplane/base/pages.h"
 
 static bool sizes_are_sane(uint32_t slots, size_t slot_bytes)
 {
@@ -14,14 +14,10 @@ static bool sizes_are_sane(uint32_t slots, size_t slot_bytes)
 	       slot_bytes <= 1 << 20;
 }
 
-static uint64_t slots_bytes(uint32_t slots, size_t slot_bytes)
-{
-	return ((uint64_t)slots * slot_bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
-}
-
 uint64_t pool_memory_bytes(uint32_t slots, size_t slot_bytes)
 {
-	return slots_bytes(slots, slot_bytes) + (uint64_t)slots * sizeof(struct pool_mark);
+	return pages_bytes((uint64_t)slots * slot_bytes) +
+	       pages_bytes((uint64_t)slots * sizeof(struct pool_mark));
 }
 
 int pool_init(struct pool *p, uint32_t slots, size_t slot_bytes, void *memory)
@@ -29,14 +25,11 @@ int pool_init(struct pool *p, uint32_t slots, size_t slot_bytes, void *memory)
 	memset(p, 0, sizeof(*p));
 	if (!sizes_are_sane(slots, slot_bytes))
 		return -EINVAL;
-	p->marks = calloc(slots, sizeof(*p->marks));
+	p->marks = pages_get((uint64_t)slots * sizeof(*p->marks));
 	p->owns_slots = memory == NULL;
 	p->slots = memory;
-	if (p->owns_slots) {
-		p->slots = aligned_alloc(LINE_BYTES, slots_bytes(slots, slot_bytes));
-		if (p->slots != NULL) /* also faults every page in: later use meets no surprise */
-			memset(p->slots, 0, slots_bytes(slots, slot_bytes));
-	}
+	if (p->owns_slots)
+		p->slots = pages_get((uint64_t)slots * slot_bytes);
 	if (p->marks == NULL || p->slots == NULL) {
 		pool_fini(p);
 		return -ENOMEM;

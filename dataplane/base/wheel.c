@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/base/pages.h"
+
 enum {
 	BITS = 8, /* log2(WHEEL_SLOTS) */
 	MASK = WHEEL_SLOTS - 1,
@@ -15,6 +17,9 @@ static_assert(1 << BITS == WHEEL_SLOTS, "a slot is one digit of the tick");
 
 /* The farthest tick that a level still tells apart; beyond it a node is placed again when met. */
 #define FAR_TICKS ((1ull << (BITS * WHEEL_LEVELS)) - 1)
+
+/* What a node can hold. */
+#define TICK_MAX ((1ull << 40) - 1)
 
 static uint32_t head_of(const struct wheel *w, unsigned level, unsigned slot)
 {
@@ -47,12 +52,12 @@ static void unlink_node(struct wheel *w, uint32_t node)
 
 	w->nodes[x->prev].next = x->next;
 	w->nodes[x->next].prev = x->prev;
-	x->next = WHEEL_NONE;
+	x->next = WHEEL_LINK_NONE;
 }
 
 uint64_t wheel_memory_bytes(uint32_t nodes)
 {
-	return ((uint64_t)nodes + N_HEADS) * sizeof(struct wheel_node);
+	return pages_bytes(((uint64_t)nodes + N_HEADS) * sizeof(struct wheel_node));
 }
 
 int wheel_init(struct wheel *w, uint32_t nodes, uint64_t now_us)
@@ -60,13 +65,15 @@ int wheel_init(struct wheel *w, uint32_t nodes, uint64_t now_us)
 	memset(w, 0, sizeof(*w));
 	if (nodes == 0 || nodes > WHEEL_NODES_MAX)
 		return -EINVAL;
-	w->nodes = malloc(wheel_memory_bytes(nodes));
+	w->nodes = pages_get(((uint64_t)nodes + N_HEADS) * sizeof(struct wheel_node));
 	if (w->nodes == NULL)
 		return -ENOMEM;
 	w->n = nodes;
 	w->tick = now_us / WHEEL_TICK_US;
 	for (uint32_t i = 0; i < nodes + N_HEADS; i++)
-		w->nodes[i] = (struct wheel_node){ .next = i < nodes ? WHEEL_NONE : i, .prev = i };
+		w->nodes[i] =
+		    (struct wheel_node){ .next = i < nodes ? (uint32_t)WHEEL_LINK_NONE : i,
+			                 .prev = i };
 	return 0;
 }
 
@@ -79,7 +86,7 @@ void wheel_fini(struct wheel *w)
 /* Puts an unlinked node where its due tick says, seen from the present tick. */
 static void place(struct wheel *w, uint32_t node)
 {
-	uint64_t due = w->nodes[node].due_tick;
+	uint64_t due = wheel_due_tick(w, node);
 	uint64_t delta = due > w->tick ? due - w->tick : 0;
 	unsigned level = 0, slot;
 
@@ -98,6 +105,15 @@ static void place(struct wheel *w, uint32_t node)
 	w->occupied[level][slot / 64] |= 1ull << (slot % 64);
 }
 
+static void set_due(struct wheel_node *x, uint64_t tick)
+{
+	if (tick > TICK_MAX)
+		tick = TICK_MAX;
+	x->due_high = tick >> 36 & 15;
+	x->due_mid = tick >> 32 & 15;
+	x->due_low = (uint32_t)tick;
+}
+
 void wheel_arm(struct wheel *w, uint32_t node, uint64_t due_us)
 {
 	assert(node < w->n);
@@ -105,7 +121,7 @@ void wheel_arm(struct wheel *w, uint32_t node, uint64_t due_us)
 		unlink_node(w, node);
 	else
 		w->n_armed++;
-	w->nodes[node].due_tick = due_us / WHEEL_TICK_US + (due_us % WHEEL_TICK_US != 0);
+	set_due(&w->nodes[node], due_us / WHEEL_TICK_US + (due_us % WHEEL_TICK_US != 0));
 	place(w, node);
 }
 

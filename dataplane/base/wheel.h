@@ -15,6 +15,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -22,17 +23,22 @@ enum {
 	WHEEL_LEVELS = 4,
 	WHEEL_SLOTS = 256,
 	WHEEL_TICK_US = 1000,
-	WHEEL_NODES_MAX = 1 << 28,
+	WHEEL_NODES_MAX = (1 << 28) - 2048,
+	WHEEL_LINK_NONE = (1 << 28) - 1,
 };
 
 /* No node: what wheel_try_pop() returns when nothing is due. */
 #define WHEEL_NONE UINT32_MAX
 
-/* Links are indices into the node array; the heads of all lists stand behind the last node. */
+/* Links are indices into the node array; the heads of all lists stand behind the last node. The
+ * tick has 40 bits, 34 years: 12 bytes a node, for there may be millions.
+ */
 struct wheel_node {
-	uint32_t next, prev; /* next == WHEEL_NONE: not armed */
-	uint64_t due_tick;   /* first tick at which it may fire */
+	uint32_t next : 28, due_high : 4; /* next == WHEEL_LINK_NONE: not armed */
+	uint32_t prev : 28, due_mid : 4;
+	uint32_t due_low; /* first tick at which it may fire */
 };
+static_assert(sizeof(struct wheel_node) == 12, "three words");
 
 struct wheel {
 	struct wheel_node *nodes;
@@ -64,7 +70,15 @@ void wheel_cancel(struct wheel *w, uint32_t node);
 
 static inline bool wheel_is_armed(const struct wheel *w, uint32_t node)
 {
-	return w->nodes[node].next != WHEEL_NONE;
+	return w->nodes[node].next != WHEEL_LINK_NONE;
+}
+
+/* The tick for which an armed node was armed. */
+static inline uint64_t wheel_due_tick(const struct wheel *w, uint32_t node)
+{
+	const struct wheel_node *x = &w->nodes[node];
+
+	return (uint64_t)x->due_high << 36 | (uint64_t)x->due_mid << 32 | x->due_low;
 }
 
 /* Takes one node that is due at `now_us`, disarmed already, or WHEEL_NONE. The caller may arm and

@@ -203,6 +203,12 @@ void net_close(struct net *net)
 	free(net);
 }
 
+const struct ip_addr *net_local(const struct net *net, uint32_t local)
+{
+	assert(local < net->own.n);
+	return &net->own.list[local].addr;
+}
+
 bool net_is_own(const struct net *net, const struct ip_addr *a)
 {
 	return own_find(&net->own, a) != NULL;

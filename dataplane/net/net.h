@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -79,11 +80,13 @@ struct net_conf {
 
 /* Where a connection's segments go; filled once by net_route() and kept in the connection. */
 struct net_path {
-	struct ip_addr local, remote;
-	struct ip_addr next_hop;
+	struct ip_addr remote;
+	uint32_t local;     /* which of our addresses: see net_local() */
 	uint32_t neighbour; /* cached entry; net's business */
 	uint16_t mtu_bytes;
+	bool via_gateway; /* the next hop is the gateway of the family, else `remote` itself */
 };
+static_assert(sizeof(struct net_path) == 28, "every connection has one");
 
 enum net_ecn { NET_ECN_NOT_ECT = 0, NET_ECN_ECT1 = 1, NET_ECN_ECT0 = 2, NET_ECN_CE = 3 };
 
@@ -197,6 +200,9 @@ void net_tick(struct net *net, uint64_t now_us);
 
 /* True when segments wait and the writing worker has written. Cheap. */
 bool net_has_news(const struct net *net);
+
+/* The address of ours that a path leaves from. It stays where it is until net_close(). */
+const struct ip_addr *net_local(const struct net *net, uint32_t local);
 
 /* True when `a` is an address of this port. */
 bool net_is_own(const struct net *net, const struct ip_addr *a);

@@ -155,6 +155,9 @@ bool segment_parse(struct net *net, const struct packet *p, struct net_seg *seg)
  */
 bool route_is_broadcast(const struct net *net, const struct ip_addr *a);
 
+/* Whose MAC a packet on this path is sent to. */
+const struct ip_addr *route_next_hop(const struct net *net, const struct net_path *path);
+
 /* net.c: another station uses an address of ours; contradicts it (RFC 5227 2.4 b). */
 void net_conflict(struct net *net, uint64_t now_us, struct own *o);
 

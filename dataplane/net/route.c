@@ -49,7 +49,9 @@ int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr
 	bool is_v4 = ip_is_v4(remote);
 	const struct ip_addr *gateway = is_v4 ? &net->gateway4 : &net->gateway6;
 
-	if (own_find(&net->own, local) == NULL)
+	const struct own *own = own_find(&net->own, local);
+
+	if (own == NULL)
 		return -EADDRNOTAVAIL;
 	if (ip_is_v4(local) != is_v4 || !is_destination(net, remote))
 		return -ENETUNREACH;
@@ -57,10 +59,17 @@ int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr
 		gateway = remote;
 	else if (ip_is_unset(gateway))
 		return -ENETUNREACH;
-	*path = (struct net_path){ .local = *local,
-		                   .remote = *remote,
-		                   .next_hop = *gateway,
+	*path = (struct net_path){ .remote = *remote,
+		                   .local = (uint32_t)(own - net->own.list),
 		                   .neighbour = neigh_find(&net->neigh, gateway),
-		                   .mtu_bytes = net->mtu_bytes };
+		                   .mtu_bytes = net->mtu_bytes,
+		                   .via_gateway = gateway != remote };
 	return 0;
+}
+
+const struct ip_addr *route_next_hop(const struct net *net, const struct net_path *path)
+{
+	if (!path->via_gateway)
+		return &path->remote;
+	return ip_is_v4(&path->remote) ? &net->gateway4 : &net->gateway6;
 }

@@ -52,12 +52,13 @@ bool segment_parse(struct net *net, const struct packet *p, struct net_seg *seg)
 static struct neigh *neighbour_of(struct net *net, uint64_t now_us, struct net_path *path)
 {
 	struct neigh_table *t = &net->neigh;
+	const struct ip_addr *hop = route_next_hop(net, path);
 	uint32_t i = path->neighbour;
 	struct neigh *n;
 
 	if (i >= t->entries_max || t->entries[i].state == NEIGH_FREE ||
-	    !ip_eq(&t->entries[i].addr, &path->next_hop))
-		i = path->neighbour = neigh_get(net, now_us, &path->next_hop);
+	    !ip_eq(&t->entries[i].addr, hop))
+		i = path->neighbour = neigh_get(net, now_us, hop);
 	if (i == NEIGH_NONE)
 		return NULL;
 	n = &t->entries[i];
@@ -68,7 +69,7 @@ static struct neigh *neighbour_of(struct net *net, uint64_t now_us, struct net_p
 
 bool net_waits(const struct net *net, const struct net_path *path)
 {
-	uint32_t i = neigh_find(&net->neigh, &path->next_hop);
+	uint32_t i = neigh_find(&net->neigh, route_next_hop(net, path));
 
 	return i != NEIGH_NONE && net->neigh.entries[i].state == NEIGH_INCOMPLETE;
 }
@@ -77,15 +78,16 @@ bool net_waits(const struct net *net, const struct net_path *path)
 static uint8_t *prepend_ip(struct net *net, struct rte_mbuf *m, const struct net_path *path,
                            struct span *addrs)
 {
+	const struct ip_addr *local = net_local(net, path->local);
 	const uint8_t *h;
 
 	m->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
-	if (ip_is_v4(&path->local)) {
-		ip4_prepend(net, m, &path->local, &path->remote, IP_PROTO_TCP);
+	if (ip_is_v4(local)) {
+		ip4_prepend(net, m, local, &path->remote, IP_PROTO_TCP);
 		h = rte_pktmbuf_mtod(m, const uint8_t *);
 		*addrs = span_of(h + 12, 8);
 	} else {
-		ip6_prepend(m, &path->local, &path->remote, IP_PROTO_TCP, IP_HOPS);
+		ip6_prepend(m, local, &path->remote, IP_PROTO_TCP, IP_HOPS);
 		h = rte_pktmbuf_mtod(m, const uint8_t *);
 		*addrs = span_of(h + 8, 32);
 	}

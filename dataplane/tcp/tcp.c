@@ -34,9 +34,9 @@ static bool conf_is_sane(const struct tcp_conf *c)
 uint64_t tcp_memory_bytes(const struct tcp_conf *c)
 {
 	return sizeof(struct tcp) + pool_memory_bytes(c->conns_max, sizeof(struct tcb)) +
-	       wheel_memory_bytes(2 * c->conns_max) +
+	       wheel_memory_bytes(c->conns_max) +
 	       tcp_flow_memory_bytes(c->conns_max + c->time_wait_max) +
-	       (uint64_t)c->time_wait_max * sizeof(struct tcp_tw);
+	       tcp_tw_memory_bytes(c->time_wait_max);
 }
 
 /* Payload that an mbuf of the pool holds; 0: the pool is not fit for us. */
@@ -71,7 +71,7 @@ int tcp_open(const struct tcp_conf *conf, uint64_t now_us, struct tcp **out)
 	t->held_segs_max = conf->pool->size / 8 * 5;
 	t->split_segs_max = t->held_segs_max + conf->pool->size / 16;
 	t->ooo_segs_max = conf->pool->size / 8 * 2;
-	t->ack_head = t->dup_conn = TCB_NONE;
+	t->dup_conn = TCB_NONE;
 	t->rsts.per_s = conf->rst_per_second_max;
 	t->challenges.per_s = TCP_CHALLENGES_PER_S;
 	while (conf->rx_window_bytes >> t->rcv_wscale > UINT16_MAX)
@@ -81,7 +81,7 @@ int tcp_open(const struct tcp_conf *conf, uint64_t now_us, struct tcp **out)
 	tcp_set_now(t, now_us);
 	rc = pool_init(&t->conns, conf->conns_max, sizeof(struct tcb), NULL);
 	if (rc == 0)
-		rc = wheel_init(&t->wheel, 2 * conf->conns_max, now_us);
+		rc = wheel_init(&t->wheel, conf->conns_max, now_us);
 	if (rc == 0)
 		rc = tcp_flow_init(&t->flow, conf->conns_max + conf->time_wait_max);
 	if (rc == 0)
@@ -148,18 +148,24 @@ bool tcp_limit_try(struct tcp_limit *l, uint64_t now_us)
 
 static bool tuple_is(const struct tcp *t, uint32_t value, const struct tcp_tuple *tuple)
 {
-	if (value & TCP_TW_BIT) {
-		const struct tcp_tuple *o = &t->tw.ring[value & ~TCP_TW_BIT].tuple;
+	uint32_t local;
 
-		return o->lport == tuple->lport && o->rport == tuple->rport &&
-		       ip_eq(&o->remote, &tuple->remote) && ip_eq(&o->local, &tuple->local);
+	if (value & TCP_TW_BIT) {
+		const struct tcp_tw *e = &t->tw.ring[value & ~TCP_TW_BIT];
+
+		if (e->lport != tuple->lport || e->rport != tuple->rport ||
+		    !ip_eq(&e->remote, &tuple->remote))
+			return false;
+		local = e->local;
 	} else {
 		const struct tcb *c = pool_at(&t->conns, value);
 
-		return c->lport == tuple->lport && c->rport == tuple->rport &&
-		       ip_eq(&c->path.remote, &tuple->remote) &&
-		       ip_eq(&c->path.local, &tuple->local);
+		if (c->lport != tuple->lport || c->rport != tuple->rport ||
+		    !ip_eq(&c->path.remote, &tuple->remote))
+			return false;
+		local = c->path.local;
 	}
+	return ip_eq(net_local(t->conf.net, local), &tuple->local);
 }
 
 uint32_t tcp_look_up(const struct tcp *t, const struct tcp_tuple *tuple)
@@ -209,7 +215,7 @@ static void trace_set(struct tcp *t, struct tcb *c)
 	if (t->conf.trace == NULL)
 		return;
 	e = &t->conf.trace[tcb_id(t, c)];
-	e->local = c->path.local;
+	e->local = *net_local(t->conf.net, c->path.local);
 	e->remote = c->path.remote;
 	e->local_port = c->lport;
 	e->remote_port = c->rport;
@@ -222,32 +228,18 @@ static void trace_clear(struct tcp *t, struct tcb *c)
 		__atomic_store_n(&t->conf.trace[tcb_id(t, c)].in_use, 0, __ATOMIC_RELEASE);
 }
 
-/* Takes the connection off the list of those who owe an ACK; it is short, and this is rare. */
-static void forget_ack(struct tcp *t, struct tcb *c)
-{
-	tcp_id id = tcb_id(t, c);
-	uint32_t *at = &t->ack_head;
-
-	if (!(c->flags & TCB_F_ON_LIST))
-		return;
-	while (*at != id) {
-		assert(*at != TCB_NONE);
-		at = &tcb_at(t, *at)->ack_next;
-	}
-	*at = c->ack_next;
-	c->flags &= ~(uint32_t)TCB_F_ON_LIST;
-}
-
 /* Takes the connection apart; its slot is free afterwards. */
 static void release(struct tcp *t, struct tcb *c)
 {
-	forget_ack(t, c);
+	struct tcp_tuple tuple = tcb_tuple(t, c);
+
+	c->flags = 0; /* it owes no ACK any more */
 	if (t->dup_conn == tcb_id(t, c))
 		t->dup_conn = TCB_NONE;
 	tcp_timers_stop(t, c);
 	free_segments(t, c);
 	trace_clear(t, c);
-	tcp_flow_del(&t->flow, tcb_hash(c), tcb_id(t, c));
+	tcp_flow_del(&t->flow, tcp_key_flow(&t->key, &tuple), tcb_id(t, c));
 	c->state = TCP_STATE_CLOSED;
 	pool_put(&t->conns, tcb_id(t, c));
 	gauge(&t->conf.counters->tcp_open_now, t->conns.n_used);
@@ -264,10 +256,10 @@ void tcp_drop(struct tcp *t, struct tcb *c, int why)
 void tcp_enter_time_wait(struct tcp *t, struct tcb *c)
 {
 	struct tcp_tw e = {
-		.tuple = { .local = c->path.local,
-		           .remote = c->path.remote,
-		           .lport = c->lport,
-		           .rport = c->rport },
+		.remote = c->path.remote,
+		.local = c->path.local,
+		.lport = c->lport,
+		.rport = c->rport,
 		.snd_nxt = c->snd_nxt,
 		.rcv_nxt = c->rcv_nxt,
 		.ts_recent = c->ts_recent,
@@ -275,8 +267,11 @@ void tcp_enter_time_wait(struct tcp *t, struct tcb *c)
 	};
 	void *user = c->user;
 
-	/* The peer's FIN is answered now: nobody will know of this connection at the turn's end. */
-	tcp_send_bare(t, c, TCP_ACK, c->snd_nxt);
+	/* The peer's FIN is answered now, unless it is already (CLOSING): nobody will know of this
+	 * connection at the turn's end.
+	 */
+	if (c->flags & (TCB_F_ACK_NOW | TCB_F_DELACK))
+		tcp_send_bare(t, c, TCP_ACK, c->snd_nxt);
 	release(t, c);
 	tcp_tw_add(t, &e);
 	t->conf.ops->closed(user, t->now_us, 0);
@@ -286,14 +281,11 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
                      const struct net_path *path)
 {
 	uint32_t iss = t->iss_forced ? t->iss : tcp_key_isn(&t->key, tuple, t->now_us);
-	uint64_t hash = tcp_key_flow(&t->key, tuple);
 
 	*c = (struct tcb){
 		.path = *path,
 		.lport = tuple->lport,
 		.rport = tuple->rport,
-		.hash_low = (uint32_t)hash,
-		.hash_high = (uint32_t)(hash >> 32),
 		.snd_una = iss,
 		.snd_nxt = iss,
 		.snd_end = iss + 1,
@@ -301,7 +293,6 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 		.state = TCP_STATE_CLOSED,
 		.rcv_wscale = t->rcv_wscale,
 		.cc = t->conf.cc,
-		.ack_next = TCB_NONE,
 		.ts_offset = tcp_key_ts_offset(&t->key, tuple),
 		.alive_ms = t->now_ms,
 		.rcv_mss = TCP_MSS_MIN_V4,
@@ -328,7 +319,7 @@ static struct tcb *tcb_open(struct tcp *t, const struct tcp_tuple *tuple,
 	}
 	c = tcb_at(t, id);
 	tcb_init(t, c, tuple, path);
-	if (!tcp_flow_try_add(&t->flow, tcb_hash(c), id)) {
+	if (!tcp_flow_try_add(&t->flow, tcp_key_flow(&t->key, tuple), id)) {
 		pool_put(&t->conns, id);
 		count(&t->conf.counters->tcp_conns_full);
 		return NULL;
@@ -389,17 +380,27 @@ bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct t
 	return true;
 }
 
-void tcp_turn_end(struct tcp *t, uint64_t now_us)
+void tcp_acks_send(struct tcp *t)
 {
-	tcp_set_now(t, now_us);
-	while (t->ack_head != TCB_NONE) {
-		struct tcb *c = tcb_at(t, t->ack_head);
+	uint32_t n = t->n_acks;
 
-		t->ack_head = c->ack_next;
+	t->n_acks = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct tcb *c = tcb_at(t, t->acks[i]);
+
+		/* Not on the list any more: it ended meanwhile, or is another that began. */
+		if (!(c->flags & TCB_F_ON_LIST))
+			continue;
 		c->flags &= ~(uint32_t)TCB_F_ON_LIST;
 		if (c->flags & TCB_F_ACK_NOW) /* else it rode on data */
 			tcp_send_bare(t, c, TCP_ACK, c->snd_nxt);
 	}
+}
+
+void tcp_turn_end(struct tcp *t, uint64_t now_us)
+{
+	tcp_set_now(t, now_us);
+	tcp_acks_send(t);
 }
 
 uint32_t tcp_n_conns(const struct tcp *t)

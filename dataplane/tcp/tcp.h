@@ -177,5 +177,22 @@ void tcp_turn_end(struct tcp *tcp, uint64_t now_us);
  */
 void tcp_check(const struct tcp *tcp);
 
+/* What can be shown of a connection. Round trips are 0 until one was measured. */
+struct tcp_facts {
+	struct ip_addr local, remote;
+	uint16_t local_port, remote_port; /* host order */
+	uint16_t resent;                  /* segments sent again; stops at the largest number */
+	uint8_t state;                    /* see tcp_state_name() */
+	uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;
+	uint32_t cwnd_bytes, in_flight_bytes;
+	uint32_t ssthresh_bytes; /* 0: no loss yet */
+};
+
+/* False, and `out` untouched, when no connection has that id. */
+bool tcp_facts(const struct tcp *tcp, tcp_id id, struct tcp_facts *out);
+
+/* As RFC 9293 3.3.2 names it, in small letters. Any thread. */
+const char *tcp_state_name(uint8_t state);
+
 /* Connections now, TIME-WAIT apart. */
 uint32_t tcp_n_conns(const struct tcp *tcp);

@@ -8,7 +8,7 @@
 /* The timer that a state needs is armed, and its node fires no later than its deadline. */
 static void check_timers(const struct tcp *t, const struct tcb *c)
 {
-	uint32_t node = 2 * tcb_id(t, c);
+	uint32_t node = tcb_id(t, c);
 	bool waits = c->tx_next != NULL && tcp_is_sendable(c, c->tx_next) && tcb_is_synchronized(c);
 	bool fin_waits =
 	    (c->flags & TCB_F_FIN_QUEUED) && !(c->flags & TCB_F_FIN_SENT) && tcb_is_synchronized(c);
@@ -21,7 +21,7 @@ static void check_timers(const struct tcp *t, const struct tcb *c)
 	else
 		assert(c->xmit == TCB_XMIT_NONE);
 	if (c->xmit != TCB_XMIT_NONE) {
-		uint64_t due = t->wheel.nodes[node].due_tick;
+		uint64_t due = wheel_due_tick(&t->wheel, node);
 
 		assert(wheel_is_armed(&t->wheel, node));
 		assert(seq_leq((uint32_t)due, c->xmit_due_ms) || due <= t->now_us / 1000);
@@ -29,7 +29,7 @@ static void check_timers(const struct tcp *t, const struct tcb *c)
 	if (fin_waits)
 		assert(c->xmit != TCB_XMIT_NONE || (c->flags & TCB_F_RETRY));
 	if (c->flags & (TCB_F_DELACK | TCB_F_RETRY | TCB_F_LIFE | TCB_F_KEEP))
-		assert(wheel_is_armed(&t->wheel, node + 1));
+		assert(wheel_is_armed(&t->wheel, node));
 }
 
 /* The queue's bytes are those between snd_una and snd_end, in order, and the sums are right. */

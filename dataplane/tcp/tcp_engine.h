@@ -26,6 +26,7 @@ enum {
 	TCP_DELACK_MS = 40,        /* RFC 9293 3.8.6.3 allows 500 */
 	TCP_FIN_WAIT_2_MS = 60000, /* patience for the peer's FIN after ours was acknowledged */
 	TCP_KEEP_EVERY_MS = 75000, /* between keepalive probes */
+	TCP_ACKS_MAX = 512,        /* owed at the end of a turn; what is more leaves before */
 	TCP_RETRY_MS = 10,         /* before we ask for a buffer again */
 	TCP_HURRY_MS = 10,         /* a SYN that met a stale connection leaves again after it */
 	TCP_HURRIES_MAX = 3,
@@ -49,13 +50,14 @@ struct tcp {
 	uint8_t secret[32];
 	struct tcp_key key;
 	struct pool conns;
-	struct wheel wheel; /* two nodes a connection: 2 * id is xmit, 2 * id + 1 is slow */
+	struct wheel wheel; /* a node a connection: the first of its deadlines */
 	struct tcp_flow flow;
 	struct tcp_timewait tw;
 	struct tcp_limit rsts, challenges;
 	uint64_t now_us;
 	uint32_t now_ms;
-	uint32_t ack_head; /* connections that owe an ACK this turn */
+	uint32_t n_acks; /* connections that owe an ACK this turn */
+	tcp_id acks[TCP_ACKS_MAX];
 	/* The last duplicate that came, told in its connection's next ACK (RFC 2883). One for all:
 	 * it is advice, and the ACK leaves at the end of the turn.
 	 */
@@ -94,9 +96,12 @@ static inline tcp_id tcb_id(const struct tcp *t, const struct tcb *c)
 	return (tcp_id)(((const uint8_t *)c - t->conns.slots) / sizeof(*c));
 }
 
-static inline uint64_t tcb_hash(const struct tcb *c)
+static inline struct tcp_tuple tcb_tuple(const struct tcp *t, const struct tcb *c)
 {
-	return (uint64_t)c->hash_high << 32 | c->hash_low;
+	return (struct tcp_tuple){ .local = *net_local(t->conf.net, c->path.local),
+		                   .remote = c->path.remote,
+		                   .lport = c->lport,
+		                   .rport = c->rport };
 }
 
 static inline bool tcb_is_synchronized(const struct tcb *c)
@@ -144,6 +149,12 @@ void tcp_on_progress(struct tcp *t, struct tcb *c, uint32_t acked, uint32_t flig
 void tcp_detect_loss(struct tcp *t, struct tcb *c, uint32_t delivered);
 void tcp_on_timeout_loss(struct tcp *t, struct tcb *c);
 void tcp_note_resent(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
+
+static inline void tcp_count_resent(struct tcp *t, struct tcb *c)
+{
+	c->resent += c->resent != UINT16_MAX;
+	count(&t->conf.counters->tcp_retransmits);
+}
 
 /* tcp_rack.c */
 void tcp_rack_arrived(struct tcp *t, struct tcb *c, struct rte_mbuf *m, const struct tcp_head *h);
@@ -220,6 +231,8 @@ void tcp_put_loose(struct rte_mbuf *m, const struct tcp_head *h);
 /* From tx_next on up to `last` has left, `bytes` in all. */
 void tcp_note_sent_new(struct tcp *t, struct tcb *c, struct rte_mbuf *last, uint32_t bytes);
 void tcp_ack_at_turn_end(struct tcp *t, struct tcb *c);
+/* Sends those that are owed, in tcp.c. */
+void tcp_acks_send(struct tcp *t);
 void tcp_ack_challenge(struct tcp *t, struct tcb *c);
 /* Splits a segment so that its first part holds `bytes`. False for want of a buffer. */
 bool tcp_split(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t bytes);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dataplane/base/pages.h"
+
 enum {
 	MAX_VALUES = 1 << 28,
 	WALK_MAX = 64, /* moves an insert may cause */
@@ -20,32 +22,39 @@ static uint16_t tag_of(uint64_t hash)
 	return tag != 0 ? tag : 1;
 }
 
-static uint32_t first_of(const struct tcp_flow *f, uint64_t hash)
+/* A number of 32 bits brought down to 0 .. n - 1 evenly. */
+static uint32_t scale(uint32_t x, uint32_t n)
 {
-	return (uint32_t)hash & f->mask;
+	return (uint32_t)((uint64_t)x * n >> 32);
 }
 
-/* The other bucket of a tag; of the other again it is the first. Both are found from what a bucket
- * holds, so that moving a value needs no look at its owner.
+static uint32_t first_of(const struct tcp_flow *f, uint64_t hash)
+{
+	return scale((uint32_t)hash, f->n_buckets);
+}
+
+/* The other bucket of a tag: both add up to a number that the tag gives, modulo the buckets. So of
+ * the other again it is the first, and both are found from what a bucket holds: moving a value
+ * needs no look at its owner. One tag in so many has but one bucket.
  */
 static uint32_t other_of(const struct tcp_flow *f, uint32_t bucket, uint16_t tag)
 {
-	return (bucket ^ (tag * 0x5bd1e995u | 1)) & f->mask;
+	uint32_t sum = scale(tag * 0x9e3779b1u, f->n_buckets);
+
+	return sum >= bucket ? sum - bucket : sum + f->n_buckets - bucket;
 }
 
-/* Buckets for a load of at most 0.8. */
+/* Buckets for a load of at most 0.85: no more of them than that, for they count in the bytes of
+ * each connection.
+ */
 static uint32_t buckets_for(uint32_t max)
 {
-	uint32_t n = 2;
-
-	while ((uint64_t)n * TCP_FLOW_SLOTS * 4 / 5 < max)
-		n <<= 1;
-	return n;
+	return (uint32_t)((uint64_t)max * 20 / (17 * TCP_FLOW_SLOTS)) + 2;
 }
 
 uint64_t tcp_flow_memory_bytes(uint32_t max)
 {
-	return (uint64_t)buckets_for(max) * sizeof(struct tcp_flow_bucket);
+	return pages_bytes((uint64_t)buckets_for(max) * sizeof(struct tcp_flow_bucket));
 }
 
 int tcp_flow_init(struct tcp_flow *f, uint32_t max)
@@ -53,11 +62,10 @@ int tcp_flow_init(struct tcp_flow *f, uint32_t max)
 	memset(f, 0, sizeof(*f));
 	if (max > MAX_VALUES)
 		return -EINVAL;
-	f->buckets = aligned_alloc(64, tcp_flow_memory_bytes(max));
+	f->buckets = pages_get((uint64_t)buckets_for(max) * sizeof(struct tcp_flow_bucket));
 	if (f->buckets == NULL)
 		return -ENOMEM;
-	memset(f->buckets, 0, tcp_flow_memory_bytes(max));
-	f->mask = buckets_for(max) - 1;
+	f->n_buckets = buckets_for(max);
 	f->max = max;
 	return 0;
 }
@@ -120,12 +128,6 @@ static bool try_walk(struct tcp_flow *f, uint32_t *bucket, uint16_t *tag, uint32
 	return false;
 }
 
-/* A hash that leads where (bucket, tag) is: enough for the overflow list. */
-static uint64_t hash_of(uint32_t bucket, uint16_t tag)
-{
-	return (uint64_t)tag << 48 | bucket;
-}
-
 bool tcp_flow_try_add(struct tcp_flow *f, uint64_t hash, uint32_t value)
 {
 	uint16_t tag = tag_of(hash);
@@ -139,8 +141,7 @@ bool tcp_flow_try_add(struct tcp_flow *f, uint64_t hash, uint32_t value)
 	if (try_put(f, bucket, tag, value) || try_put(f, other_of(f, bucket, tag), tag, value) ||
 	    try_walk(f, &bucket, &tag, &value))
 		return true;
-	f->spilt[f->n_spilt++] =
-	    (struct tcp_flow_spill){ .hash = hash_of(bucket, tag), .value = value };
+	f->spilt[f->n_spilt++] = (struct tcp_flow_spill){ .tag = tag, .value = value };
 	return true;
 }
 
@@ -191,7 +192,7 @@ uint32_t tcp_flow_next(const struct tcp_flow *f, struct tcp_flow_probe *p)
 	while (p->at - 2 * TCP_FLOW_SLOTS < f->n_spilt) {
 		const struct tcp_flow_spill *s = &f->spilt[p->at++ - 2 * TCP_FLOW_SLOTS];
 
-		if (tag_of(s->hash) == tag)
+		if (s->tag == tag)
 			return s->value;
 	}
 	return TCP_FLOW_NONE;

@@ -29,13 +29,13 @@ struct tcp_flow_bucket {
 };
 
 struct tcp_flow_spill {
-	uint64_t hash;
 	uint32_t value;
+	uint16_t tag;
 };
 
 struct tcp_flow {
 	struct tcp_flow_bucket *buckets;
-	uint32_t mask; /* buckets are a power of two */
+	uint32_t n_buckets;
 	uint32_t n, max;
 	uint32_t n_spilt;
 	struct tcp_flow_spill spilt[TCP_FLOW_OVERFLOW];

@@ -13,14 +13,6 @@ enum {
 
 typedef void step_fn(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes);
 
-static struct tcp_tuple tuple_of(const struct tcb *c)
-{
-	return (struct tcp_tuple){ .local = c->path.local,
-		                   .remote = c->path.remote,
-		                   .lport = c->lport,
-		                   .rport = c->rport };
-}
-
 /* --- SYN-SENT (RFC 9293 3.10.7.3) --- */
 
 void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h)
@@ -67,7 +59,6 @@ static bool established(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 		tcp_set_state(t, c, TCP_STATE_FIN_WAIT_1);
 	tcp_xmit_restart(t, c);
 	tcp_keep_start(t, c);
-	tcp_ack_at_turn_end(t, c);
 	t->conf.ops->opened(c->user, t->now_us);
 	return pool_is_live(&t->conns, id, gen);
 }
@@ -92,7 +83,7 @@ static bool acks_our_syn(const struct tcb *c, const struct tcp_head *h)
 /* A segment with ACK and without SYN. */
 static void syn_sent_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
 {
-	struct tcp_tuple tuple = tuple_of(c);
+	struct tcp_tuple tuple = tcb_tuple(t, c);
 
 	if (acks_our_syn(c, h))
 		return; /* neither SYN nor RST: dropped (fifth step) */
@@ -103,7 +94,7 @@ static void syn_sent_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h,
 static void syn_sent_synack(struct tcp *t, struct tcb *c, const struct tcp_head *h,
                             struct span bytes)
 {
-	struct tcp_tuple tuple = tuple_of(c);
+	struct tcp_tuple tuple = tcb_tuple(t, c);
 
 	if (!acks_our_syn(c, h)) {
 		tcp_refuse(t, &tuple, h, bytes.bytes);
@@ -111,6 +102,7 @@ static void syn_sent_synack(struct tcp *t, struct tcb *c, const struct tcp_head 
 	}
 	tcp_take_syn(t, c,
 	             h); /* a payload is left for the peer to send again: nobody asked for it */
+	tcp_ack_at_turn_end(t, c); /* unless what is written now carries it */
 	if (established(t, c, h))
 		tcp_send(t, c);
 }
@@ -228,7 +220,7 @@ static void on_segment(struct tcp *t, struct tcb *c, const struct tcp_head *h, s
 /* The handshake of a simultaneous open ends with an ACK of our SYN. */
 static void syn_rcvd_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
 {
-	struct tcp_tuple tuple = tuple_of(c);
+	struct tcp_tuple tuple = tcb_tuple(t, c);
 
 	if (!is_acceptable(t, c, h, bytes.bytes))
 		return;
@@ -257,6 +249,7 @@ static void syn_rcvd_synack(struct tcp *t, struct tcb *c, const struct tcp_head 
 	if ((h->flags & (TCP_ECE | TCP_CWR)) != TCP_ECE)
 		tcp_ecn_end(c);
 	ack.flags &= (uint8_t) ~(TCP_ECE | TCP_CWR);
+	tcp_ack_at_turn_end(t, c);
 	syn_rcvd_ack(t, c, &ack, bytes);
 }
 

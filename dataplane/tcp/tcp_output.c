@@ -213,7 +213,7 @@ bool tcp_send_again(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 	if (!send_segment(t, c, m, RTE_MIN(seg_of(m)->bytes, c->snd_mss)))
 		return false;
 	seg_of(m)->flags |= TCP_SEG_TWICE;
-	count(&t->conf.counters->tcp_retransmits);
+	tcp_count_resent(t, c);
 	return true;
 }
 
@@ -381,9 +381,10 @@ void tcp_ack_at_turn_end(struct tcp *t, struct tcb *c)
 	c->flags |= TCB_F_ACK_NOW;
 	if (c->flags & TCB_F_ON_LIST)
 		return;
+	if (t->n_acks == TCP_ACKS_MAX)
+		tcp_acks_send(t);
 	c->flags |= TCB_F_ON_LIST;
-	c->ack_next = t->ack_head;
-	t->ack_head = tcb_id(t, c);
+	t->acks[t->n_acks++] = tcb_id(t, c);
 }
 
 /* RFC 5961 10: challenge ACKs are limited, for all connections together. */

@@ -1,7 +1,7 @@
 /* tcp_timer.c - two timers a connection: xmit (retransmit or persist) and slow (all the rest).
  *
- * On the path of an ACK only a deadline is stored; a node of the wheel that fires before it arms
- * itself again for it.
+ * Both share a node of the wheel, which fires no later than the first of their deadlines. On the
+ * path of an ACK only a deadline is stored; a node that fires before any is due is armed again.
  */
 #include <errno.h>
 #include <rte_mbuf.h>
@@ -10,20 +10,16 @@
 #include "dataplane/tcp/tcp_seg.h"
 #include "dataplane/tcp/tcp_seq.h"
 
-static void arm(struct tcp *t, uint32_t node, uint32_t due_ms)
+static void arm(struct tcp *t, const struct tcb *c, uint32_t due_ms)
 {
 	int32_t in_ms = (int32_t)(due_ms - t->now_ms);
-	uint64_t due_us = (t->now_us / 1000 + (in_ms > 0 ? (uint64_t)in_ms : 0)) * 1000;
+	uint64_t due_tick = t->now_us / 1000 + (in_ms > 0 ? (uint64_t)in_ms : 0);
+	uint32_t node = tcb_id(t, c);
 
-	if (wheel_is_armed(&t->wheel, node) &&
-	    t->wheel.nodes[node].due_tick <= due_us / WHEEL_TICK_US)
-		return; /* it fires first, and looks at the deadline */
-	wheel_arm(&t->wheel, node, due_us);
-}
-
-static uint32_t xmit_node(const struct tcp *t, const struct tcb *c)
-{
-	return 2 * tcb_id(t, c);
+	static_assert(WHEEL_TICK_US == 1000, "a tick is a millisecond");
+	if (wheel_is_armed(&t->wheel, node) && wheel_due_tick(&t->wheel, node) <= due_tick)
+		return; /* it fires first, and looks at the deadlines */
+	wheel_arm(&t->wheel, node, due_tick * WHEEL_TICK_US);
 }
 
 /* Patience for the peer: of a SYN from the first one on, else since it last showed progress. */
@@ -45,7 +41,7 @@ void tcp_xmit_start(struct tcp *t, struct tcb *c, enum tcb_xmit kind, uint32_t i
 		due = ends;
 	c->xmit = (uint8_t)kind;
 	c->xmit_due_ms = due;
-	arm(t, xmit_node(t, c), due);
+	arm(t, c, due);
 }
 
 void tcp_xmit_restart(struct tcp *t, struct tcb *c)
@@ -79,7 +75,7 @@ void tcp_xmit_settle(struct tcp *t, struct tcb *c)
 
 void tcp_slow_start(struct tcp *t, struct tcb *c, uint32_t due_ms)
 {
-	arm(t, 2 * tcb_id(t, c) + 1, due_ms);
+	arm(t, c, due_ms);
 }
 
 void tcp_retry_later(struct tcp *t, struct tcb *c)
@@ -90,8 +86,7 @@ void tcp_retry_later(struct tcp *t, struct tcb *c)
 
 void tcp_timers_stop(struct tcp *t, struct tcb *c)
 {
-	wheel_cancel(&t->wheel, 2 * tcb_id(t, c));
-	wheel_cancel(&t->wheel, 2 * tcb_id(t, c) + 1);
+	wheel_cancel(&t->wheel, tcb_id(t, c));
 }
 
 /* The peer is given up; what it still has of us is ended if it comes back. */
@@ -109,7 +104,7 @@ static void resend_syn(struct tcp *t, struct tcb *c)
 	tcp_ecn_note_again(t, c);
 	c->flags |= TCB_F_SYN_AGAIN;
 	if (tcp_send_bare(t, c, flags, c->snd_una))
-		count(&t->conf.counters->tcp_retransmits);
+		tcp_count_resent(t, c);
 	tcp_xmit_settle(t, c);
 }
 
@@ -145,7 +140,7 @@ static void on_rto(struct tcp *t, struct tcb *c)
 		tcp_on_timeout_loss(t, c);
 	} else if (c->flags & TCB_F_FIN_SENT) { /* nothing but the FIN is outstanding */
 		if (tcp_send_bare(t, c, TCP_FIN | TCP_ACK, c->snd_end))
-			count(&t->conf.counters->tcp_retransmits);
+			tcp_count_resent(t, c);
 	}
 	tcp_send(t, c);
 }
@@ -175,12 +170,8 @@ static void on_persist(struct tcp *t, struct tcb *c)
 
 static void xmit_fired(struct tcp *t, struct tcb *c)
 {
-	if (c->xmit == TCB_XMIT_NONE)
+	if (c->xmit == TCB_XMIT_NONE || seq_gt(c->xmit_due_ms, t->now_ms))
 		return;
-	if (seq_gt(c->xmit_due_ms, t->now_ms)) {
-		arm(t, xmit_node(t, c), c->xmit_due_ms);
-		return;
-	}
 	if (seq_geq(t->now_ms, patience_ends_ms(t, c)))
 		give_up(t, c);
 	else if (c->xmit == TCB_XMIT_RTO)
@@ -245,22 +236,31 @@ static void slow_fired(struct tcp *t, struct tcb *c)
 		if (!tcp_tell_writable(t, c))
 			return;
 	}
-	if (c->flags & TCB_F_DELACK)
-		tcp_slow_start(t, c, c->ack_due_ms);
-	if (c->flags & (TCB_F_LIFE | TCB_F_KEEP))
-		tcp_slow_start(t, c, c->life_due_ms);
 }
 
+/* Each handler has armed what it began; what it left alone is armed again here. */
 static void fired(void *ctx, uint64_t now_us, uint32_t node)
 {
 	struct tcp *t = ctx;
+	struct tcb *c = tcb_at(t, node);
+	uint32_t gen = pool_gen(&t->conns, node);
 
 	(void)now_us;
-	assert(pool_is_used(&t->conns, node / 2));
-	if (node % 2 == 0)
-		xmit_fired(t, tcb_at(t, node / 2));
-	else
-		slow_fired(t, tcb_at(t, node / 2));
+	assert(pool_is_used(&t->conns, node));
+	xmit_fired(t, c);
+	if (!pool_is_live(&t->conns, node, gen))
+		return;
+	slow_fired(t, c);
+	if (!pool_is_live(&t->conns, node, gen))
+		return;
+	if (c->xmit != TCB_XMIT_NONE)
+		arm(t, c, c->xmit_due_ms);
+	if (c->flags & TCB_F_DELACK)
+		arm(t, c, c->ack_due_ms);
+	if (c->flags & (TCB_F_LIFE | TCB_F_KEEP))
+		arm(t, c, c->life_due_ms);
+	if (c->flags & TCB_F_RETRY)
+		arm(t, c, t->now_ms + TCP_RETRY_MS);
 }
 
 uint64_t tcp_tick(struct tcp *t, uint64_t now_us, uint32_t budget)

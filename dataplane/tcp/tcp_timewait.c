@@ -4,14 +4,20 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "dataplane/base/pages.h"
 #include "dataplane/tcp/tcp_engine.h"
 #include "dataplane/tcp/tcp_seq.h"
 
 enum { AGE_MASK = (1 << 30) - 1 };
 
+uint64_t tcp_tw_memory_bytes(uint32_t entries)
+{
+	return pages_bytes((uint64_t)entries * sizeof(struct tcp_tw));
+}
+
 int tcp_tw_init(struct tcp_timewait *tw, uint32_t entries)
 {
-	tw->ring = calloc(entries, sizeof(*tw->ring));
+	tw->ring = pages_get((uint64_t)entries * sizeof(*tw->ring));
 	tw->n = entries;
 	return tw->ring != NULL ? 0 : -ENOMEM;
 }
@@ -20,6 +26,21 @@ void tcp_tw_fini(struct tcp_timewait *tw)
 {
 	free(tw->ring);
 	tw->ring = NULL;
+}
+
+static struct tcp_tuple tuple_of(const struct tcp *t, const struct tcp_tw *e)
+{
+	return (struct tcp_tuple){ .local = *net_local(t->conf.net, e->local),
+		                   .remote = e->remote,
+		                   .lport = e->lport,
+		                   .rport = e->rport };
+}
+
+static uint64_t hash_of(const struct tcp *t, const struct tcp_tw *e)
+{
+	struct tcp_tuple tuple = tuple_of(t, e);
+
+	return tcp_key_flow(&t->key, &tuple);
 }
 
 static uint32_t age_ms(const struct tcp *t, const struct tcp_tw *e)
@@ -33,7 +54,7 @@ void tcp_tw_del(struct tcp *t, uint32_t index)
 
 	assert(e->flags & TCP_TW_FLAG_LIVE);
 	e->flags = 0;
-	tcp_flow_del(&t->flow, tcp_key_flow(&t->key, &e->tuple), index | TCP_TW_BIT);
+	tcp_flow_del(&t->flow, hash_of(t, e), index | TCP_TW_BIT);
 }
 
 /* Takes the oldest place off the ring. */
@@ -60,7 +81,7 @@ void tcp_tw_add(struct tcp *t, const struct tcp_tw *entry)
 	}
 	at = (tw->tail + tw->used) % tw->n;
 	/* No place in the flow table: the wait is given up as if the ring were full. */
-	if (!tcp_flow_try_add(&t->flow, tcp_key_flow(&t->key, &entry->tuple), at | TCP_TW_BIT)) {
+	if (!tcp_flow_try_add(&t->flow, hash_of(t, entry), at | TCP_TW_BIT)) {
 		count(&t->conf.counters->tcp_time_wait_full);
 		return;
 	}
@@ -118,9 +139,10 @@ static void answer(struct tcp *t, const struct tcp_tw *e)
 		.has_ts = (e->flags & TCP_TW_FLAG_TS) != 0,
 		.ts_ecr = e->ts_recent,
 	};
+	struct tcp_tuple tuple = tuple_of(t, e);
 
-	h.ts_val = t->now_ms + tcp_key_ts_offset(&t->key, &e->tuple);
-	tcp_send_loose(t, &e->tuple, &h);
+	h.ts_val = t->now_ms + tcp_key_ts_offset(&t->key, &tuple);
+	tcp_send_loose(t, &tuple, &h);
 }
 
 /* RFC 9293 3.10.7.4 with RFC 1337: a RST ends no wait; what is repeated is answered; a FIN that is

@@ -31,13 +31,15 @@ enum {
 #define TCP_TW_BIT 0x80000000u
 
 struct tcp_tw {
-	struct tcp_tuple tuple;
+	struct ip_addr remote;
+	uint32_t local; /* see net_local() */
+	uint16_t lport, rport;
 	uint32_t snd_nxt, rcv_nxt;
 	uint32_t ts_recent;
 	uint32_t since_ms : 30;
 	uint32_t flags : 2;
 };
-static_assert(sizeof(struct tcp_tw) == 52, "small, for there may be many");
+static_assert(sizeof(struct tcp_tw) == 40, "small, for there may be many");
 
 struct tcp_timewait {
 	struct tcp_tw *ring;
@@ -45,6 +47,8 @@ struct tcp_timewait {
 	uint32_t tail, used; /* oldest, and how many from there on, gaps included */
 };
 
+/* Bytes that tcp_tw_init() allocates. Pure. */
+uint64_t tcp_tw_memory_bytes(uint32_t entries);
 int tcp_tw_init(struct tcp_timewait *tw, uint32_t entries);
 void tcp_tw_fini(struct tcp_timewait *tw);
 

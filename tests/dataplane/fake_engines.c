@@ -335,3 +335,18 @@ uint32_t smtp_n_sessions(const struct smtp *smtp)
 {
 	return smtp->n;
 }
+
+/* A row for every open session. */
+uint32_t smtp_show(const struct smtp *smtp, uint64_t now_us, uint32_t *from, uint32_t slots,
+                   struct dp_conn_info *rows, uint32_t n)
+{
+	uint32_t shown = 0;
+
+	for (; *from < 64 && slots > 0 && shown < n; slots--, ++*from)
+		if (smtp->sessions[*from].open)
+			rows[shown++] = (struct dp_conn_info){ .conn = smtp->sessions[*from].conn,
+				                               .age_us = now_us };
+	if (*from == 64)
+		*from = DP_ASK_END;
+	return shown;
+}

@@ -1,5 +1,5 @@
 /* test_route.c - connected networks first, then the gateway, and what is no destination at all. */
-#include "dataplane/net/net.h"
+#include "dataplane/net/net_int.h"
 #include "tests/support/suite.h"
 
 #include <errno.h>
@@ -65,10 +65,10 @@ static void check(struct net *net, const struct route_case *c)
 	CU_ASSERT_EQUAL(got, c->want);
 	if (got != 0 || c->want != 0)
 		return;
-	if (!ip_eq(&path.next_hop, &hop))
+	if (!ip_eq(route_next_hop(net, &path), &hop))
 		printf("\n    %s: another next hop", c->why);
-	CU_ASSERT(ip_eq(&path.next_hop, &hop));
-	CU_ASSERT(ip_eq(&path.local, &local) && ip_eq(&path.remote, &remote));
+	CU_ASSERT(ip_eq(route_next_hop(net, &path), &hop));
+	CU_ASSERT(ip_eq(net_local(net, path.local), &local) && ip_eq(&path.remote, &remote));
 	CU_ASSERT_EQUAL(path.mtu_bytes, 1400);
 }
 

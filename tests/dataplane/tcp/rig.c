@@ -34,10 +34,15 @@ int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr
 
 	if (r->no_route)
 		return -ENETUNREACH;
-	*path = (struct net_path){
-		.local = *local, .remote = *remote, .next_hop = *remote, .mtu_bytes = r->mtu_bytes
-	};
+	assert(ip_eq(local, &r->local));
+	*path = (struct net_path){ .remote = *remote, .mtu_bytes = r->mtu_bytes };
 	return 0;
+}
+
+const struct ip_addr *net_local(const struct net *net, uint32_t local)
+{
+	assert(local == 0);
+	return &((const struct rig *)net)->local;
 }
 
 uint16_t net_path_mtu(const struct net *net, uint64_t now_us, const struct ip_addr *remote)
@@ -95,7 +100,7 @@ static void note(void *ctx, const uint8_t *at, uint16_t segment_bytes)
 	assert(readable);
 	assert(segment_bytes + (ip_is_v4(&l->path->remote) ? 20 : 40) <= r->mtu_bytes);
 	s->at_us = l->now_us;
-	s->local = l->path->local;
+	s->local = r->local;
 	s->remote = l->path->remote;
 	s->bytes = (uint16_t)bytes.bytes;
 	s->ecn = (uint8_t)l->ecn;

@@ -362,10 +362,16 @@ int net_route(struct net *net, const struct ip_addr *local, const struct ip_addr
 {
 	const struct sim_path *p = ((struct end *)net)->sim->path;
 
-	*path = (struct net_path){ .local = *local,
-		                   .remote = *remote,
+	assert(ip_eq(local, &((struct end *)net)->addr));
+	*path = (struct net_path){ .remote = *remote,
 		                   .mtu_bytes = p->mtu_bytes != 0 ? p->mtu_bytes : 1500 };
 	return 0;
+}
+
+const struct ip_addr *net_local(const struct net *net, uint32_t local)
+{
+	assert(local == 0);
+	return &((const struct end *)net)->addr;
 }
 
 uint16_t net_path_mtu(const struct net *net, uint64_t now_us, const struct ip_addr *remote)

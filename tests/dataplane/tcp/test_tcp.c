@@ -3,6 +3,7 @@
 #include "tests/support/suite.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #define WINDOW 60000
@@ -99,10 +100,12 @@ static void both_close_at_once(void)
 	rig_in(&r, TCP_ACK | TCP_FIN, NULL, 0, WINDOW); /* crossed ours */
 	CU_ASSERT_EQUAL(tcb_at(r.tcp, r.user.id)->state, TCP_STATE_CLOSING);
 	rig_turn(&r);
+	CU_ASSERT_EQUAL(rig_drain(&r), 2); /* FIN, and the ACK of the peer's */
 	peer_acks_fin(&r, 0);
 	CU_ASSERT_EQUAL(r.user.n_closed, 1);
 	CU_ASSERT_EQUAL(r.user.why, 0);
 	CU_ASSERT_EQUAL(r.tcp->tw.used, 1);
+	CU_ASSERT_EQUAL(rig_drain(&r), 0); /* an ACK is not acknowledged */
 	rig_close(&r);
 }
 
@@ -444,6 +447,38 @@ static void all_that_is_open_is_reset_at_once(void)
 	rig_close(&r);
 }
 
+/* What is allocated, by the allocator's own account; 0 where a sanitizer stands in its place. */
+static uint64_t allocated_bytes(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+static void what_a_connection_costs_is_told_and_bounded(void)
+{
+	enum { CONNS = 50000, WAITS = 20000, MILLION = 1000000 };
+	struct tcp_conf many = { .conns_max = MILLION, .time_wait_max = 1 };
+	struct tcp_conf both = { .conns_max = MILLION, .time_wait_max = MILLION };
+	uint64_t before, took, told;
+	struct rig r;
+
+	CU_ASSERT(tcp_memory_bytes(&many) / MILLION <= 320);
+	CU_ASSERT((tcp_memory_bytes(&both) - tcp_memory_bytes(&many)) / MILLION <= 48);
+
+	rig_conf(&r);
+	r.conf.conns_max = CONNS;
+	r.conf.time_wait_max = WAITS;
+	r.conf.trace = NULL;
+	told = tcp_memory_bytes(&r.conf);
+	before = allocated_bytes();
+	CU_ASSERT_EQUAL_FATAL(tcp_open(&r.conf, r.now_us, &r.tcp), 0);
+	took = allocated_bytes() - before;
+	if (took != 0) /* huge pages need room to be aligned in, which nobody touches */
+		CU_ASSERT(took >= told && took <= told + (12 << 20));
+	rig_close(&r);
+}
+
 SUITE("dataplane/tcp/tcp", TEST(the_peer_closes_first_and_both_fins_end_it_without_time_wait),
       TEST(we_close_first_and_wait_in_a_compact_entry), TEST(both_close_at_once),
       TEST(a_lost_fin_is_sent_again), TEST(a_peer_that_never_closes_is_left_after_a_minute),
@@ -460,4 +495,4 @@ SUITE("dataplane/tcp/tcp", TEST(the_peer_closes_first_and_both_fins_end_it_witho
       TEST(a_tuple_in_time_wait_is_used_again_after_a_second),
       TEST(time_wait_is_bounded_and_the_oldest_goes),
       TEST(a_syn_that_waits_for_an_address_is_not_sent_twice),
-      TEST(all_that_is_open_is_reset_at_once))
+      TEST(all_that_is_open_is_reset_at_once), TEST(what_a_connection_costs_is_told_and_bounded))
