@@ -439,6 +439,12 @@ uint32_t dp_n_workers(const struct dp *dp)
 	return dp->n_workers;
 }
 
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES])
+{
+	assert(worker < dp->n_workers);
+	return worker_idle_text(dp->workers[worker], text);
+}
+
 uint32_t dp_n_ports(const struct dp *dp)
 {
 	return dp->n_teams;
@@ -449,10 +455,4 @@ void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view)
 	assert(port < dp->n_teams);
 	team_view(dp->teams[port], view);
 	view->first_worker = dp->first_of[port];
-}
-
-const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES])
-{
-	assert(worker < dp->n_workers);
-	return worker_idle_text(dp->workers[worker], text);
 }

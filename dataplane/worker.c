@@ -113,6 +113,15 @@ static int open_net(struct worker *w, struct net_conf *conf)
 	return rc;
 }
 
+/* What the device cuts for the TCP engine. */
+static void tell_of_cutting(const struct port_plan *plan, struct tcp_conf *tcp)
+{
+	tcp->tso_segs_max = plan->tso ? plan->tso_segs_max : 0;
+	tcp->tso_mss_min = plan->tso_mss_min;
+	tcp->tso_bytes_max = plan->tso_bytes_max;
+	tcp->tso_ip6 = plan->tso_ip6;
+}
+
 static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 {
 	struct worker_engines_conf e;
@@ -131,16 +140,13 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 		e.tcp.trace = w->trace.live;
 		e.tcp.counters = &w->counters;
 		e.tcp.ops = w->above != NULL ? w->above->ops : &smtp_tcp_ops;
+		tell_of_cutting(&w->port->plan, &e.tcp);
 		if (w->share != NULL) {
 			e.tcp.landing = w->landing;
 			e.tcp.landing_me = w->queue;
 			e.tcp.stray = worker_on_stray;
 			e.tcp.stray_ctx = w;
 		}
-		e.tcp.tso_segs_max = w->port->plan.tso ? w->port->plan.tso_segs_max : 0;
-		e.tcp.tso_mss_min = w->port->plan.tso_mss_min;
-		e.tcp.tso_bytes_max = w->port->plan.tso_bytes_max;
-		e.tcp.tso_ip6 = w->port->plan.tso_ip6;
 		rc = tcp_open(&e.tcp, w->now_us, &w->tcp);
 	}
 	if (rc == 0 && w->above != NULL) {

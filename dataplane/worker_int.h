@@ -52,7 +52,8 @@ struct worker_cmd {
 struct worker_tx {
 	struct rte_mbuf *m[TX_PENDING_MAX];
 	uint32_t n;
-	uint32_t n_refused;      /* of them, at the front: already counted in tx_full */
+	uint32_t n_refused; /* of them, at the front: already counted in tx_full */
+	uint32_t n_fit;     /* of them, at the front: the device has said that it can send them */
 	uint64_t stuck_since_us; /* the device took nothing since; 0: not stuck */
 };
 
@@ -66,6 +67,13 @@ struct worker_ask {
 	struct dp_conn_info rows[DP_ASK_ROWS];
 };
 
+/* How it waits; worker_idle.c only. */
+struct worker_idle {
+	struct idle_plan plan; /* fixed once it runs */
+	int epoll_fd;          /* what ends a sleep; -1: not open */
+	uint32_t nap_us;       /* the next nap */
+};
+
 /* The segment at hand, of a port with several workers. */
 struct worker_arrival {
 	struct rte_mbuf *m;
@@ -73,13 +81,6 @@ struct worker_arrival {
 	bool was_handed; /* by another worker */
 	bool is_strange; /* no connection here has it */
 	bool is_gone;    /* handed over, or dropped because that was not possible */
-};
-
-/* How it waits; worker_idle.c only. */
-struct worker_idle {
-	struct idle_plan plan; /* fixed once it runs */
-	int epoll_fd;          /* what ends a sleep; -1: not open */
-	uint32_t nap_us;       /* the next nap */
 };
 
 struct worker {

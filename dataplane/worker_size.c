@@ -71,6 +71,8 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
 	e->net.gateway4 = p->gateway4;
 	e->net.gateway6 = p->gateway6;
 	e->net.fragment_bytes_max = p->fragment_bytes_max;
+	e->net.neighbours = p->neighbours;
+	e->net.n_neighbours = p->n_neighbours;
 	e->net.neighbours_max = WORKER_NEIGHBOURS_MAX;
 	e->net.neighbour_queue_max = NEIGHBOUR_QUEUE_MAX;
 	for (uint32_t i = 0; i < conf->n_sources; i++)

@@ -247,29 +247,6 @@ uint64_t dp_counter(const struct dp *dp, uint32_t worker, uint32_t counter)
 	return 1000 * (worker + 1) + counter;
 }
 
-uint32_t dp_n_ports(const struct dp *dp)
-{
-	(void)dp;
-	return 2;
-}
-
-void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view)
-{
-	(void)dp;
-	*view = (struct dp_port_view){ .name = port == 0 ? "p0" : "p1",
-		                       .device = "net_tap0,iface=ph0",
-		                       .mac = { 2, 0, 0, 0, 0, (uint8_t)port },
-		                       .mtu_bytes = 1500,
-		                       .link_up = port == 0,
-		                       .first_worker = 2 * port,
-		                       .n_workers = 2,
-		                       .landing = "predicted",
-		                       .handed = 17,
-		                       .wrong_core = 3,
-		                       .idle = "sleeps",
-		                       .without = "none" };
-}
-
 const char *dp_step_name(enum dp_step step)
 {
 	return step == DP_STEP_IDLE ? "idle" : "busy";
@@ -347,4 +324,27 @@ const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE
 	(void)dp;
 	snprintf(text, DP_IDLE_TEXT_BYTES, "spins %u us, then naps", worker);
 	return text;
+}
+
+uint32_t dp_n_ports(const struct dp *dp)
+{
+	(void)dp;
+	return 2;
+}
+
+void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view)
+{
+	(void)dp;
+	*view = (struct dp_port_view){ .name = port == 0 ? "p0" : "p1",
+		                       .device = "net_tap0,iface=ph0",
+		                       .mac = { 2, 0, 0, 0, 0, (uint8_t)port },
+		                       .mtu_bytes = 1500,
+		                       .link_up = port == 0,
+		                       .first_worker = 2 * port,
+		                       .n_workers = 2,
+		                       .landing = "predicted",
+		                       .handed = 17,
+		                       .wrong_core = 3,
+		                       .idle = "sleeps",
+		                       .without = "none" };
 }
