@@ -20,6 +20,7 @@ struct handoff;
 struct landing;
 struct net_share;
 struct port;
+struct tcp_trace_entry;
 struct worker;
 struct worker_above;
 
@@ -32,7 +33,10 @@ struct worker_conf {
 	struct port *port;
 	struct landing *landing;
 	struct handoff *handoff;
-	struct net_share *share;   /* NULL: it is alone */
+	struct net_share *share; /* NULL: it is alone */
+	/* Connections that dead engines left; it takes its share of them. Borrowed for the call. */
+	const struct tcp_trace_entry *stale;
+	uint32_t n_stale;
 	const cpu_set_t *cpus;     /* where to run; copied */
 	bool spins;                /* it has its CPU for itself */
 	const struct ip_addr *own; /* addresses of all ports and sources; borrowed */

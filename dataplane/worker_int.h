@@ -30,6 +30,7 @@
 enum {
 	TX_PENDING_MAX = 1024,
 	WORKER_RX_BURST = 32,
+	WORKER_HANDED_BURST = 64, /* pieces taken at once of each other worker */
 	WORKER_NEIGHBOURS_MAX = 1024,
 	WORKER_PORT_FIRST = 1024, /* the addresses are ours alone: all but the well-known */
 	WORKER_PORT_LAST = 65535,
@@ -51,7 +52,8 @@ struct worker_cmd {
 struct worker_tx {
 	struct rte_mbuf *m[TX_PENDING_MAX];
 	uint32_t n;
-	uint32_t n_refused;      /* of them, at the front: already counted in tx_full */
+	uint32_t n_refused; /* of them, at the front: already counted in tx_full */
+	uint32_t n_fit;     /* of them, at the front: the device has said that it can send them */
 	uint64_t stuck_since_us; /* the device took nothing since; 0: not stuck */
 };
 

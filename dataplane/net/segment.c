@@ -134,7 +134,8 @@ static void put_checksum(struct net *net, struct rte_mbuf *m, uint8_t *tcp, uint
 }
 
 /* What the device is asked to cut: it adds each piece's length to the pseudo-header's sum itself,
- * and takes the sum over each IPv4 header.
+ * and makes each IPv4 header's sum. One that offers no IPv4 sums else (virtio) may hand the packet
+ * on uncut, so that its header's sum must stand: ip4_prepend() saw to the one or the other.
  */
 static void ask_to_cut(struct rte_mbuf *m, uint8_t *tcp, struct span addrs, uint16_t mss)
 {
@@ -144,12 +145,7 @@ static void ask_to_cut(struct rte_mbuf *m, uint8_t *tcp, struct span addrs, uint
 	m->l4_len = (tcp[12] >> 4) * 4u;
 	m->tso_segsz = mss;
 	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM;
-	if (addrs.bytes == 8) {
-		memset(rte_pktmbuf_mtod_offset(m, uint8_t *, 10), 0, 2);
-		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
-	} else {
-		m->ol_flags |= RTE_MBUF_F_TX_IPV6;
-	}
+	m->ol_flags |= addrs.bytes == 8 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
 }
 
 bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
