@@ -163,8 +163,8 @@ static bool begins_anew(struct tcp *t, uint32_t index, const struct tcp_head *h)
 	struct tcp_tw e = t->tw.ring[index];
 	struct tcp_tuple tuple = tuple_of(t, &e);
 
-	if ((h->flags & (TCP_SYN | TCP_ACK | TCP_FIN)) != TCP_SYN ||
-	    !tcp_is_listening(t, &tuple) || !is_later(&e, h))
+	if ((h->flags & (TCP_SYN | TCP_ACK | TCP_FIN)) != TCP_SYN || !tcp_is_listening(t, &tuple) ||
+	    !is_later(&e, h))
 		return false;
 	tcp_tw_del(t, index);
 	if (tcp_try_accept(t, &tuple, h, &e.snd_nxt)) {
