@@ -200,7 +200,7 @@ void worker_rest(struct worker *w, uint64_t tsc, uint64_t now_us)
 		worker_sleep(w);
 }
 
-const char *worker_idle_text(const struct worker *w, char text[IDLE_PLAN_TEXT_BYTES])
+const char *worker_idle_text(const struct worker *w, char text[DP_IDLE_TEXT_BYTES])
 {
 	return idle_plan_text(&w->idle.plan, text);
 }

@@ -30,6 +30,7 @@
 enum {
 	TX_PENDING_MAX = 1024,
 	WORKER_RX_BURST = 32,
+	WORKER_HANDED_BURST = 64, /* pieces taken at once of each other worker */
 	WORKER_NEIGHBOURS_MAX = 1024,
 	WORKER_PORT_FIRST = 1024, /* the addresses are ours alone: all but the well-known */
 	WORKER_PORT_LAST = 65535,

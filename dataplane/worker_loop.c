@@ -230,14 +230,15 @@ static bool run_timers(struct worker *w)
 
 bool worker_turn(struct worker *w, uint64_t now_us)
 {
-	uint32_t n;
+	uint32_t n, handed;
 	bool found;
 
 	w->now_us = now_us;
 	n = worker_receive(w);
-	w->full_bursts = n == WORKER_RX_BURST ? w->full_bursts + 1 : 0;
-	found = n > 0;
-	found |= worker_take_handed(w) > 0;
+	handed = worker_take_handed(w);
+	w->full_bursts =
+	    n == WORKER_RX_BURST || handed >= WORKER_HANDED_BURST ? w->full_bursts + 1 : 0;
+	found = n + handed > 0;
 	worker_look_for_news(w);
 	found |= w->above == NULL ? obey(w) > 0 : w->above->turn(w->above->ctx, now_us);
 	found |= worker_answer(w);

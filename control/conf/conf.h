@@ -16,6 +16,7 @@ enum {
 	CONF_WHY_BYTES = 512, /* one line: file:line: what, why, what to do */
 	CONF_LIST_MAX = 64,   /* addresses in a list option */
 	CONF_PORT_ADDRS_MAX = 8,
+	CONF_PORT_NEIGHBOURS_MAX = 16,
 	CONF_PORTS_MAX = 8,
 	CONF_SOURCES_MAX = 4096,
 	CONF_SITES_MAX = 1024,
@@ -34,6 +35,8 @@ struct conf_port {
 	struct ip_prefix addrs[CONF_PORT_ADDRS_MAX];
 	uint32_t n_addrs;
 	struct ip_addr gateway4, gateway6; /* unset: none */
+	struct ip_neighbour neighbours[CONF_PORT_NEIGHBOURS_MAX];
+	uint32_t n_neighbours;
 	uint32_t vlan, mtu_bytes, fragment_bytes_max;
 	uint32_t queues;
 	uint32_t landing;             /* enum dp_landing */

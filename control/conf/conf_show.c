@@ -193,6 +193,7 @@ static void values_text(const struct conf_opt *o, FILE *out)
 		[CONF_TYPE_PORT] = "name of a port",
 		[CONF_TYPE_PREFIX] = "list of addresses with prefix length",
 		[CONF_TYPE_SERVER] = "list of addresses",
+		[CONF_TYPE_NEIGHBOUR] = "list of addresses, each with its MAC address",
 	};
 	char low[CONF_TEXT_BYTES], high[CONF_TEXT_BYTES];
 
@@ -246,6 +247,7 @@ static const char *example(const char *name)
 		{ "port.device", "\"net_tap0,iface=ph0\"" },
 		{ "port.gateway", "\"192.0.2.1\"" },
 		{ "port.gateway6", "\"2001:db8::1\"" },
+		{ "port.neighbour", "[\"192.0.2.1 02:00:5e:00:53:01\"]" },
 		{ "resolver.servers", "[\"192.0.2.53\", \"[2001:db8::53]:53\"]" },
 		{ "socket_path", "\"/var/lib/posthaste/posthaste.sock\"" },
 		{ "source.address", "\"192.0.2.10\"" },

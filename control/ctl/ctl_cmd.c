@@ -20,6 +20,7 @@ static const struct ctl_cmd commands[] = {
 	{ "show version",                   ctl_show_version,    "version and time since the start" },
 	{ "show stats",                     ctl_show_stats,      "counters of all workers, summed, and of the resolver" },
 	{ "show workers",                   ctl_show_workers,    "each worker's counters" },
+	{ "show ports",                     ctl_show_ports,      "devices, their workers and how replies find them" },
 	{ "show tcp",                       ctl_show_tcp,        "TCP/IP counters: the sum and each worker's" },
 	{ "show connections",               ctl_show_connections, "connections: path, states, round trips, windows" },
 	{ "show connections <site>",        ctl_show_connections, "those to one receiver: a domain or a name of `show sites`" },

@@ -145,6 +145,7 @@ struct tcb {
 	uint16_t peer_mss;   /* as offered */
 	uint8_t cc;          /* enum tcp_cc */
 	uint8_t n_hurries;   /* times a stale peer made us send the SYN early */
+	uint16_t resent;     /* segments sent again; stops at the largest number */
 };
 
 static_assert(offsetof(struct tcb, path) == 64 && offsetof(struct tcb, ack_due_ms) < 136,

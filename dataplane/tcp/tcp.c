@@ -267,8 +267,11 @@ void tcp_enter_time_wait(struct tcp *t, struct tcb *c)
 	};
 	void *user = c->user;
 
-	/* The peer's FIN is answered now: nobody will know of this connection at the turn's end. */
-	tcp_send_bare(t, c, TCP_ACK, c->snd_nxt);
+	/* The peer's FIN is answered now, unless it is already (CLOSING): nobody will know of this
+	 * connection at the turn's end.
+	 */
+	if (c->flags & (TCB_F_ACK_NOW | TCB_F_DELACK))
+		tcp_send_bare(t, c, TCP_ACK, c->snd_nxt);
 	release(t, c);
 	tcp_tw_add(t, &e);
 	t->conf.ops->closed(user, t->now_us, 0);

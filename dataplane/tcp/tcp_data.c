@@ -145,6 +145,8 @@ static bool drain(struct tcp *t, struct tcb *c)
 			bytes = span_of(seg_payload(m) + skip, seg_of(m)->bytes - skip);
 		/* Off the list first: the call may end the connection, but not this mbuf. */
 		rte_mbuf_refcnt_update(m, 1);
+		if (skip != 0 && t->dup_conn != tcb_id(t, c)) /* held, and come again */
+			tcp_note_dup(t, c, seg_of(m)->seq, seq_min(seg_end(m), c->rcv_nxt));
 		ooo_pop(t, c);
 		live = deliver(t, c, bytes);
 		rte_pktmbuf_free(m);
@@ -250,7 +252,7 @@ bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struc
 	filled = c->ooo != NULL;
 	if (!deliver(t, c, bytes) || !drain(t, c))
 		return false;
-	if (filled)
+	if (filled || t->dup_conn == tcb_id(t, c)) /* RFC 2883 4: part of it was a duplicate */
 		tcp_ack_at_turn_end(t, c);
 	/* Bytes behind a FIN are nonsense; it ends the stream where they would begin. */
 	if ((c->flags & TCB_F_PEER_FIN) && seq_leq(c->peer_fin, c->rcv_nxt) && may_receive(c))

@@ -150,6 +150,12 @@ void tcp_detect_loss(struct tcp *t, struct tcb *c, uint32_t delivered);
 void tcp_on_timeout_loss(struct tcp *t, struct tcb *c);
 void tcp_note_resent(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
 
+static inline void tcp_count_resent(struct tcp *t, struct tcb *c)
+{
+	c->resent += c->resent != UINT16_MAX;
+	count(&t->conf.counters->tcp_retransmits);
+}
+
 /* tcp_rack.c */
 void tcp_rack_arrived(struct tcp *t, struct tcb *c, struct rte_mbuf *m, const struct tcp_head *h);
 void tcp_rack_detect(struct tcp *t, struct tcb *c);

@@ -30,6 +30,7 @@ bool tcp_facts(const struct tcp *t, tcp_id id, struct tcp_facts *out)
 		                   .rttvar_us = c->rto.rttvar_us,
 		                   .min_rtt_us = c->min_rtt_us,
 		                   .rto_us = c->rto.rto_us,
+		                   .resent = c->resent,
 		                   .cwnd_bytes = c->cwnd,
 		                   .ssthresh_bytes = c->ssthresh < TCP_CWND_MAX ? c->ssthresh : 0,
 		                   .in_flight_bytes = tcp_in_flight(c) };

@@ -213,7 +213,7 @@ bool tcp_send_again(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 	if (!send_segment(t, c, m, RTE_MIN(seg_of(m)->bytes, c->snd_mss)))
 		return false;
 	seg_of(m)->flags |= TCP_SEG_TWICE;
-	count(&t->conf.counters->tcp_retransmits);
+	tcp_count_resent(t, c);
 	return true;
 }
 

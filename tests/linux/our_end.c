@@ -125,6 +125,7 @@ void our_end_open(const struct our_end_conf *conf, struct our_end *e)
 		                .mtu_bytes = conf->mtu_bytes,
 		                .addrs = conf->addrs,
 		                .n_addrs = conf->n_addrs,
+		                .gateway4 = conf->gateway4,
 		                .neighbours_max = 64,
 		                .neighbour_queue_max = 256,
 		                .tx = add_frame,

@@ -318,3 +318,33 @@ const char *sched_site_key(const struct sched *s, const char *name)
 	           ? "mx.alpha.test"
 	           : NULL;
 }
+
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES])
+{
+	(void)dp;
+	snprintf(text, DP_IDLE_TEXT_BYTES, "spins %u us, then naps", worker);
+	return text;
+}
+
+uint32_t dp_n_ports(const struct dp *dp)
+{
+	(void)dp;
+	return 2;
+}
+
+void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view)
+{
+	(void)dp;
+	*view = (struct dp_port_view){ .name = port == 0 ? "p0" : "p1",
+		                       .device = "net_tap0,iface=ph0",
+		                       .mac = { 2, 0, 0, 0, 0, (uint8_t)port },
+		                       .mtu_bytes = 1500,
+		                       .link_up = port == 0,
+		                       .first_worker = 2 * port,
+		                       .n_workers = 2,
+		                       .landing = "predicted",
+		                       .handed = 17,
+		                       .wrong_core = 3,
+		                       .idle = "sleeps",
+		                       .without = "none" };
+}

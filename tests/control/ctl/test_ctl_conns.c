@@ -226,10 +226,15 @@ static void a_server_may_end_in_the_middle_of_an_answer(void)
 	call_start(&call, &p.s, "show connections");
 	while (fake.n_asked == 0)
 		uv_run(&p.s.loop, UV_RUN_NOWAIT);
-	CU_ASSERT_TRUE(stop(&p));
-	pthread_join(call.thread, NULL);
+	ctl_close(p.s.ctl);
+	call_wait(&call);
 	CU_ASSERT_EQUAL(call.result, -EPIPE);
 	call_free(&call);
+	uv_close((uv_handle_t *)&p.idle, NULL);
+	uv_close((uv_handle_t *)&p.s.wake, NULL);
+	uv_run(&p.s.loop, UV_RUN_DEFAULT);
+	CU_ASSERT_EQUAL(uv_loop_close(&p.s.loop), 0);
+	CU_ASSERT_EQUAL(rmdir(p.s.dir), 0);
 	/* The worker's answer finds nobody and no harm is done. */
 	fake.is_mute = false;
 	asks_poll(engine_asks(NULL));

@@ -212,6 +212,23 @@ static const struct tcp_ops ops = {
 	.closed = on_closed,
 };
 
+/* The large buffers of the last rig serve the next one: a fuzzer opens thousands a second. */
+static void *spare_sent, *spare_rx;
+
+static void *take_spare(void **spare, size_t bytes)
+{
+	void *at = *spare;
+
+	*spare = NULL;
+	return at != NULL ? at : malloc(bytes);
+}
+
+static void give_spare(void **spare, void *at)
+{
+	free(*spare);
+	*spare = at;
+}
+
 void rig_conf(struct rig *r)
 {
 	memset(r, 0, sizeof(*r));
@@ -219,13 +236,13 @@ void rig_conf(struct rig *r)
 		eal_start();
 		pool = eal_pool("rig", 4095, 2048 + 128, TCP_MBUF_PRIV_BYTES);
 	}
-	r->sent = calloc(RIG_SENT_MAX, sizeof(*r->sent));
+	r->sent = take_spare(&spare_sent, RIG_SENT_MAX * sizeof(*r->sent));
 	r->now_us = 1000000000;
 	r->mtu_bytes = 1500;
 	r->peer_port = 25;
 	ip_parse("10.0.0.2", &r->local);
 	ip_parse("10.0.0.9", &r->remote);
-	r->user = (struct rig_user){ .rig = r, .rx = malloc(RIG_RX_MAX) };
+	r->user = (struct rig_user){ .rig = r, .rx = take_spare(&spare_rx, RIG_RX_MAX) };
 	r->conf = (struct tcp_conf){
 		.conns_max = 64,
 		.time_wait_max = 8,
@@ -259,8 +276,8 @@ void rig_close(struct rig *r)
 	tcp_close_engine(r->tcp);
 	rig_let_go(r);
 	assert(eal_pool_held(pool) == 0);
-	free(r->sent);
-	free(r->user.rx);
+	give_spare(&spare_sent, r->sent);
+	give_spare(&spare_rx, r->user.rx);
 }
 
 void rig_let_go(struct rig *r)

@@ -503,6 +503,37 @@ static void a_peer_that_drops_what_it_sacked_gets_it_again(void)
 	rig_close(&r);
 }
 
+static void what_is_partly_old_is_reported_at_once(void)
+{
+	struct rig r;
+	const struct rig_sent *s;
+	uint32_t at;
+
+	start(&r, &sack_ts, TCP_CC_CUBIC);
+	at = r.peer_seq;
+	rig_in(&r, TCP_ACK, "abcdef", 6, WINDOW);
+	rig_run(&r, 50);
+	rig_drain(&r);
+	rig_in_at(&r, TCP_ACK, at + 4, r.peer_ack, "efgh", 4, WINDOW); /* in order, half of it */
+	rig_turn(&r);
+	s = rig_next(&r);
+	CU_ASSERT_FATAL(s != NULL && s->head.n_sacks == 1);
+	CU_ASSERT_EQUAL(s->head.ack, at + 8);
+	CU_ASSERT_EQUAL(s->head.sacks[0].start, at + 4);
+	CU_ASSERT_EQUAL(s->head.sacks[0].end, at + 6);
+	rig_in_at(&r, TCP_ACK, at + 10, r.peer_ack, "klm", 3, WINDOW);
+	rig_turn(&r);
+	rig_drain(&r);
+	rig_in_at(&r, TCP_ACK, at + 8, r.peer_ack, "ijk", 3, WINDOW); /* into what was held */
+	rig_turn(&r);
+	s = rig_next(&r);
+	CU_ASSERT_FATAL(s != NULL && s->head.n_sacks == 1);
+	CU_ASSERT_EQUAL(s->head.ack, at + 13);
+	CU_ASSERT_EQUAL(s->head.sacks[0].start, at + 10);
+	CU_ASSERT_EQUAL(s->head.sacks[0].end, at + 11);
+	rig_close(&r);
+}
+
 static void what_we_get_twice_is_reported_once(void)
 {
 	struct rig r;
@@ -587,5 +618,6 @@ SUITE("dataplane/tcp/tcp_loss", TEST(a_hole_is_lost_when_a_quarter_of_the_round_
       TEST(an_answer_to_an_earlier_recovery_undoes_no_later_one),
       TEST(a_recovery_whose_every_copy_was_a_duplicate_is_undone),
       TEST(a_peer_that_drops_what_it_sacked_gets_it_again),
-      TEST(what_we_get_twice_is_reported_once), TEST(a_window_that_was_not_used_does_not_grow),
+      TEST(what_is_partly_old_is_reported_at_once), TEST(what_we_get_twice_is_reported_once),
+      TEST(a_window_that_was_not_used_does_not_grow),
       TEST(a_window_that_rested_begins_again_at_ten_segments))
