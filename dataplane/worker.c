@@ -102,6 +102,7 @@ static int open_net(struct worker *w, struct net_conf *conf)
 	conf->sources = sources;
 	conf->tx_checksum_ip4 = w->port->plan.tx_checksum_ip4;
 	conf->tx_checksum_tcp = w->port->plan.tx_checksum_tcp;
+	conf->tx_checksum_on_trial = true;
 	conf->rx_checksum = w->port->plan.rx_checksum;
 	conf->pool = w->rx_pool;
 	conf->tx = worker_tx_add;

@@ -221,6 +221,12 @@ void worker_look_at_landing(struct worker *w)
 	uint32_t n = w->n_right + w->n_wrong;
 
 	gauge(&w->counters.landing_mode, landing_mode(w->landing));
+	if (!w->said_sums && counter_read(&w->counters.tx_sums_disbelieved) > 0) {
+		w->said_sums = true;
+		say_landing(w,
+		            "what the device should have summed is not answered; TCP checksums are "
+		            "written here, as with port.offload_checksum_tcp = false");
+	}
 	if (n < JUDGED_SEGMENTS)
 		return;
 	if (w->n_wrong > n / WRONG_OF_JUDGED && landing_give_up(w->landing))

@@ -125,6 +125,7 @@ struct worker {
 	struct worker_idle idle;
 	uint32_t n_emitted; /* events that control was not yet woken for */
 	uint32_t drains_seen;
+	bool said_sums; /* that the device does not do the sums it offers */
 	bool link_up;
 
 	/* both sides' */

@@ -144,6 +144,10 @@ static void copy_conf(struct net *net, const struct net_conf *conf)
 	net->tx_checksum_ip4 = conf->tx_checksum_ip4;
 	net->tx_checksum_tcp = conf->tx_checksum_tcp;
 	net->rx_checksum = conf->rx_checksum;
+	net->sums_offered_ip4 = conf->tx_checksum_ip4;
+	net->sums_on_trial = conf->tx_checksum_tcp && conf->tx_checksum_on_trial;
+	if (net->sums_on_trial)
+		net->tx_checksum_ip4 = net->tx_checksum_tcp = false;
 	net->has_ip6 = has_ip6(conf);
 	net->n_addrs = conf->n_addrs;
 	net->gateway4 = conf->gateway4;

@@ -66,9 +66,10 @@ struct net_conf {
 	uint32_t neighbour_queue_max;          /* packets held while one is unresolved */
 	uint32_t fragment_bytes_max; /* memory for datagrams that came in part; 0: none is kept */
 	bool tx_checksum_ip4, tx_checksum_tcp; /* true: the device fills them in */
-	bool rx_checksum;         /* true: trust the mbuf's checksum flags where they are known */
-	struct rte_mempool *pool; /* for frames of our own: ARP, ND, ICMP */
-	net_tx_fn *tx;            /* takes ownership of the mbuf */
+	bool tx_checksum_on_trial; /* not believed before a peer has answered: see sum_trial.h */
+	bool rx_checksum;          /* true: trust the mbuf's checksum flags where they are known */
+	struct rte_mempool *pool;  /* for frames of our own: ARP, ND, ICMP */
+	net_tx_fn *tx;             /* takes ownership of the mbuf */
 	void *tx_ctx;
 	struct dp_counters *counters;
 	/* Of a port with several workers: what they know together, and who of them writes it. NULL:
@@ -192,6 +193,11 @@ bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, str
  */
 bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
                     enum net_ecn ecn, uint16_t mss);
+
+/* True when the device may be asked to cut packets: it does the sums that it offers, as far as this
+ * worker knows.
+ */
+bool net_may_cut(const struct net *net);
 
 /* True while what is sent that way waits for the neighbour's address. */
 bool net_waits(const struct net *net, const struct net_path *path);

@@ -49,6 +49,8 @@ struct net {
 	uint16_t vlan, mtu_bytes;
 	bool is_writer;
 	bool tx_checksum_ip4, tx_checksum_tcp, rx_checksum;
+	bool sums_on_trial; /* the device's are: the two above are of the segment at hand */
+	bool sums_offered_ip4;
 	bool has_ip6;
 	uint32_t n_addrs;
 	struct ip_prefix addrs[NET_ADDRS_MAX];

@@ -27,6 +27,43 @@ static bool sum_is_good(const struct net *net, const struct packet *p)
 	return cksum_fold(cksum_add(sum, p->body.at, p->body.bytes)) == 0xffff;
 }
 
+/* A SYN that leaves asks, the segment that answers it tells. */
+static void hear_sums(struct net *net, const struct packet *p)
+{
+	const uint8_t *tcp = p->body.at;
+	struct sum_tuple syn = {
+		.local = &p->dst, .remote = &p->src, .lport = get16(tcp + 2), .rport = get16(tcp)
+	};
+
+	if (!(tcp[13] & TCP_FLAG_ACK) || !(tcp[13] & (TCP_FLAG_SYN | TCP_FLAG_RST)))
+		return;
+	if (sum_trial_hears(&net->share->sums, &syn) &&
+	    sum_trial_verdict(&net->share->sums) == SUM_DISBELIEVED)
+		count(&net->counters->tx_sums_disbelieved);
+}
+
+/* Who sums this segment while the device is on trial; and what came of it, once. */
+static void choose_sums(struct net *net, const struct net_path *path, const uint8_t *tcp)
+{
+	enum sum_verdict verdict = sum_trial_verdict(&net->share->sums);
+	struct sum_tuple syn = { .local = net_local(net, path->local),
+		                 .remote = &path->remote,
+		                 .lport = get16(tcp),
+		                 .rport = get16(tcp + 2) };
+
+	net->sums_on_trial = verdict == SUM_ON_TRIAL;
+	net->tx_checksum_tcp = verdict == SUM_BELIEVED;
+	if (net->sums_on_trial &&
+	    (tcp[13] & (TCP_FLAG_SYN | TCP_FLAG_ACK | TCP_FLAG_RST)) == TCP_FLAG_SYN)
+		net->tx_checksum_tcp = sum_trial_asks(&net->share->sums, &syn);
+	net->tx_checksum_ip4 = net->tx_checksum_tcp && net->sums_offered_ip4;
+}
+
+bool net_may_cut(const struct net *net)
+{
+	return net->tx_checksum_tcp && !net->sums_on_trial;
+}
+
 bool segment_parse(struct net *net, const struct packet *p, struct net_seg *seg)
 {
 	size_t header_bytes;
@@ -44,6 +81,8 @@ bool segment_parse(struct net *net, const struct packet *p, struct net_seg *seg)
 		count(&net->counters->rx_malformed);
 		return false;
 	}
+	if (net->sums_on_trial)
+		hear_sums(net, p);
 	*seg = (struct net_seg){ .local = p->dst, .remote = p->src, .tcp = p->body, .ecn = p->ecn };
 	return true;
 }
@@ -188,6 +227,8 @@ bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, str
 		rte_pktmbuf_free(m);
 		return false;
 	}
+	if (net->sums_on_trial)
+		choose_sums(net, path, rte_pktmbuf_mtod(m, const uint8_t *));
 	tcp = prepend_ip(net, m, path, &addrs);
 	mark_ecn(net, m, ecn);
 	put_checksum(net, m, tcp, tcp_bytes, addrs);

@@ -13,6 +13,7 @@
 #include "dataplane/base/addr.h"
 #include "dataplane/net/epoch.h"
 #include "dataplane/net/path_mtu.h"
+#include "dataplane/net/sum_trial.h"
 
 enum share_said {
 	SHARE_NOTHING, /* nobody asked, or there is no answer yet */
@@ -29,6 +30,7 @@ struct share_slot {
 struct net_share {
 	uint32_t neighbours_max, mask;
 	struct path_mtus mtus;
+	struct sum_trial sums;           /* of every worker's segments */
 	_Alignas(64) struct epoch epoch; /* of the slots */
 	struct share_slot slots[];       /* open addressing, at most half full */
 };

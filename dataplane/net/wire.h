@@ -51,6 +51,9 @@ enum {
 
 	TCP_HEADER_BYTES = 20, /* without options */
 	TCP_CHECKSUM_AT = 16,
+	TCP_FLAG_SYN = 2, /* in byte 13 */
+	TCP_FLAG_RST = 4,
+	TCP_FLAG_ACK = 16,
 };
 
 static inline uint16_t get16(const uint8_t *p)

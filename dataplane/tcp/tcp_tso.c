@@ -27,7 +27,8 @@ static bool may_cut(const struct tcp *t, const struct tcb *c)
 	return t->conf.tso_segs_max > 2 && c->snd_mss >= t->conf.tso_mss_min &&
 	       (t->conf.tso_ip6 || ip_is_v4(&c->path.remote)) &&
 	       /* CWR belongs on one segment, and a device would put it on each (RFC 3168 6.1.2). */
-	       !(c->flags & TCB_F_CWR_DUE) && !net_waits(t->conf.net, &c->path);
+	       !(c->flags & TCB_F_CWR_DUE) && !net_waits(t->conf.net, &c->path) &&
+	       net_may_cut(t->conf.net);
 }
 
 /* The segments that may leave now, all full but the last; our FIN's is not among them. */

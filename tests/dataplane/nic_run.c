@@ -412,6 +412,7 @@ static void judge(struct bench *b)
 	out->icmp_in = SUM(b, icmp_error_in);
 	out->rto = SUM(b, tcp_rto);
 	out->bad_sums = SUM(b, rx_bad_checksum) + counter_read(&far->rx_bad_checksum);
+	out->disbelieved = SUM(b, tx_sums_disbelieved);
 	out->resent = SUM(b, tcp_retransmits);
 	out->missed = softnic_stats(b->nic)->missed;
 	out->cut = softnic_stats(b->nic)->cut;

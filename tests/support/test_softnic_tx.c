@@ -155,8 +155,8 @@ static void check_cut(int family, uint32_t payload, uint32_t each, uint16_t mss)
 
 		CU_ASSERT_TRUE(sums_are_right(f));
 		CU_ASSERT_EQUAL(bytes, last ? payload - at : mss);
-		CU_ASSERT_EQUAL((uint32_t)(tcp[4] << 24 | tcp[5] << 16 | tcp[6] << 8 | tcp[7]),
-		                seq);
+		CU_ASSERT_EQUAL(
+		    ((uint32_t)tcp[4] << 24 | (uint32_t)tcp[5] << 16 | tcp[6] << 8 | tcp[7]), seq);
 		CU_ASSERT_EQUAL(tcp[13], 16 | (last ? 1 | 8 : 0) | (n == 0 ? 128 : 0));
 		if (family == 4)
 			CU_ASSERT_EQUAL((uint16_t)(ip[4] << 8 | ip[5]), (uint16_t)(0xfffe + n));

@@ -136,6 +136,12 @@ bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, str
 	return true;
 }
 
+bool net_may_cut(const struct net *net)
+{
+	(void)net;
+	return true;
+}
+
 bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
                     enum net_ecn ecn, uint16_t mss)
 {
