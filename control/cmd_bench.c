@@ -113,7 +113,7 @@ int cmd_bench(int argc, char **argv)
 	if (rc != 0)
 		return cmd_fail("bench: %s", why);
 	for (uint32_t i = 0; i < result.n; i++)
-		printf("{\"metric\": \"%s\", \"value\": %.6g, \"unit\": \"%s\"}\n",
+		printf("{\"metric\": \"%s\", \"value\": %.10g, \"unit\": \"%s\"}\n",
 		       result.values[i].metric, result.values[i].value, result.values[i].unit);
 	printf("{\"metric\": \"hugepages\", \"value\": %d, \"unit\": \"yes or no\"}\n",
 	       result.hugepages);
