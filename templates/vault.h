@@ -19,7 +19,8 @@ bool vault_open(void);
 /* Whether the system locked it (RLIMIT_MEMLOCK), so that it is never swapped out. */
 bool vault_is_locked(void);
 
-/* Whether something was ever refused for want of room: what OpenSSL says then is not to be trusted. */
+/* Whether something was ever refused for want of room: what OpenSSL says then is not to be trusted.
+ */
 bool vault_was_full(void);
 
 /* From here on this thread's OpenSSL allocates from the vault. They nest. */
