@@ -16,6 +16,7 @@ int cmd_ctl(int argc, char **argv);
 int cmd_campaign(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_compose(int argc, char **argv);
+int cmd_token(int argc, char **argv);
 int cmd_reference(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 

@@ -167,6 +167,13 @@ static int campaign_start_client(int argc, char **argv)
 	put_word(line, "return_path", c.spec.return_path);
 	put_word(line, "pool", c.spec.pool);
 	put_word(line, "to_test", c.spec.to_test);
+	put_word(line, "class", c.spec.class);
+	put_word(line, "tenant", c.spec.tenant);
+	put_word(line, "stream", c.spec.stream);
+	put_word(line, "list_id", c.spec.list_id);
+	put_word(line, "unsubscribe_url", c.spec.unsubscribe_url);
+	put_word(line, "unsubscribe_mailto", c.spec.unsubscribe_mailto);
+	put_word(line, "dkim", c.spec.dkim);
 	put_word(line, "rejected", c.spec.rejected_path);
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)c.spec.limit);
 	put_word(line, "limit", c.spec.limit > 0 ? limit : NULL);

@@ -26,6 +26,13 @@ enum {
 	O_UNTIL,
 	O_EXPORT,
 	O_JSON,
+	O_CLASS,
+	O_TENANT,
+	O_STREAM,
+	O_LIST_ID,
+	O_UNSUBSCRIBE_URL,
+	O_UNSUBSCRIBE_MAILTO,
+	O_DKIM,
 };
 
 static const struct option long_options[] = {
@@ -47,6 +54,13 @@ static const struct option long_options[] = {
 	{ "until-attempts", required_argument, NULL, O_UNTIL },
 	{ "export",         required_argument, NULL, O_EXPORT },
 	{ "json",           no_argument,       NULL, O_JSON },
+	{ "class",          required_argument, NULL, O_CLASS },
+	{ "tenant",         required_argument, NULL, O_TENANT },
+	{ "stream",         required_argument, NULL, O_STREAM },
+	{ "list-id",        required_argument, NULL, O_LIST_ID },
+	{ "unsubscribe-url", required_argument, NULL, O_UNSUBSCRIBE_URL },
+	{ "unsubscribe-mailto", required_argument, NULL, O_UNSUBSCRIBE_MAILTO },
+	{ "dkim",           required_argument, NULL, O_DKIM },
 	{ NULL, 0, NULL, 0 },
 	/* clang-format on */
 };
@@ -62,6 +76,13 @@ static const char common_help[] =
     "  --to-test A          every message goes to this address instead\n"
     "  --limit N            take the first N recipients only\n"
     "  --rejected FILE      where bad rows are listed (default: beside the list)\n"
+    "  --class C            bulk (default) or transactional\n"
+    "  --tenant T           who sends, in Feedback-ID and unsubscribe tokens\n"
+    "  --stream S           what kind of mail, there too (default: the class)\n"
+    "  --list-id L          List-Id, like \"News <news.shop.example>\"\n"
+    "  --unsubscribe-url U  https address to which tokens are put (default: unsubscribe.url)\n"
+    "  --unsubscribe-mailto A  address for the same by mail (default: unsubscribe.mailto)\n"
+    "  --dkim NAMES         dkim blocks that sign, with commas between (default: by From)\n"
     "  --dry-run            import and compose everything, send and keep nothing\n";
 
 static void print_help(const char *command)
@@ -177,6 +198,20 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 	case O_EXPORT:
 		c->export_path = optarg;
 		return 0;
+	case O_CLASS:
+		return replace(&s->class, optarg);
+	case O_TENANT:
+		return replace(&s->tenant, optarg);
+	case O_STREAM:
+		return replace(&s->stream, optarg);
+	case O_LIST_ID:
+		return replace(&s->list_id, optarg);
+	case O_UNSUBSCRIBE_URL:
+		return replace(&s->unsubscribe_url, optarg);
+	case O_UNSUBSCRIBE_MAILTO:
+		return replace(&s->unsubscribe_mailto, optarg);
+	case O_DKIM:
+		return replace(&s->dkim, optarg);
 	case O_JSON:
 		c->json = true;
 		return 0;
@@ -243,5 +278,12 @@ void cmd_campaign_free(struct cmd_campaign *c)
 	free(s->pool);
 	free(s->to_test);
 	free(s->rejected_path);
+	free(s->class);
+	free(s->tenant);
+	free(s->stream);
+	free(s->list_id);
+	free(s->unsubscribe_url);
+	free(s->unsubscribe_mailto);
+	free(s->dkim);
 	*c = (struct cmd_campaign){ 0 };
 }

@@ -8,6 +8,7 @@
 #include "control/conf/conf.h"
 #include "control/ctl/ctl.h"
 #include "control/engine.h"
+#include "control/engine_keys.h"
 #include "control/log.h"
 
 /* Reads "-c FILE" and nothing else. Returns 0, EXIT_USAGE, or -1 when help was asked for. */
@@ -85,10 +86,29 @@ int cmd_run(int argc, char **argv)
 	return status;
 }
 
+/* What DNS must hold for each. */
+static void tell_signers(const struct tpl_signers *signers)
+{
+	char record[TPL_RECORD_BYTES];
+
+	for (uint32_t i = 0; i < signers->n; i++) {
+		const struct tpl_signer *s = &signers->at[i];
+
+		tpl_key_record(s->key, record);
+		printf("dkim \"%s\": %s, %u bits; %s._domainkey.%s TXT", s->name,
+		       tpl_key_algorithm(s->key), tpl_key_bits(s->key), s->selector, s->domain);
+		/* RFC 1035 3.3: a string has at most 255 bytes, a record several of them */
+		for (const char *at = record; *at != '\0'; at += strnlen(at, 255))
+			printf(" \"%.255s\"", at);
+		putchar('\n');
+	}
+}
+
 int cmd_check(int argc, char **argv)
 {
 	char why[CONF_WHY_BYTES] = "";
 	const char *path;
+	struct keyring *keys;
 	struct conf *conf;
 	int status = only_config("check", argc, argv, &path);
 
@@ -101,8 +121,14 @@ int cmd_check(int argc, char **argv)
 		return status;
 	if (conf_load(path, &conf, why) != 0)
 		return cmd_fail("%s", why);
+	if (engine_keys_check(conf, &keys, why) != 0) {
+		conf_free(conf);
+		return cmd_fail("%s: %s", path, why);
+	}
 	printf("%s: ok: %u port(s), %u source(s), egress.mode = %s\n", path, conf->n_ports,
 	       conf->n_sources, conf->egress.mode == CONF_EGRESS_LIVE ? "live" : "sandbox");
+	tell_signers(keyring_signers(keys));
+	keyring_put(keys);
 	conf_free(conf);
 	return 0;
 }

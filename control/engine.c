@@ -15,9 +15,11 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "control/asks.h"
 #include "control/thread.h"
 #include "control/ctl/ctl.h"
 #include "control/engine_conf.h"
+#include "control/engine_keys.h"
 #include "control/link.h"
 #include "control/log.h"
 #include "control/xalloc.h"
@@ -26,6 +28,7 @@ enum {
 	STOP_SLACK_MS = 5000, /* beyond shutdown.drain_max: QUIT, lingering and the last fsync */
 	CLOSE_MAX_S = 5,      /* patience for what blocks at the end: joins that wait for a disk */
 	N_SIGNALS = 3,
+	KEYS_LOOK_MS = 3600 * 1000, /* how often it is asked whether a token key is due */
 };
 
 struct engine {
@@ -43,7 +46,10 @@ struct engine {
 	struct store *store;
 	struct campaigns *campaigns;
 	struct dp *dp;
+	struct asks *asks;
 	struct composer *composer;
+	struct keyring *keys; /* held */
+	uv_timer_t keys_timer;
 	struct mx *mx;
 	struct sched *sched;
 	struct link *link;
@@ -190,9 +196,37 @@ static void on_signal(uv_signal_t *h, int number)
 		log_info("configuration read again");
 }
 
+/* Takes the keys; what is on its way keeps those it has. */
+static void set_keys(struct engine *e, struct keyring *keys)
+{
+	keyring_put(e->keys);
+	e->keys = keys;
+	composer_set_keys(e->composer, keys);
+	campaigns_set_keys(e->campaigns, keys);
+	if (keyring_signers(keys)->n > 0 && !tpl_keys_are_locked())
+		log_warn(
+		    "dkim: the system does not lock the keys' memory, they may be swapped out; "
+		    "raise RLIMIT_MEMLOCK to 16 MiB");
+}
+
+static void on_keys_timer(uv_timer_t *t)
+{
+	struct engine *e = t->data;
+	struct keyring *keys;
+	char why[CONF_WHY_BYTES];
+
+	if (!keyring_is_due(e->keys, time(NULL)))
+		return;
+	if (engine_keys_open(e->conf, time(NULL), &keys, why) != 0)
+		log_error("keys: %s; those in use stay", why);
+	else
+		set_keys(e, keys);
+}
+
 int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
 {
 	struct conf *fresh, *old = e->conf;
+	struct keyring *keys;
 	const char *fixed;
 	int err = conf_load(e->conf_path, &fresh, why);
 
@@ -205,6 +239,12 @@ int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
 		conf_free(fresh);
 		return -EBUSY;
 	}
+	err = engine_keys_open(fresh, time(NULL), &keys, why);
+	if (err != 0) {
+		conf_free(fresh);
+		return err;
+	}
+	set_keys(e, keys);
 	e->conf = fresh;
 	set_log(e);
 	sched_set_conf(e->sched, fresh);
@@ -221,6 +261,9 @@ static int open_storage(struct engine *e, char why[CONF_WHY_BYTES])
 		                 .queue_max = e->conf->store.queue_max };
 	struct campaigns_conf cc = { .state_dir = e->conf->state_dir,
 		                     .bounce_domain = e->conf->bounce_domain,
+		                     .feedback_id = e->conf->feedback_id,
+		                     .unsubscribe_url = e->conf->unsubscribe.url,
+		                     .unsubscribe_mailto = e->conf->unsubscribe.mailto,
 		                     .campaigns_max = e->conf->campaigns_max };
 	int err;
 
@@ -234,8 +277,13 @@ static int open_storage(struct engine *e, char why[CONF_WHY_BYTES])
 
 static int open_dataplane(struct engine *e, char why[CONF_WHY_BYTES])
 {
+	int err;
+
 	e->dp_conf = engine_dp_conf_new(e->conf, e->secret);
-	return dp_start(engine_dp_conf_of(e->dp_conf), &e->dp, why);
+	err = dp_start(engine_dp_conf_of(e->dp_conf), &e->dp, why);
+	if (err == 0)
+		e->asks = asks_open(e->dp);
+	return err;
 }
 
 static int open_helpers(struct engine *e, char why[CONF_WHY_BYTES])
@@ -258,7 +306,10 @@ static int open_helpers(struct engine *e, char why[CONF_WHY_BYTES])
 	err = mx_open(&e->loop, &mc, &e->mx, why);
 	if (err != 0)
 		return err;
-	return composer_open(&oc, &e->composer, why);
+	err = composer_open(&oc, &e->composer, why);
+	if (err == 0)
+		set_keys(e, keyring_get(e->keys));
+	return err;
 }
 
 static void open_scheduler(struct engine *e)
@@ -273,6 +324,7 @@ static void open_scheduler(struct engine *e)
 		                 .ctx = e };
 	struct link_conf lc = { .loop = &e->loop,
 		                .dp = e->dp,
+		                .asks = e->asks,
 		                .store = e->store,
 		                .composer = e->composer,
 		                .campaigns = e->campaigns,
@@ -298,6 +350,9 @@ static void watch_signals(struct engine *e)
 	}
 	uv_timer_init(&e->loop, &e->stop_timer);
 	e->stop_timer.data = e;
+	uv_timer_init(&e->loop, &e->keys_timer);
+	e->keys_timer.data = e;
+	uv_timer_start(&e->keys_timer, on_keys_timer, KEYS_LOOK_MS, KEYS_LOOK_MS);
 }
 
 int engine_open(const struct engine_opts *opts, struct engine **out, char why[CONF_WHY_BYTES])
@@ -314,7 +369,8 @@ int engine_open(const struct engine_opts *opts, struct engine **out, char why[CO
 		goto out;
 	e->conf_start = e->conf;
 	set_log(e);
-	if ((err = take_state_dir(e, why)) != 0 || (err = load_secret(e, why)) != 0)
+	if ((err = take_state_dir(e, why)) != 0 || (err = load_secret(e, why)) != 0 ||
+	    (err = engine_keys_open(e->conf, e->started_s, &e->keys, why)) != 0)
 		goto out;
 	uv_loop_init(&e->loop);
 	e->loop_made = true;
@@ -381,6 +437,8 @@ void engine_close(struct engine *e)
 	}
 	if (e->link != NULL)
 		link_free(e->link);
+	if (e->asks != NULL)
+		asks_close(e->asks);
 	if (e->dp != NULL)
 		dp_stop(e->dp);
 	if (e->sched != NULL)
@@ -391,6 +449,7 @@ void engine_close(struct engine *e)
 		campaigns_close(e->campaigns);
 	if (e->store != NULL)
 		store_close(e->store);
+	keyring_put(e->keys);
 	if (e->dp_conf != NULL)
 		engine_dp_conf_free(e->dp_conf);
 	if (e->lock_fd >= 0)
@@ -447,6 +506,18 @@ static int check_pool(const struct engine *e, const char *pool, char why[CAMPAIG
 	return -EINVAL;
 }
 
+/* A signer that is not there would fail every message. */
+static int check_dkim(const struct engine *e, const char *names, char why[CAMPAIGN_WHY_BYTES])
+{
+	const char *missing = names == NULL ? NULL : keyring_missing(e->keys, names);
+
+	if (missing == NULL)
+		return 0;
+	snprintf(why, CAMPAIGN_WHY_BYTES, "--dkim: no dkim block is named \"%.*s\"",
+	         (int)strcspn(missing, ","), missing);
+	return -EINVAL;
+}
+
 int engine_campaign_start(struct engine *e, const struct campaign_spec *spec,
                           campaign_done_fn *done, void *ctx, char why[CAMPAIGN_WHY_BYTES])
 {
@@ -458,6 +529,8 @@ int engine_campaign_start(struct engine *e, const struct campaign_spec *spec,
 		return -ESHUTDOWN;
 	}
 	err = check_pool(e, spec->pool, why);
+	if (err == 0)
+		err = check_dkim(e, spec->dkim, why);
 	if (err != 0)
 		return err;
 	st = xcalloc(1, sizeof(*st));
@@ -491,6 +564,11 @@ struct sched *engine_sched(struct engine *e)
 struct mx *engine_mx(struct engine *e)
 {
 	return e->mx;
+}
+
+struct asks *engine_asks(struct engine *e)
+{
+	return e->asks;
 }
 
 struct dp *engine_dp(struct engine *e)

@@ -14,6 +14,7 @@
 #include "dataplane/dp.h"
 
 struct uv_loop_s;
+struct asks;
 struct engine;
 
 struct engine_opts {
@@ -44,6 +45,7 @@ const struct conf *engine_conf(const struct engine *e);
 struct campaigns *engine_campaigns(struct engine *e);
 struct sched *engine_sched(struct engine *e);
 struct mx *engine_mx(struct engine *e);
+struct asks *engine_asks(struct engine *e);
 struct dp *engine_dp(struct engine *e);
 struct store *engine_store(struct engine *e);
 int64_t engine_started_s(const struct engine *e);

@@ -10,7 +10,7 @@
 
 static_assert((int)CONF_PORTS_MAX <= (int)DP_PORTS_MAX, "every port of a configuration fits");
 static_assert((int)CONF_PORT_ADDRS_MAX <= (int)DP_PORT_ADDRS_MAX, "every address of a port fits");
-
+static_assert((int)CONF_PORT_NEIGHBOURS_MAX <= (int)DP_PORT_NEIGHBOURS_MAX, "and neighbour");
 struct engine_dp_conf {
 	struct dp_conf dp;
 	struct dp_port_conf ports[DP_PORTS_MAX];
@@ -30,6 +30,8 @@ static void copy_port(struct dp_port_conf *to, const struct conf_port *from)
 		                     .queues = from->queues,
 		                     .landing = (enum dp_landing)from->landing };
 	memcpy(to->addrs, from->addrs, from->n_addrs * sizeof(to->addrs[0]));
+	to->n_neighbours = from->n_neighbours;
+	memcpy(to->neighbours, from->neighbours, from->n_neighbours * sizeof(to->neighbours[0]));
 	for (uint32_t o = 0; o < DP_N_OFFLOADS; o++)
 		to->offloads_off |= (uint32_t)!from->offloads[o] << o;
 }

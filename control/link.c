@@ -67,6 +67,7 @@ static uint64_t turn(struct link *l)
 		moved = move_events(l) + move_durable(l) + move_composed(l);
 		wait_us = sched_run(l->cf.sched, uv_hrtime() / 1000, time(NULL));
 	} while (moved > 0 && ++rounds < LINK_ROUNDS_MAX);
+	asks_poll(l->cf.asks);
 	l->cf.turn(l->cf.ctx);
 	return moved > 0 ? 0 : wait_us;
 }

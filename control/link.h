@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include "control/asks.h"
 #include "control/campaign/campaign.h"
 #include "control/campaign/compose.h"
 #include "control/sched/sched.h"
@@ -20,6 +21,7 @@ struct link;
 struct link_conf {
 	struct uv_loop_s *loop;
 	struct dp *dp;
+	struct asks *asks;
 	struct store *store;
 	struct composer *composer;
 	struct campaigns *campaigns;

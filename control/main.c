@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/cmd.h"
+#include "templates/tpl.h"
 
 #ifndef PH_VERSION
 #error "the build says which version this is"
@@ -28,6 +29,8 @@ static const struct {
 	                                                             "a Liquid template over JSON data" },
 	{ "compose",   cmd_compose,   "--template DIR --row FILE.json --from A --to B [--dkim D:S:KEYFILE]...",
 	                                                             "one message as it would be sent, signed" },
+	{ "token",     cmd_token,     "verify -c FILE [--json] TOKEN",
+	                                                             "what an unsubscribe token says" },
 	{ "reference", cmd_reference, "options|commands|counters",   "the tables behind them, as Markdown" },
 	{ "bench",     cmd_bench,     "tcp --row ROW",               "measures the TCP layer on this machine; sends nothing" },
 	/* clang-format on */
@@ -85,6 +88,7 @@ int main(int argc, char **argv)
 		sigaddset(&realtime, number);
 	pthread_sigmask(SIG_BLOCK, &realtime, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	tpl_init();
 
 	if (argc < 2) {
 		help(stderr);

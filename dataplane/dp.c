@@ -17,6 +17,7 @@
 #include "dataplane/port.h"
 #include "dataplane/sysmem.h"
 #include "dataplane/team.h"
+#include "dataplane/trace.h"
 #include "dataplane/worker.h"
 
 enum {
@@ -33,6 +34,8 @@ struct dp {
 	struct worker *workers[DP_WORKERS_MAX]; /* of all, the first port's first */
 	uint32_t first_of[DP_PORTS_MAX];
 	uint32_t n_workers;
+	struct tcp_trace_entry *stale; /* while it starts: connections of dead engines */
+	uint32_t n_stale;
 	struct ip_addr *own; /* addresses of all ports and sources */
 	uint32_t n_own;
 	struct wake wake;
@@ -220,6 +223,8 @@ static int open_team(struct dp *dp, const struct cpus_plan *cpus, uint32_t port,
 		                .spins = &cpus->spins[dp->n_workers],
 		                .own = dp->own,
 		                .n_own = dp->n_own,
+		                .stale = dp->stale,
+		                .n_stale = dp->n_stale,
 		                .control = &dp->wake,
 		                .above = above };
 	int rc = team_open(&tc, &dp->teams[port], why);
@@ -236,10 +241,17 @@ static int open_team(struct dp *dp, const struct cpus_plan *cpus, uint32_t port,
 static int start_workers(struct dp *dp, const struct cpus_plan *cpus,
                          const struct worker_above *above, char why[DP_WHY_BYTES])
 {
-	int rc = 0;
+	int rc = trace_gather(dp->conf->state_dir, &dp->stale, &dp->n_stale);
 
+	if (rc != 0)
+		snprintf(why, DP_WHY_BYTES, "state_dir: %.150s/open.*: %s", dp->conf->state_dir,
+		         strerror(-rc));
 	for (uint32_t i = 0; i < dp->conf->n_ports && rc == 0; i++)
 		rc = open_team(dp, cpus, i, above, why);
+	if (rc == 0)
+		trace_settle(dp->conf->state_dir, dp->n_workers);
+	free(dp->stale);
+	dp->stale = NULL;
 	for (uint32_t i = 0; i < dp->n_teams && rc == 0; i++)
 		rc = team_start(dp->teams[i], why);
 	return rc;
@@ -383,6 +395,18 @@ uint32_t dp_poll(struct dp *dp, uint32_t worker, struct dp_evt *evts, uint32_t n
 	return worker_poll(dp->workers[worker], evts, n);
 }
 
+int dp_ask(struct dp *dp, uint32_t worker, uint32_t from)
+{
+	assert(worker < dp->n_workers);
+	return worker_try_ask(dp->workers[worker], from) ? 0 : -EAGAIN;
+}
+
+int dp_try_answer(struct dp *dp, uint32_t worker, struct dp_answer *out)
+{
+	assert(worker < dp->n_workers);
+	return worker_try_answer(dp->workers[worker], out) ? 0 : -EAGAIN;
+}
+
 int dp_wake_fd(const struct dp *dp)
 {
 	return dp->wake.fd;
@@ -392,7 +416,7 @@ bool dp_about_to_sleep(struct dp *dp)
 {
 	wake_about_to_sleep(&dp->wake);
 	for (uint32_t i = 0; i < dp->n_workers; i++)
-		if (worker_has_events(dp->workers[i]))
+		if (worker_has_events(dp->workers[i]) || worker_has_answer(dp->workers[i]))
 			return false;
 	return true;
 }
@@ -413,4 +437,22 @@ uint64_t dp_counter(const struct dp *dp, uint32_t worker, uint32_t counter)
 uint32_t dp_n_workers(const struct dp *dp)
 {
 	return dp->n_workers;
+}
+
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES])
+{
+	assert(worker < dp->n_workers);
+	return worker_idle_text(dp->workers[worker], text);
+}
+
+uint32_t dp_n_ports(const struct dp *dp)
+{
+	return dp->n_teams;
+}
+
+void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view)
+{
+	assert(port < dp->n_teams);
+	team_view(dp->teams[port], view);
+	view->first_worker = dp->first_of[port];
 }

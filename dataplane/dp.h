@@ -17,6 +17,8 @@ enum {
 	DP_PORTS_MAX = 8,
 	DP_WORKERS_MAX = 64, /* of all ports */
 	DP_PORT_ADDRS_MAX = 8,
+	DP_PORT_NEIGHBOURS_MAX = 16,
+	DP_IDLE_TEXT_BYTES = 80,
 	DP_WHY_BYTES = 256, /* room for one line that says why something was refused */
 };
 
@@ -53,8 +55,10 @@ struct dp_port_conf {
 	struct ip_prefix
 	    addrs[DP_PORT_ADDRS_MAX]; /* the port's own addresses and connected networks */
 	uint32_t n_addrs;
-	struct ip_addr gateway4, gateway6; /* unset: only connected networks */
-	uint16_t vlan;                     /* 0: untagged */
+	struct ip_addr gateway4, gateway6;                      /* unset: only connected networks */
+	struct ip_neighbour neighbours[DP_PORT_NEIGHBOURS_MAX]; /* not asked for, never given up */
+	uint32_t n_neighbours;
+	uint16_t vlan; /* 0: untagged */
 	uint16_t mtu_bytes;
 	uint32_t fragment_bytes_max; /* memory for datagrams that come in fragments; 0: dropped */
 	uint32_t queues;             /* and workers; 0 is 1 */
@@ -171,8 +175,19 @@ void dp_drain(struct dp *dp);
 /* Takes up to `n` events of `worker`, in the order they happened. Returns how many. */
 uint32_t dp_poll(struct dp *dp, uint32_t worker, struct dp_evt *evts, uint32_t n);
 
-/* Readable when a worker has an event for a sleeping control thread. Wrap the sleep in
- * dp_about_to_sleep(), which returns false when events are already waiting, and dp_awake().
+/* Asks a worker for its connections, from `from` on: 0 first, then as the last answer says. In
+ * between connections may come and go: one that stays is told of once. The worker writes a few rows
+ * a turn and does everything else meanwhile. Returns 0, or -EAGAIN while an answer is due: there is
+ * one question a worker at a time.
+ */
+int dp_ask(struct dp *dp, uint32_t worker, uint32_t from);
+
+/* Takes the answer. Returns 0, or -EAGAIN when none is there. */
+int dp_try_answer(struct dp *dp, uint32_t worker, struct dp_answer *out);
+
+/* Readable when a worker has an event or an answer for a sleeping control thread. Wrap the sleep in
+ * dp_about_to_sleep(), which returns false when events or an answer are already waiting, and
+ * dp_awake().
  */
 int dp_wake_fd(const struct dp *dp);
 bool dp_about_to_sleep(struct dp *dp);
@@ -188,6 +203,25 @@ const char *dp_counter_help(uint32_t counter);
 uint64_t dp_counter(const struct dp *dp, uint32_t worker, uint32_t counter);
 
 uint32_t dp_n_workers(const struct dp *dp);
+
+/* How a worker waits when it has nothing to do, in words. Returns `text`. */
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES]);
+
+/* A port as it is now, for reports. Names are those of the configuration. */
+struct dp_port_view {
+	const char *name, *device;
+	uint8_t mac[6];
+	uint16_t mtu_bytes;
+	uint8_t link_up; /* 0 or 1 */
+	uint32_t first_worker, n_workers;
+	const char *landing;         /* how replies find their worker */
+	uint64_t handed, wrong_core; /* by counters.def, all its workers */
+	char idle[DP_WHY_BYTES];
+	char without[DP_WHY_BYTES]; /* what the device does not do for us, and why */
+};
+
+uint32_t dp_n_ports(const struct dp *dp);
+void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view);
 
 /* Names of enum values, for reports. */
 const char *dp_step_name(enum dp_step step);

@@ -17,6 +17,7 @@ enum {
 	DP_RCPTS_MAX = 1,     /* recipients in a job */
 	DP_JOBS_PER_CONN = 2, /* one in progress, one waiting: no idle round trip through control */
 	DP_HELO_BYTES = 256,  /* a domain name (RFC 1035 2.3.4) and NUL */
+	DP_ASK_ROWS = 64,     /* rows of one answer */
 	DP_ADDRESS_MAX = 320, /* local part 64 + @ + domain 255 (RFC 5321 4.5.3.1) */
 };
 
@@ -96,6 +97,33 @@ struct dp_job {
 	uint8_t n_rcpts, n_wire;
 	uint8_t needs_8bit, needs_smtputf8; /* 0 or 1; SMTP extensions the bytes ask for */
 	uint32_t size_bytes;                /* sum of wire */
+};
+
+/* Past the last: what dp_answer.next says when there is nothing more to ask for. */
+#define DP_ASK_END UINT32_MAX
+
+/* A connection as its worker saw it. */
+struct dp_conn_info {
+	uint64_t conn;     /* as in dp_dial */
+	uint64_t age_us;   /* since it was dialled */
+	uint32_t source;   /* as in dp_dial */
+	uint32_t messages; /* whose MAIL FROM left on it */
+	struct ip_addr local, remote;
+	uint16_t local_port, remote_port; /* host order */
+	uint16_t resent;                  /* segments sent again; stops at the largest number */
+	uint8_t step;                     /* enum dp_step it waits at */
+	uint8_t tls;                      /* 0 or 1: TLS was begun */
+	const char *tcp_state;            /* a constant */
+	uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us; /* 0: not measured yet */
+	uint32_t cwnd_bytes, in_flight_bytes;
+	uint32_t ssthresh_bytes; /* 0: no loss yet */
+};
+
+/* Some of a worker's connections, and where the next question goes on. */
+struct dp_answer {
+	uint32_t next; /* DP_ASK_END: these were the last */
+	uint32_t n_rows;
+	struct dp_conn_info rows[DP_ASK_ROWS];
 };
 
 /* What a worker tells control. Text is cut to DP_TEXT_MAX, `text_bytes` is what the reply had. */

@@ -24,7 +24,7 @@ void idle_plan_make(const struct idle_facts *facts, struct idle_plan *plan)
 		plan->monitor_us = MONITOR_US;
 }
 
-const char *idle_plan_text(const struct idle_plan *plan, char text[IDLE_PLAN_TEXT_BYTES])
+const char *idle_plan_text(const struct idle_plan *plan, char text[DP_IDLE_TEXT_BYTES])
 {
 	static const char *const ways[] = {
 		[IDLE_WAY_POLL] = "polls",
@@ -35,10 +35,10 @@ const char *idle_plan_text(const struct idle_plan *plan, char text[IDLE_PLAN_TEX
 
 	text[0] = '\0';
 	if (plan->spin_us > 0)
-		n += (size_t)snprintf(text, IDLE_PLAN_TEXT_BYTES, "spins %u us, ", plan->spin_us);
+		n += (size_t)snprintf(text, DP_IDLE_TEXT_BYTES, "spins %u us, ", plan->spin_us);
 	if (plan->monitor_us > 0)
-		n += (size_t)snprintf(text + n, IDLE_PLAN_TEXT_BYTES - n, "monitors %u us, ",
+		n += (size_t)snprintf(text + n, DP_IDLE_TEXT_BYTES - n, "monitors %u us, ",
 		                      plan->monitor_us);
-	snprintf(text + n, IDLE_PLAN_TEXT_BYTES - n, "%s%s", n > 0 ? "then " : "", ways[plan->way]);
+	snprintf(text + n, DP_IDLE_TEXT_BYTES - n, "%s%s", n > 0 ? "then " : "", ways[plan->way]);
 	return text;
 }

@@ -31,7 +31,5 @@ struct idle_plan {
 
 void idle_plan_make(const struct idle_facts *facts, struct idle_plan *plan);
 
-enum { IDLE_PLAN_TEXT_BYTES = 80 };
-
 /* Says it in a few words, for the log and `show workers`. Returns `text`. */
-const char *idle_plan_text(const struct idle_plan *plan, char text[IDLE_PLAN_TEXT_BYTES]);
+const char *idle_plan_text(const struct idle_plan *plan, char text[DP_IDLE_TEXT_BYTES]);

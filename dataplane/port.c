@@ -215,12 +215,23 @@ int port_open(struct port *p, const struct dp_port_conf *conf, struct rte_mempoo
 	int rc;
 
 	p->n_queues = (uint16_t)port_n_queues(conf);
+	for (uint32_t i = 0; i < conf->n_addrs; i++)
+		p->has_ip6 |= !ip_is_v4(&conf->addrs[i].addr);
 	assert(p->n_queues <= PORT_QUEUES_MAX);
 	rc = configure(p, conf, pools, reason);
 	if (rc != 0)
 		snprintf(why, DP_WHY_BYTES, "port \"%s\": %.60s: %.150s", conf->name, conf->device,
 		         reason);
 	return rc;
+}
+
+/* Neighbours ask for us at multicast addresses (RFC 4861 7.2.2), which many devices drop unless
+ * told otherwise. One that can do neither hears none, and says so by what does not arrive.
+ */
+static void hear_multicast(struct port *p)
+{
+	if (p->has_ip6 && p->io->allmulticast_enable(p->dev) != 0)
+		(void)p->io->promiscuous_enable(p->dev);
 }
 
 int port_start(struct port *p)
@@ -230,6 +241,7 @@ int port_start(struct port *p)
 	if (rc != 0)
 		return rc;
 	p->started = true;
+	hear_multicast(p);
 	for (uint16_t q = 0; q < p->n_queues && p->plan.rx_interrupt; q++) {
 		p->rx_fds[q] = p->io->rx_fd(p->dev, q);
 		if (p->rx_fds[q] < 0)

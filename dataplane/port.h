@@ -25,6 +25,7 @@ struct port {
 	void *dev;               /* for `io` */
 	struct port_io_dev dpdk; /* what `dev` points to when the device is DPDK's */
 	bool started;
+	bool has_ip6;
 	uint8_t mac[6];
 	uint16_t n_queues;
 	int rx_fds[PORT_QUEUES_MAX]; /* readable when frames wait; -1: none, poll */

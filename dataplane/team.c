@@ -1,4 +1,5 @@
 /* team.c - a port and the workers that serve it, one for each of its queues. */
+#include "dataplane/dp_hook.h"
 #include "dataplane/idle_plan.h"
 #include "dataplane/team.h"
 
@@ -76,6 +77,8 @@ static int open_workers(struct team *t, const struct team_conf *conf, char why[D
 			                  .landing = &t->landing,
 			                  .handoff = t->handoff,
 			                  .share = t->share,
+			                  .stale = conf->stale,
+			                  .n_stale = conf->n_stale,
 			                  .cpus = &conf->cpus[i],
 			                  .spins = conf->spins[i],
 			                  .own = conf->own,
@@ -218,19 +221,36 @@ struct worker *team_worker(const struct team *t, uint32_t queue)
 	return t->workers[queue];
 }
 
+void team_view(const struct team *t, struct dp_port_view *view)
+{
+	char idle[DP_IDLE_TEXT_BYTES];
+
+	*view = (struct dp_port_view){ .name = port_conf(t)->name,
+		                       .device = port_conf(t)->device,
+		                       .mtu_bytes = t->port.plan.mtu_bytes,
+		                       .n_workers = t->n,
+		                       .landing = landing_mode_name(landing_mode(&t->landing)) };
+	memcpy(view->mac, t->port.mac, sizeof(view->mac));
+	for (uint32_t i = 0; i < t->n; i++) {
+		const struct dp_counters *c = worker_counters(t->workers[i]);
+
+		view->link_up |= counter_read(&c->port_link_up) != 0;
+		view->handed += counter_read(&c->handed_out);
+		view->wrong_core += counter_read(&c->rx_wrong_core);
+	}
+	port_plan_fallbacks(&t->port.plan, view->without, sizeof(view->without));
+	snprintf(view->idle, sizeof(view->idle), "%s", worker_idle_text(t->workers[0], idle));
+}
+
 void team_describe(const struct team *t, char line[DP_WHY_BYTES])
 {
-	const struct dp_port_conf *p = port_conf(t);
-	const struct port_plan *plan = &t->port.plan;
-	const uint8_t *m = t->port.mac;
+	struct dp_port_view v;
+	const uint8_t *m = v.mac;
 
-	char ours[DP_WHY_BYTES], idle[IDLE_PLAN_TEXT_BYTES];
-
-	port_plan_fallbacks(plan, ours, sizeof(ours));
+	team_view(t, &v);
 	snprintf(line, DP_WHY_BYTES,
-	         "port \"%.32s\": %.50s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, queues: %u, %s, "
+	         "port \"%.32s\": %.50s, %02x:%02x:%02x:%02x:%02x:%02x, mtu %u, %u x %s, "
 	         "idle: %.60s, not offloaded: %.90s",
-	         p->name, p->device, m[0], m[1], m[2], m[3], m[4], m[5], plan->mtu_bytes, t->n,
-	         landing_mode_name(landing_mode(&t->landing)),
-	         worker_idle_text(team_worker(t, 0), idle), ours);
+	         v.name, v.device, m[0], m[1], m[2], m[3], m[4], m[5], v.mtu_bytes, v.n_workers,
+	         v.landing, v.idle, v.without);
 }

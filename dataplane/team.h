@@ -27,10 +27,12 @@ struct team_conf {
 	const bool *spins;         /* for each: it has its CPU for itself */
 	const struct ip_addr *own; /* addresses of all ports and sources; borrowed */
 	uint32_t n_own;
+	const struct tcp_trace_entry *stale; /* connections that dead engines left; borrowed */
+	uint32_t n_stale;
 	struct wake *control;             /* whom to wake for events */
-	const struct worker_above *above; /* see dp_hook.h; NULL: SMTP */
 	const struct port_io *io;         /* NULL: the device is DPDK's, found by its name */
 	void *dev;                        /* for `io` */
+	const struct worker_above *above; /* in the place of SMTP, see dp_hook.h; NULL: SMTP */
 };
 
 /* Workers of a port. */
@@ -59,6 +61,9 @@ void team_close(struct team *t);
 
 /* Its worker at queue `queue`, below team_size(). */
 struct worker *team_worker(const struct team *t, uint32_t queue);
+
+/* The port as it is now; first_worker is left to the caller. Any thread. */
+void team_view(const struct team *t, struct dp_port_view *view);
 
 /* One line about the port, its offloads and how replies find their worker. */
 void team_describe(const struct team *t, char line[DP_WHY_BYTES]);

@@ -1,10 +1,11 @@
 /* trace.h - the record of open connections that outlives a crash: <state_dir>/open.<worker>.
  *
- * A mapped file of two halves of conns_max entries: the first is written by the TCP engine as
- * connections come and go, the second keeps a dead predecessor's until its peers were asked to
- * let go, so that a second crash in that time forgets nobody.
+ * A mapped file: conns_max entries that the TCP engine writes as connections come and go, then a
+ * dead predecessor's until its peers were asked to let go. While an engine starts, open.old holds
+ * all that predecessors left, so that a crash at any moment forgets nobody, and the next engine may
+ * have other workers than the last.
  *
- * Owner   the worker.
+ * Owner   the worker; trace_gather() and trace_settle(): whoever starts them all.
  * Thread  opened by the starting thread, used by the worker.
  */
 #pragma once
@@ -13,16 +14,30 @@
 
 #include "dataplane/tcp/tcp.h"
 
-struct trace {
-	struct tcp_trace_entry *live;  /* entries_max; for tcp_conf.trace */
-	struct tcp_trace_entry *stale; /* entries_max; the first n_stale are the predecessor's */
-	uint32_t entries_max, n_stale;
+enum {
+	TRACE_PATH_BYTES = 4096,
+	TRACE_STALE_MAX = 1 << 22, /* connections of dead engines; what is beyond is forgotten */
 };
 
-/* Maps the file, made anew when its size is not that of `entries_max`. What is in use in it, at
- * most `entries_max`, becomes `stale`; `live` is empty. Returns 0 or -errno.
+struct trace {
+	struct tcp_trace_entry *live;  /* entries_max; for tcp_conf.trace */
+	struct tcp_trace_entry *stale; /* the first n_stale are the predecessor's */
+	uint32_t entries_max, stale_max, n_stale;
+};
+
+/* Collects what earlier engines left in `state_dir`, each connection once, and keeps it in open.old
+ * until trace_settle(). The caller frees *out. Returns 0 or -errno.
  */
-int trace_open(struct trace *t, const char *state_dir, uint32_t worker, uint32_t entries_max);
+int trace_gather(const char *state_dir, struct tcp_trace_entry **out, uint32_t *n);
+
+/* Makes the file anew, with nothing live and `n_stale` entries of predecessors, which are copied.
+ * Returns 0 or -errno.
+ */
+int trace_open(struct trace *t, const char *state_dir, uint32_t worker, uint32_t entries_max,
+               const struct tcp_trace_entry *stale, uint32_t n_stale);
+
+/* What was gathered has its place in the files of `n_workers` workers: the rest is removed. */
+void trace_settle(const char *state_dir, uint32_t n_workers);
 
 /* The predecessor's peers have been asked: forget them. */
 void trace_forget_stale(struct trace *t);

@@ -17,7 +17,6 @@
 #include "dataplane/worker_int.h"
 
 enum {
-	MEMPOOL_CACHE = 256,
 	STOP_GRACE_US = 50000, /* for a device that is slow to take the last resets */
 };
 
@@ -118,6 +117,15 @@ static int open_net(struct worker *w, struct net_conf *conf)
 	return rc;
 }
 
+/* What the device cuts for the TCP engine. */
+static void tell_of_cutting(const struct port_plan *plan, struct tcp_conf *tcp)
+{
+	tcp->tso_segs_max = plan->tso ? plan->tso_segs_max : 0;
+	tcp->tso_mss_min = plan->tso_mss_min;
+	tcp->tso_bytes_max = plan->tso_bytes_max;
+	tcp->tso_ip6 = plan->tso_ip6;
+}
+
 static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 {
 	struct worker_engines_conf e;
@@ -136,6 +144,7 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 		e.tcp.trace = w->trace.live;
 		e.tcp.counters = &w->counters;
 		e.tcp.ops = w->above != NULL ? w->above->ops : &smtp_tcp_ops;
+		tell_of_cutting(&w->port->plan, &e.tcp);
 		if (w->share != NULL) {
 			e.tcp.landing = w->landing;
 			e.tcp.landing_me = w->queue;
@@ -198,10 +207,28 @@ static int open_rings(struct worker *w, char why[DP_WHY_BYTES])
 		         strerror(-rc));
 		return rc;
 	}
-	rc = trace_open(&w->trace, w->conf->state_dir, w->index, w->conf->conns_max);
+	return 0;
+}
+
+/* Each worker asks the peers whose answers will be its own if ports are partitioned; elsewhere they
+ * come to another one of the port, which answers as well.
+ */
+static int open_trace(struct worker *w, const struct worker_conf *conf, char why[DP_WHY_BYTES])
+{
+	uint32_t n_workers = port_n_queues(&conf->dp->ports[conf->port_index]), n = 0;
+	struct tcp_trace_entry *mine = calloc((size_t)conf->n_stale + 1, sizeof(*mine));
+	int rc = mine != NULL ? 0 : -ENOMEM;
+
+	for (uint32_t i = 0; i < conf->n_stale && rc == 0; i++)
+		if (conf->stale[i].local_port % n_workers == w->queue)
+			mine[n++] = conf->stale[i];
+	if (rc == 0)
+		rc = trace_open(&w->trace, w->conf->state_dir, w->index, w->conf->conns_max, mine,
+		                n);
 	if (rc != 0)
 		snprintf(why, DP_WHY_BYTES, "state_dir: %.150s/open.%u: %s", w->conf->state_dir,
 		         w->index, strerror(-rc));
+	free(mine);
 	return rc;
 }
 
@@ -255,6 +282,8 @@ int worker_open(const struct worker_conf *conf, struct worker **out, char why[DP
 	rc = open_helos(w, why);
 	if (rc == 0)
 		rc = open_rings(w, why);
+	if (rc == 0)
+		rc = open_trace(w, conf, why);
 	if (rc == 0)
 		rc = open_pools(w, why);
 	if (rc != 0) {

@@ -20,6 +20,7 @@ struct handoff;
 struct landing;
 struct net_share;
 struct port;
+struct tcp_trace_entry;
 struct worker;
 struct worker_above;
 
@@ -32,7 +33,10 @@ struct worker_conf {
 	struct port *port;
 	struct landing *landing;
 	struct handoff *handoff;
-	struct net_share *share;   /* NULL: it is alone */
+	struct net_share *share; /* NULL: it is alone */
+	/* Connections that dead engines left; it takes its share of them. Borrowed for the call. */
+	const struct tcp_trace_entry *stale;
+	uint32_t n_stale;
 	const cpu_set_t *cpus;     /* where to run; copied */
 	bool spins;                /* it has its CPU for itself */
 	const struct ip_addr *own; /* addresses of all ports and sources; borrowed */
@@ -76,8 +80,13 @@ void worker_drain(struct worker *w);
 uint32_t worker_poll(struct worker *w, struct dp_evt *evts, uint32_t n);
 bool worker_has_events(const struct worker *w);
 
+/* A question and its answer, as in dp.h. False while it is not the control thread's turn. */
+bool worker_try_ask(struct worker *w, uint32_t from);
+bool worker_has_answer(const struct worker *w);
+bool worker_try_answer(struct worker *w, struct dp_answer *out);
+
 /* How it waits when idle, in words; returns `text`. Once it was started. */
-const char *worker_idle_text(const struct worker *w, char text[IDLE_PLAN_TEXT_BYTES]);
+const char *worker_idle_text(const struct worker *w, char text[DP_IDLE_TEXT_BYTES]);
 
 /* Any thread may read them. */
 const struct dp_counters *worker_counters(const struct worker *w);

@@ -11,7 +11,6 @@
 #include "dataplane/worker_int.h"
 
 enum {
-	HANDED_PER_TURN = 64, /* of each other worker */
 	JUDGED_SEGMENTS = 256,
 	WRONG_OF_JUDGED = 8, /* one in so many breaks the device's word */
 	TCP_FLAGS_AT = 13,
@@ -180,7 +179,7 @@ uint32_t worker_take_handed(struct worker *w)
 	if (!has_others(w))
 		return 0;
 	for (uint32_t from = 0; from < w->landing->n_queues; from++)
-		for (uint32_t i = 0; from != w->queue && i < HANDED_PER_TURN; i++, n++) {
+		for (uint32_t i = 0; from != w->queue && i < WORKER_HANDED_BURST; i++, n++) {
 			if (!handoff_try_take(w->handoff, from, w->queue, &h))
 				break;
 			take_one(w, from, &h);

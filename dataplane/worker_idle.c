@@ -44,7 +44,8 @@ uint64_t worker_wake_at(const struct worker *w)
 static bool has_orders(const struct worker *w)
 {
 	if (atomic_load_explicit(&w->stop, memory_order_acquire) ||
-	    atomic_load_explicit(&w->drains, memory_order_acquire) != w->drains_seen)
+	    atomic_load_explicit(&w->drains, memory_order_acquire) != w->drains_seen ||
+	    worker_is_asked(w))
 		return true;
 	return worker_has_handed(w) || (!stale_holds(&w->stale) && spsc_count(&w->cmds) > 0);
 }
@@ -199,7 +200,7 @@ void worker_rest(struct worker *w, uint64_t tsc, uint64_t now_us)
 		worker_sleep(w);
 }
 
-const char *worker_idle_text(const struct worker *w, char text[IDLE_PLAN_TEXT_BYTES])
+const char *worker_idle_text(const struct worker *w, char text[DP_IDLE_TEXT_BYTES])
 {
 	return idle_plan_text(&w->idle.plan, text);
 }

@@ -30,6 +30,7 @@
 enum {
 	TX_PENDING_MAX = 1024,
 	WORKER_RX_BURST = 32,
+	WORKER_HANDED_BURST = 64, /* pieces taken at once of each other worker */
 	WORKER_NEIGHBOURS_MAX = 1024,
 	WORKER_PORT_FIRST = 1024, /* the addresses are ours alone: all but the well-known */
 	WORKER_PORT_LAST = 65535,
@@ -51,8 +52,19 @@ struct worker_cmd {
 struct worker_tx {
 	struct rte_mbuf *m[TX_PENDING_MAX];
 	uint32_t n;
-	uint32_t n_refused;      /* of them, at the front: already counted in tx_full */
+	uint32_t n_refused; /* of them, at the front: already counted in tx_full */
+	uint32_t n_fit;     /* of them, at the front: the device has said that it can send them */
 	uint64_t stuck_since_us; /* the device took nothing since; 0: not stuck */
+};
+
+enum worker_ask_state { WORKER_ASK_FREE, WORKER_ASK_OPEN, WORKER_ASK_ANSWERED };
+
+/* A question of control's and its answer; worker_ask.c only. */
+struct worker_ask {
+	_Alignas(64) _Atomic uint32_t state; /* enum worker_ask_state: who may touch the rest */
+	uint32_t next;                       /* slot to go on at */
+	uint32_t n_rows;
+	struct dp_conn_info rows[DP_ASK_ROWS];
 };
 
 /* How it waits; worker_idle.c only. */
@@ -118,6 +130,7 @@ struct worker {
 	/* both sides' */
 	struct spsc cmds, evts;
 	struct wake wake;
+	struct worker_ask ask;
 	_Atomic bool stop;
 	_Atomic uint32_t drains; /* calls of worker_drain() */
 
@@ -181,6 +194,10 @@ void worker_rest(struct worker *w, uint64_t tsc, uint64_t now_us);
 
 /* Sleeps until a frame, an order or what is due. */
 void worker_sleep(struct worker *w);
+
+/* worker_ask.c: goes on with the answer to an open question. True when there was one. */
+bool worker_is_asked(const struct worker *w);
+bool worker_answer(struct worker *w);
 
 /* Hands a frame to the port at the end of the turn; a net_tx_fn. */
 void worker_tx_add(void *worker, struct rte_mbuf *m);

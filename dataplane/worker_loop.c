@@ -59,6 +59,29 @@ static void tx_shift(struct worker_tx *tx, uint32_t n)
 	tx->n -= n;
 	memmove(tx->m, tx->m + n, tx->n * sizeof(tx->m[0]));
 	tx->n_refused = tx->n_refused > n ? tx->n_refused - n : 0;
+	tx->n_fit = tx->n_fit > n ? tx->n_fit - n : 0;
+}
+
+/* Has the device look at what it has not seen. A frame that it could not send is given up here: in
+ * its queue it would be refused for ever, or stop the queue.
+ */
+static void tx_prepare(struct worker *w)
+{
+	struct worker_tx *tx = &w->tx;
+
+	while (tx->n_fit < tx->n) {
+		struct rte_mbuf **m = tx->m + tx->n_fit;
+		uint32_t n = tx->n - tx->n_fit;
+		uint32_t fit = w->port->io->tx_prepare(w->port->dev, w->queue, m, (uint16_t)n);
+
+		tx->n_fit += fit;
+		if (fit == n)
+			return;
+		rte_pktmbuf_free(m[fit]);
+		memmove(m + fit, m + fit + 1, (n - fit - 1) * sizeof(m[0]));
+		tx->n--;
+		count(&w->counters.tx_unfit);
+	}
 }
 
 void worker_tx_flush(struct worker *w)
@@ -67,6 +90,8 @@ void worker_tx_flush(struct worker *w)
 	uint64_t bytes = 0;
 	uint32_t sent;
 
+	if (w->port->plan.tx_prepare)
+		tx_prepare(w);
 	if (tx->n == 0)
 		return;
 	for (uint32_t i = 0; i < tx->n; i++)
@@ -205,16 +230,18 @@ static bool run_timers(struct worker *w)
 
 bool worker_turn(struct worker *w, uint64_t now_us)
 {
-	uint32_t n;
+	uint32_t n, handed;
 	bool found;
 
 	w->now_us = now_us;
 	n = worker_receive(w);
-	w->full_bursts = n == WORKER_RX_BURST ? w->full_bursts + 1 : 0;
-	found = n > 0;
-	found |= worker_take_handed(w) > 0;
+	handed = worker_take_handed(w);
+	w->full_bursts =
+	    n == WORKER_RX_BURST || handed >= WORKER_HANDED_BURST ? w->full_bursts + 1 : 0;
+	found = n + handed > 0;
 	worker_look_for_news(w);
 	found |= w->above == NULL ? obey(w) > 0 : w->above->turn(w->above->ctx, now_us);
+	found |= worker_answer(w);
 	/* What has arrived is heard before a timer says that it has not: a worker that had lost its
 	 * CPU for long would send again what is acknowledged in its queue. A timer that had nothing
 	 * to send or say is no reason to stay awake, see worker_loop().

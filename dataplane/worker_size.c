@@ -71,6 +71,8 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
 	e->net.gateway4 = p->gateway4;
 	e->net.gateway6 = p->gateway6;
 	e->net.fragment_bytes_max = p->fragment_bytes_max;
+	e->net.neighbours = p->neighbours;
+	e->net.n_neighbours = p->n_neighbours;
 	e->net.neighbours_max = WORKER_NEIGHBOURS_MAX;
 	e->net.neighbour_queue_max = NEIGHBOUR_QUEUE_MAX;
 	for (uint32_t i = 0; i < conf->n_sources; i++)
@@ -146,5 +148,5 @@ void worker_size_of(const struct dp_conf *conf, uint32_t port_index, struct work
 	    net_memory_bytes(&e.net) + tcp_memory_bytes(&e.tcp) + tls_memory_bytes(&e.tls) +
 	    smtp_memory_bytes(&e.smtp) + ring_bytes(worker_evts_max(conf), sizeof(struct dp_evt)) +
 	    ring_bytes(worker_cmds_max(conf), sizeof(struct worker_cmd)) +
-	    2 * sizeof(struct tcp_trace_entry) * (uint64_t)conf->conns_max + sizeof(struct worker);
+	    sizeof(struct tcp_trace_entry) * (uint64_t)conf->conns_max + sizeof(struct worker);
 }

@@ -14,6 +14,26 @@ static bool is_blank(uint8_t b)
 	return b == ' ' || b == '\t';
 }
 
+/* Bytes from the front that relaxed canonicalisation leaves alone: up to a CR, a tab, or a space
+ * that no other byte than these follows.
+ */
+static size_t plain_bytes(const uint8_t *at, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		if (at[i] > ' ')
+			i++;
+		else if (at[i] == ' ' && i != 0 && i + 1 < n && at[i + 1] > ' ')
+			i += 2;
+		else if (is_blank(at[i]) || at[i] == '\r')
+			break;
+		else
+			i++;
+	}
+	return i;
+}
+
 /* ---- bodies ---- */
 
 void canon_body_init(struct canon_body *c, enum canon how, canon_sink_fn *sink, void *ctx)
@@ -52,16 +72,12 @@ static bool gap_is_as_it_stands(const struct canon_body *c, const uint8_t *at, s
 
 static size_t content_bytes(const struct canon_body *c, const uint8_t *at, size_t n)
 {
-	size_t i = 0;
-
 	if (!c->relaxed) {
 		const uint8_t *cr = memchr(at, '\r', n);
 
 		return cr == NULL ? n : (size_t)(cr - at);
 	}
-	while (i < n && !is_blank(at[i]) && at[i] != '\r')
-		i++;
-	return i;
+	return plain_bytes(at, n);
 }
 
 void canon_body_add(struct canon_body *c, struct span piece)
@@ -150,6 +166,18 @@ static void put(struct chunk *to, uint8_t b)
 	to->bytes[to->n++] = b;
 }
 
+static void put_run(struct chunk *to, const uint8_t *at, size_t n)
+{
+	if (n > sizeof(to->bytes) - to->n)
+		flush(to);
+	if (n > sizeof(to->bytes)) {
+		to->sink(to->ctx, at, n);
+		return;
+	}
+	memcpy(to->bytes + to->n, at, n);
+	to->n += n;
+}
+
 /* 3.4.2: the name in lower case, no blanks around the colon, unfolded, runs of blanks one space and
  * none at the end.
  */
@@ -164,11 +192,12 @@ static void relaxed_field(struct span f, struct chunk *to)
 	for (size_t n = 0; n < name; n++)
 		put(to, (uint8_t)tolower(f.at[n]));
 	put(to, ':');
-	for (; i < f.bytes; i++) {
+	while (i < f.bytes) {
 		bool fold = f.at[i] == '\r' && i + 1 < f.bytes && f.at[i + 1] == '\n';
+		size_t n;
 
 		if (fold || is_blank(f.at[i])) {
-			i += fold;
+			i += 1 + fold;
 			blank |= !fold;
 			continue;
 		}
@@ -176,7 +205,10 @@ static void relaxed_field(struct span f, struct chunk *to)
 			put(to, ' ');
 		blank = false;
 		any = true;
-		put(to, f.at[i]);
+		n = plain_bytes(f.at + i, f.bytes - i);
+		n += n == 0; /* a CR that is no fold */
+		put_run(to, f.at + i, n);
+		i += n;
 	}
 }
 

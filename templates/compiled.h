@@ -1,6 +1,7 @@
 /* compiled.h - what tpl_open() makes and tpl_compose() reads; inside this room only. */
 #pragma once
 
+#include "templates/assets.h"
 #include "templates/fields.h"
 
 /* Each part has a unit of its own: a partial is compiled for where it is written. */
@@ -10,6 +11,7 @@ struct tpl {
 	struct prog html, text;
 	bool has_html, has_text; /* one at least; text is made from HTML where it is missing */
 	uint32_t n_columns;
+	struct assets assets;
 };
 
 /* The files of a template folder, in memory. */
@@ -19,6 +21,8 @@ struct tpl_sources {
 	bool merge_message, merge_html, merge_text; /* written with merge tags, not in Liquid */
 	const struct tpl_text_source *partials;
 	uint32_t n_partials;
+	const struct tpl_text_source *inlines, *attached; /* files as they are */
+	uint32_t n_inlines, n_attached;
 };
 
 /* As tpl_open(), from memory; keeps copies only. */

@@ -2,12 +2,7 @@
 #include "templates/dkim.h"
 
 #include <assert.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <strings.h>
-
-#include <openssl/evp.h>
 
 #include "templates/canon.h"
 #include "templates/key.h"
@@ -18,17 +13,18 @@ enum {
 };
 
 /* RFC 6376 5.4.1, and what one-click unsubscription needs (RFC 8058 4). */
-static const char oversign_default[] = "From To Subject Date Message-ID Reply-To List-Unsubscribe "
-				       "List-Unsubscribe-Post Content-Type";
+static const char *const oversign_default[] = {
+	"From",        "To",       "Subject",          "Date",
+	"Message-ID",  "Reply-To", "List-Unsubscribe", "List-Unsubscribe-Post",
+	"Content-Type"
+};
 
-const char *tpl_oversign_default(void)
-{
-	return oversign_default;
-}
+enum { N_DEFAULT = sizeof(oversign_default) / sizeof(oversign_default[0]) };
 
 /* One field of the header, without its line end. */
 struct line {
 	struct span whole, name;
+	bool listed; /* in h= of the signature being made */
 };
 
 struct dkim {
@@ -37,6 +33,9 @@ struct dkim {
 	EVP_MD_CTX *hash;
 	struct line lines[DKIM_FIELDS_MAX];
 	uint32_t n_lines;
+	/* What h= lists, in its order; without a line: there is no such field. */
+	struct line listed[DKIM_FIELDS_MAX + TPL_OVERSIGN_MAX];
+	uint32_t n_listed;
 	uint8_t body[2][KEY_DIGEST_BYTES]; /* by enum canon */
 	bool has_body[2];
 	bool failed; /* the crypto library */
@@ -126,8 +125,7 @@ static void hash_more(void *ctx, const void *bytes, size_t n)
 
 static void hash_begin(struct dkim *d)
 {
-	if (EVP_DigestInit_ex2(d->hash, NULL, NULL) != 1)
-		d->failed = true;
+	d->failed |= !sha_begin(d->hash);
 }
 
 static void hash_end(struct dkim *d, uint8_t out[KEY_DIGEST_BYTES])
@@ -188,64 +186,33 @@ static bool is_signed(struct span name)
 	return !(name.bytes >= 2 && strncasecmp((const char *)name.at, "X-", 2) == 0);
 }
 
-/* Names in the order they are listed in h=; the hash takes fields in the same. */
-typedef void each_fn(struct dkim *d, void *ctx, struct span name, const struct line *line);
-
 /* RFC 6376 5.4.2: the n-th listing of a name stands for the n-th field of it from the bottom; a
  * listing too many stands for nothing, so that no such field can be added (8.15).
  */
-static void each_of(struct dkim *d, struct span name, bool once_more, each_fn *fn, void *ctx)
+static void list_name(struct dkim *d, struct span name, bool once_more)
 {
-	for (uint32_t i = d->n_lines; i-- > 0;)
-		if (same_name(d->lines[i].name, name))
-			fn(d, ctx, d->lines[i].name, &d->lines[i]);
-	if (once_more)
-		fn(d, ctx, name, NULL);
-}
-
-static bool takes_name(const char **list, struct span *name)
-{
-	size_t n;
-
-	*list += strspn(*list, " ");
-	n = strcspn(*list, " ");
-	*name = span_of(*list, n);
-	*list += n;
-	return n != 0;
-}
-
-static bool is_oversigned(const struct tpl_signer *s, struct span name)
-{
-	const char *list = oversign_default;
-	struct span other;
-
-	for (uint32_t i = 0; i < s->n_oversign; i++)
-		if (same_name(span_str(s->oversign[i]), name))
-			return true;
-	while (s->n_oversign == 0 && takes_name(&list, &other))
-		if (same_name(other, name))
-			return true;
-	return false;
-}
-
-static void each_listed(struct dkim *d, const struct tpl_signer *s, each_fn *fn, void *ctx)
-{
-	const char *list = oversign_default;
-	struct span name;
-
-	for (uint32_t i = 0; i < s->n_oversign; i++)
-		each_of(d, span_str(s->oversign[i]), true, fn, ctx);
-	while (s->n_oversign == 0 && takes_name(&list, &name))
-		each_of(d, name, true, fn, ctx);
-	for (uint32_t i = 0; i < d->n_lines; i++) {
-		uint32_t before = 0;
-
-		name = d->lines[i].name;
-		while (!same_name(d->lines[before].name, name))
-			before++;
-		if (before == i && is_signed(name) && !is_oversigned(s, name))
-			each_of(d, name, false, fn, ctx);
+	for (uint32_t i = d->n_lines; i-- > 0;) {
+		if (!same_name(d->lines[i].name, name))
+			continue;
+		d->lines[i].listed = true;
+		d->listed[d->n_listed++] = d->lines[i];
 	}
+	if (once_more)
+		d->listed[d->n_listed++] = (struct line){ .name = name };
+}
+
+static void list_names(struct dkim *d, const struct tpl_signer *s)
+{
+	d->n_listed = 0;
+	for (uint32_t i = 0; i < d->n_lines; i++)
+		d->lines[i].listed = false;
+	for (uint32_t i = 0; i < s->n_oversign; i++)
+		list_name(d, span_str(s->oversign[i]), true);
+	for (uint32_t i = 0; i < N_DEFAULT && s->n_oversign == 0; i++)
+		list_name(d, span_str(oversign_default[i]), true);
+	for (uint32_t i = 0; i < d->n_lines; i++)
+		if (!d->lines[i].listed && is_signed(d->lines[i].name))
+			list_name(d, d->lines[i].name, false);
 }
 
 /* ---- the field ---- */
@@ -253,7 +220,6 @@ static void each_listed(struct dkim *d, const struct tpl_signer *s, each_fn *fn,
 struct writer {
 	struct buf *out;
 	size_t column;
-	bool any; /* of the names in h= */
 };
 
 /* Appends what may not be divided, on a new line where this one is full. */
@@ -267,34 +233,47 @@ static void put(struct writer *w, const void *text, size_t bytes)
 	w->column += bytes;
 }
 
-__attribute__((format(printf, 2, 3))) static void put_tag(struct writer *w, const char *fmt, ...)
+/* A tag and its value stay on one line. */
+static void put_tag(struct writer *w, const char *tag, const char *value, const char *end)
 {
 	char text[2 * MAILBOX_DOMAIN_MAX];
-	va_list ap;
-	int n;
+	size_t n = 0;
 
-	va_start(ap, fmt);
-	n = vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	assert(n > 0 && (size_t)n < sizeof(text)); /* tpl_signer_check() saw to it */
-	if (w->column > 1 && w->column + 1 + (size_t)n <= LINE_BYTES) {
+	for (const char *part[] = { tag, value, end }, **p = part; p < part + 3; p++) {
+		size_t bytes = strlen(*p);
+
+		assert(bytes < sizeof(text) - n); /* tpl_signer_check() saw to it */
+		memcpy(text + n, *p, bytes);
+		n += bytes;
+	}
+	if (w->column > 1 && w->column + 1 + n <= LINE_BYTES) {
 		buf_byte(w->out, ' ');
 		w->column++;
 	}
-	put(w, text, (size_t)n);
+	put(w, text, n);
 }
 
-static void put_name(struct dkim *d, void *ctx, struct span name, const struct line *line)
+static void put_time(struct writer *w, const char *tag, int64_t s)
 {
-	struct writer *w = ctx;
+	char digits[24], *at = digits + sizeof(digits) - 1;
 
-	(void)d, (void)line;
-	if (w->any) {
-		buf_byte(w->out, ':');
-		w->column++;
+	assert(s >= 0);
+	*at = '\0';
+	do
+		*--at = (char)('0' + s % 10);
+	while ((s /= 10) != 0);
+	put_tag(w, tag, at, ";");
+}
+
+static void put_names(struct dkim *d, struct writer *w)
+{
+	for (uint32_t i = 0; i < d->n_listed; i++) {
+		if (i != 0) {
+			buf_byte(w->out, ':');
+			w->column++;
+		}
+		put(w, d->listed[i].name.at, d->listed[i].name.bytes);
 	}
-	w->any = true;
-	put(w, name.at, name.bytes);
 }
 
 static void put_base64(struct writer *w, const uint8_t *from, size_t bytes)
@@ -311,60 +290,51 @@ static void put_base64(struct writer *w, const uint8_t *from, size_t bytes)
 	}
 }
 
-struct header_hash {
-	enum canon how;
+static const char *const canon_names[2][2] = {
+	[CANON_SIMPLE] = { [CANON_SIMPLE] = "simple/simple", [CANON_RELAXED] = "simple/relaxed" },
+	[CANON_RELAXED] = { [CANON_SIMPLE] = "relaxed/simple",
+	                    [CANON_RELAXED] = "relaxed/relaxed" },
 };
-
-static void hash_line(struct dkim *d, void *ctx, struct span name, const struct line *line)
-{
-	struct header_hash *h = ctx;
-
-	(void)name;
-	if (line != NULL)
-		canon_field(h->how, line->whole, true, hash_more, d);
-}
-
-static const char *canon_name(uint8_t how)
-{
-	return how == CANON_RELAXED ? "relaxed" : "simple";
-}
 
 static void put_tags(struct dkim *d, const struct tpl_signer *s, struct writer *w)
 {
-	put_tag(w, "v=1;");
-	put_tag(w, "a=%s;", tpl_key_algorithm(s->key));
-	put_tag(w, "c=%s/%s;", canon_name(s->header), canon_name(s->body));
-	put_tag(w, "d=%s;", s->domain);
-	put_tag(w, "s=%s;", s->selector);
-	put_tag(w, "t=%" PRId64 ";", d->m->signed_s);
+	put_tag(w, "v=1", "", ";");
+	put_tag(w, "a=", tpl_key_algorithm(s->key), ";");
+	put_tag(w, "c=", canon_names[s->header][s->body], ";");
+	put_tag(w, "d=", s->domain, ";");
+	put_tag(w, "s=", s->selector, ";");
+	put_time(w, "t=", d->m->signed_s);
 	if (s->expires_s != 0)
-		put_tag(w, "x=%" PRId64 ";", d->m->signed_s + s->expires_s);
-	put_tag(w, "h=");
-	each_listed(d, s, put_name, w);
+		put_time(w, "x=", d->m->signed_s + s->expires_s);
+	put_tag(w, "h=", "", "");
+	put_names(d, w);
 	put(w, ";", 1);
-	put_tag(w, "bh=");
+	put_tag(w, "bh=", "", "");
 	put_base64(w, d->body[s->body], KEY_DIGEST_BYTES);
 	put(w, ";", 1);
-	put_tag(w, "b=");
+	put_tag(w, "b=", "", "");
 }
 
 /* RFC 6376 3.7: the listed fields, then this one as far as it is written, with b= empty. */
 static const char *sign_one(struct dkim *d, const struct tpl_signer *s)
 {
 	static const char name[] = "DKIM-Signature:";
-	struct header_hash h = { .how = (enum canon)s->header };
+	enum canon how = (enum canon)s->header;
 	struct writer w = { .out = d->out, .column = sizeof(name) - 1 };
 	uint8_t digest[KEY_DIGEST_BYTES], signature[KEY_SIGNATURE_BYTES_MAX];
 	size_t from = d->out->bytes, bytes;
 
 	hash_body(d, (enum canon)s->body);
+	list_names(d, s);
 	buf_str(d->out, name);
 	put_tags(d, s, &w);
 	if (d->out->full)
 		return NULL;
 	hash_begin(d);
-	each_listed(d, s, hash_line, &h);
-	canon_field(h.how, buf_since(d->out, from), false, hash_more, d);
+	for (uint32_t i = 0; i < d->n_listed; i++)
+		if (d->listed[i].whole.at != NULL)
+			canon_field(how, d->listed[i].whole, true, hash_more, d);
+	canon_field(how, buf_since(d->out, from), false, hash_more, d);
 	hash_end(d, digest);
 	bytes = d->failed ? 0 : key_sign(s->key, digest, signature);
 	if (bytes == 0)
@@ -375,7 +345,7 @@ static const char *sign_one(struct dkim *d, const struct tpl_signer *s)
 }
 
 const char *dkim_sign(const struct tpl_signers *signers, const struct dkim_message *m,
-                      struct buf *out)
+                      EVP_MD_CTX *sha, struct buf *out)
 {
 	const struct tpl_signer *chosen[TPL_SIGNATURES_MAX];
 	struct dkim d;
@@ -389,12 +359,9 @@ const char *dkim_sign(const struct tpl_signers *signers, const struct dkim_messa
 	why = choose(signers, m, chosen, &n);
 	if (why != NULL || n == 0 || (why = split(&d)) != NULL)
 		return why;
-	d.hash = EVP_MD_CTX_new();
-	if (d.hash == NULL || EVP_DigestInit_ex2(d.hash, EVP_sha256(), NULL) != 1)
-		why = "the crypto library failed";
+	d.hash = sha;
 	for (uint32_t i = 0; i < n && why == NULL; i++)
 		why = sign_one(&d, chosen[i]);
-	EVP_MD_CTX_free(d.hash);
 	return why;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "templates/buf.h"
+#include "templates/sha.h"
 #include "templates/tpl.h"
 
 enum {
@@ -21,8 +22,9 @@ struct dkim_message {
 	int64_t signed_s;        /* t= */
 };
 
-/* Appends the DKIM-Signature fields that `signers` make of the message, to stand above its header.
- * Returns NULL, or why it cannot be signed; whether they fitted says `out->full`.
+/* `sha` is of sha_new(). Appends the DKIM-Signature fields that `signers` make of the message, to
+ * stand above its header. Returns NULL, or why it cannot be signed; whether they fitted says
+ * `out->full`.
  */
 const char *dkim_sign(const struct tpl_signers *signers, const struct dkim_message *m,
-                      struct buf *out);
+                      EVP_MD_CTX *sha, struct buf *out);

@@ -2,10 +2,6 @@
 #include "templates/ids.h"
 
 #include <errno.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -33,11 +29,11 @@ static void put_hex(const uint8_t *from, char out[IDS_HEX_BYTES + 1])
 /* One hash, whose halves are the two names: it is most of what a short message costs. What has a
  * fixed size comes first, so that no name can run into the numbers.
  */
-int ids_make(const struct tpl_campaign *campaign, uint64_t number, uint32_t turn, struct ids *out)
+int ids_make(EVP_MD_CTX *sha, const struct tpl_campaign *campaign, uint64_t number, uint32_t turn,
+             struct ids *out)
 {
-	uint8_t text[LABEL_BYTES + 16 + NAME_BYTES_MAX] = "ids", mac[EVP_MAX_MD_SIZE];
+	uint8_t text[LABEL_BYTES + 16 + NAME_BYTES_MAX] = "ids", mac[SHA_BYTES];
 	size_t name_bytes = campaign->name.bytes;
-	unsigned mac_bytes = 0;
 
 	if (name_bytes > NAME_BYTES_MAX)
 		name_bytes = NAME_BYTES_MAX;
@@ -45,9 +41,8 @@ int ids_make(const struct tpl_campaign *campaign, uint64_t number, uint32_t turn
 	put_u64(text + LABEL_BYTES + 8, turn);
 	if (name_bytes != 0)
 		memcpy(text + LABEL_BYTES + 16, campaign->name.at, name_bytes);
-	if (HMAC(EVP_sha256(), campaign->key, TPL_KEY_BYTES, text, LABEL_BYTES + 16 + name_bytes,
-	         mac, &mac_bytes) == NULL ||
-	    mac_bytes < IDS_HEX_BYTES)
+	if (!sha_hmac(sha, span_of(campaign->key, TPL_KEY_BYTES),
+	              span_of(text, LABEL_BYTES + 16 + name_bytes), mac))
 		return -EIO;
 	put_hex(mac, out->message);
 	put_hex(mac + IDS_HEX_BYTES / 2, out->boundary);
@@ -57,6 +52,12 @@ int ids_make(const struct tpl_campaign *campaign, uint64_t number, uint32_t turn
 static bool is_leap(unsigned year)
 {
 	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+static void put_digits(char *to, unsigned value, int n)
+{
+	for (int i = n - 1; i >= 0; i--, value /= 10)
+		to[i] = (char)('0' + value % 10);
 }
 
 int ids_date(int64_t unix_s, char out[IDS_DATE_BYTES])
@@ -80,8 +81,14 @@ int ids_date(int64_t unix_s, char out[IDS_DATE_BYTES])
 		day -= 365u + is_leap(year);
 	for (; day >= lengths[month] + (unsigned)(month == 1 && is_leap(year)); month++)
 		day -= lengths[month] + (unsigned)(month == 1 && is_leap(year));
-	snprintf(out, IDS_DATE_BYTES, "%s, %02u %s %04u %02u:%02u:%02u +0000", week_day,
-	         (day + 1) % 100, months[month], year % 10000, second / 3600, second / 60 % 60,
-	         second % 60);
+	/* once a message: digits by hand cost a tenth of what printf() takes */
+	memcpy(out, "Www, 00 Mmm 0000 00:00:00 +0000", IDS_DATE_BYTES);
+	memcpy(out, week_day, 3);
+	memcpy(out + 8, months[month], 3);
+	put_digits(out + 5, day + 1, 2);
+	put_digits(out + 12, year, 4);
+	put_digits(out + 17, second / 3600, 2);
+	put_digits(out + 20, second / 60 % 60, 2);
+	put_digits(out + 23, second % 60, 2);
 	return 0;
 }

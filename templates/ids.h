@@ -1,6 +1,7 @@
 /* ids.h - what a message is called: keyed hashes of (campaign, row), the same at every attempt. */
 #pragma once
 
+#include "templates/sha.h"
 #include "templates/tpl.h"
 
 enum {
@@ -13,10 +14,11 @@ struct ids {
 	char message[IDS_HEX_BYTES + 1], boundary[IDS_HEX_BYTES + 1];
 };
 
-/* Names message `number` of a campaign. `turn` gives further names. Returns 0, or -EIO when the
- * crypto library fails.
+/* `sha` is of sha_new(). Names message `number` of a campaign. `turn` gives further names. Returns
+ * 0, or -EIO when the crypto library fails.
  */
-int ids_make(const struct tpl_campaign *campaign, uint64_t number, uint32_t turn, struct ids *out);
+int ids_make(EVP_MD_CTX *sha, const struct tpl_campaign *campaign, uint64_t number, uint32_t turn,
+             struct ids *out);
 
 /* Writes "Thu, 01 Jan 1970 00:00:00 +0000" (RFC 5322 3.3). Returns 0, or -EINVAL for a time before
  * 1970 or after 9999.

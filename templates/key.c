@@ -1,13 +1,12 @@
 /* key.c - a private key that signs: loaded from PEM, checked, used by any number of threads.
  *
- * OpenSSL keeps private numbers in its secure heap, made here before the first key: locked, left
- * out of core dumps, between guard pages. The file's own text goes through it too.
+ * All that OpenSSL does with a private half happens inside the vault; the file's own text lies
+ * there too. What is public may be anywhere.
  */
 #include "templates/key.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -20,9 +19,9 @@
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
 
+#include "templates/vault.h"
+
 enum {
-	HEAP_BYTES = 8 << 20, /* of all keys; two sets of them while a configuration is replaced */
-	HEAP_PIECE_BYTES = 32,
 	FILE_BYTES_MAX = 32 << 10,
 	DER_BYTES_MAX = 4096, /* of a public key */
 };
@@ -34,17 +33,14 @@ struct tpl_key {
 	uint32_t bits;
 };
 
-static pthread_once_t heap_once = PTHREAD_ONCE_INIT;
-static int heap_state; /* of CRYPTO_secure_malloc_init(): 0 failed, 1 locked, 2 not locked */
-
-static void heap_make(void)
+bool tpl_init(void)
 {
-	heap_state = CRYPTO_secure_malloc_init(HEAP_BYTES, HEAP_PIECE_BYTES);
+	return vault_install();
 }
 
 bool tpl_keys_are_locked(void)
 {
-	return heap_state == 1;
+	return vault_is_locked();
 }
 
 static int fail(char why[TPL_WHY_BYTES], int result, const char *path, const char *what)
@@ -56,7 +52,7 @@ static int fail(char why[TPL_WHY_BYTES], int result, const char *path, const cha
 
 /* ---- the file ---- */
 
-/* Reads a file that is only for its owner and group into the secure heap. */
+/* Reads a file that is only for its owner and group. */
 static int read_file(const char *path, char **text, size_t *bytes, char why[TPL_WHY_BYTES])
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), result = 0;
@@ -78,7 +74,7 @@ static int read_file(const char *path, char **text, size_t *bytes, char why[TPL_
 		              "others could read it, make a new one");
 		goto out;
 	}
-	*text = OPENSSL_secure_zalloc(FILE_BYTES_MAX + 1);
+	*text = OPENSSL_zalloc(FILE_BYTES_MAX + 1);
 	if (*text == NULL) {
 		result = fail(why, -ENOMEM, path, "no memory for keys is left; use fewer");
 		goto out;
@@ -118,7 +114,7 @@ static int read_key(const char *path, EVP_PKEY **out, char why[TPL_WHY_BYTES])
 		                  ? "an encrypted key; take its password away with: openssl pkey"
 		                  : "no private key in PEM form (\"-----BEGIN PRIVATE KEY-----\")");
 out:
-	OPENSSL_secure_clear_free(text, FILE_BYTES_MAX + 1);
+	OPENSSL_clear_free(text, FILE_BYTES_MAX + 1);
 	return result;
 }
 
@@ -163,7 +159,12 @@ static size_t sign_ed25519(const struct tpl_key *key, const uint8_t *digest, uin
 size_t key_sign(const struct tpl_key *key, const uint8_t digest[KEY_DIGEST_BYTES],
                 uint8_t out[KEY_SIGNATURE_BYTES_MAX])
 {
-	return key->rsa != NULL ? sign_rsa(key, digest, out) : sign_ed25519(key, digest, out);
+	size_t bytes;
+
+	vault_enter();
+	bytes = key->rsa != NULL ? sign_rsa(key, digest, out) : sign_ed25519(key, digest, out);
+	vault_leave();
+	return bytes;
 }
 
 /* ---- checking ---- */
@@ -218,31 +219,43 @@ static const char *check_itself(const struct tpl_key *key)
 	           : "its halves do not belong together: it does not verify what it signs";
 }
 
+static int load(struct tpl_key *key, const char *path, char why[TPL_WHY_BYTES])
+{
+	const char *wrong = NULL;
+	int result = read_key(path, &key->pkey, why);
+
+	if (result != 0)
+		return result;
+	wrong = check_kind(key);
+	if (wrong == NULL && !make_ready(key))
+		wrong = "the crypto library refuses to sign with it";
+	if (wrong == NULL)
+		wrong = check_itself(key);
+	if (wrong != NULL && vault_was_full())
+		return fail(why, -ENOMEM, path, "no memory for keys is left; use fewer");
+	return wrong == NULL ? 0 : fail(why, -EINVAL, path, wrong);
+}
+
 int tpl_key_open(const char *path, struct tpl_key **out, char why[TPL_WHY_BYTES])
 {
 	struct tpl_key *key;
-	const char *wrong;
 	int result;
 
-	pthread_once(&heap_once, heap_make);
-	if (heap_state == 0)
+	if (!vault_install() || !vault_open())
 		return fail(why, -ENOMEM, path, "no memory that core dumps leave out is to be had");
+	/* What the library makes for itself once need not lie in the vault. */
+	OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_ADD_ALL_DIGESTS, NULL);
 	key = calloc(1, sizeof(*key));
 	if (key == NULL)
 		return fail(why, -ENOMEM, path, "out of memory");
-	result = read_key(path, &key->pkey, why);
-	if (result == 0 && (wrong = check_kind(key)) != NULL)
-		result = fail(why, -EINVAL, path, wrong);
-	if (result == 0 && !make_ready(key))
-		result = fail(why, -EINVAL, path, "the crypto library refuses to sign with it");
-	if (result == 0 && (wrong = check_itself(key)) != NULL)
-		result = fail(why, -EINVAL, path, wrong);
-	if (result != 0) {
+	vault_enter();
+	result = load(key, path, why);
+	vault_leave();
+	if (result == 0)
+		*out = key;
+	else
 		tpl_key_close(key);
-		return result;
-	}
-	*out = key;
-	return 0;
+	return result;
 }
 
 void tpl_key_close(struct tpl_key *key)

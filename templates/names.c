@@ -14,23 +14,25 @@ static const struct {
 	enum tpl_from from;
 } reserved[] = {
 	{ "campaign.name", FROM_CAMPAIGN_NAME },
+	{ "unsubscribe_url", FROM_UNSUBSCRIBE_URL },
 };
 
 bool name_find(const struct tpl_columns *columns, struct span name, struct name_at *out)
 {
-	for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++) {
-		if (span_eq(name, span_str(reserved[i].name))) {
-			*out = (struct name_at){ .from = reserved[i].from };
-			return true;
-		}
-	}
-	for (uint32_t i = 0; i < columns->n; i++) {
+	size_t own = 0, n = sizeof(reserved) / sizeof(reserved[0]);
+
+	while (own < n && !span_eq(name, span_str(reserved[own].name)))
+		own++;
+	for (uint32_t i = 0;
+	     i < columns->n && (own == n || reserved[own].from != FROM_CAMPAIGN_NAME); i++) {
 		if (span_eq(name, columns->names[i])) {
 			*out = (struct name_at){ .from = FROM_COLUMN, .column = i };
 			return true;
 		}
 	}
-	return false;
+	if (own < n)
+		*out = (struct name_at){ .from = reserved[own].from };
+	return own < n;
 }
 
 static unsigned least(unsigned a, unsigned b)

@@ -1,14 +1,12 @@
 /* open.c - reads a template folder and compiles it. */
 #include <assert.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "templates/compiled.h"
+#include "templates/folder.h"
 
 static const char message_file[] = "message.liquid", message_merge[] = "message.merge";
 static const char html_file[] = "body.html.liquid", html_merge[] = "body.html.merge";
@@ -79,7 +77,13 @@ int tpl_open_sources(const struct tpl_sources *s, const struct tpl_columns *colu
 	tpl->has_html = s->has_html;
 	tpl->has_text = s->has_text;
 	tpl->n_columns = columns->n;
-	r = init_units(tpl, columns, err);
+	r = assets_make(&tpl->assets, s->inlines, s->n_inlines, s->attached, s->n_attached, err);
+	if (r == 0 && s->n_inlines != 0 && !s->has_html)
+		r = err_set(
+		    err, html_file, 0, 0, -EINVAL,
+		    "not there, and inline/ holds files for it; attachments/ is for others");
+	if (r == 0)
+		r = init_units(tpl, columns, err);
 	if (r == 0)
 		r = compile(tpl, s, err);
 	forget_columns(tpl);
@@ -95,6 +99,7 @@ void tpl_close(struct tpl *tpl)
 {
 	if (tpl == NULL)
 		return;
+	assets_fini(&tpl->assets);
 	fields_fini(&tpl->fields);
 	prog_fini(&tpl->html);
 	prog_fini(&tpl->text);
@@ -106,53 +111,9 @@ void tpl_close(struct tpl *tpl)
 
 /* ---- reading ---- */
 
-static int read_all(int fd, const char *file, uint8_t *to, size_t *bytes, struct tpl_err *err)
-{
-	size_t n = 0;
-
-	for (;;) {
-		ssize_t r = read(fd, to + n, SRC_BYTES_MAX + 1 - n);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_set(err, file, 0, 0, -errno, "cannot be read: %s",
-			               strerror(errno));
-		n += (size_t)r;
-		if (r == 0 || n > SRC_BYTES_MAX)
-			break;
-	}
-	*bytes = n;
-	return 0;
-}
-
-/* Reads one file of the folder into memory of its own. -ENOENT is told by `err` too. */
 static int read_file(int dir, const char *file, struct span *out, struct tpl_err *err)
 {
-	int fd = openat(dir, file, O_RDONLY | O_CLOEXEC | O_NONBLOCK), r;
-	uint8_t *bytes = NULL;
-	struct stat st;
-	size_t n = 0;
-
-	if (fd < 0)
-		return err_set(err, file, 0, 0, -errno, "cannot be opened: %s", strerror(errno));
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
-		r = err_set(err, file, 0, 0, -EINVAL, "not an ordinary file");
-		goto out;
-	}
-	bytes = malloc(SRC_BYTES_MAX + 1);
-	if (bytes == NULL)
-		r = err_set(err, file, 0, 0, -ENOMEM, "out of memory");
-	else
-		r = read_all(fd, file, bytes, &n, err);
-	if (r == 0) {
-		*out = span_of(bytes, n);
-		bytes = NULL;
-	}
-out:
-	free(bytes);
-	close(fd);
-	return r;
+	return folder_read(dir, file, file, SRC_BYTES_MAX, out, err);
 }
 
 /* The file in Liquid, or the one with merge tags; not both. As read_file(). */
@@ -199,43 +160,12 @@ static bool is_partial(const char *file, size_t *name_bytes)
 	       strcmp(file, text_file) != 0;
 }
 
-static int read_partials(int dir, struct tpl_text_source *to, uint32_t *n, struct tpl_err *err)
-{
-	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	DIR *files = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *file;
-
-	if (files == NULL) {
-		if (fd >= 0)
-			close(fd);
-		return err_set(err, message_file, 0, 0, -ENOMEM, "the folder cannot be read");
-	}
-	while (r == 0 && (file = readdir(files)) != NULL) {
-		struct tpl_text_source *p = &to[*n];
-		size_t bytes;
-
-		if (!is_partial(file->d_name, &bytes))
-			continue;
-		if (*n == UNIT_PARTIALS_MAX) {
-			r = err_set(err, file->d_name, 0, 0, -EINVAL, "more than %d partials",
-			            UNIT_PARTIALS_MAX);
-			break;
-		}
-		r = read_file(dir, file->d_name, &p->text, err);
-		p->name = span_of(r != 0 ? NULL : strndup(file->d_name, bytes), bytes);
-		*n += r == 0;
-		if (r == 0 && p->name.at == NULL)
-			r = err_set(err, file->d_name, 0, 0, -ENOMEM, "out of memory");
-	}
-	closedir(files);
-	return r;
-}
-
 int tpl_open(const char *path, const struct tpl_columns *columns, struct tpl **out,
              struct tpl_err *err)
 {
-	struct tpl_text_source partials[UNIT_PARTIALS_MAX];
-	struct tpl_sources s = { .partials = partials };
+	struct tpl_text_source partials[UNIT_PARTIALS_MAX], inlines[TPL_ASSETS_MAX],
+	    attached[TPL_ASSETS_MAX];
+	struct tpl_sources s = { .partials = partials, .inlines = inlines, .attached = attached };
 	int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
 	if (dir < 0)
@@ -248,16 +178,22 @@ int tpl_open(const char *path, const struct tpl_columns *columns, struct tpl **o
 	if (r == 0)
 		r = read_bodies(dir, &s, err);
 	if (r == 0)
-		r = read_partials(dir, partials, &s.n_partials, err);
+		r = folder_read_all(dir, ".", is_partial, SRC_BYTES_MAX, partials,
+		                    UNIT_PARTIALS_MAX, &s.n_partials, err);
+	if (r == 0)
+		r = folder_read_all(dir, "inline", NULL, TPL_ASSET_BYTES_MAX, inlines,
+		                    TPL_ASSETS_MAX, &s.n_inlines, err);
+	if (r == 0)
+		r = folder_read_all(dir, "attachments", NULL, TPL_ASSET_BYTES_MAX, attached,
+		                    TPL_ASSETS_MAX, &s.n_attached, err);
 	if (r == 0)
 		r = tpl_open_sources(&s, columns, out, err);
 	free((void *)s.message.at);
 	free((void *)s.html.at);
 	free((void *)s.text.at);
-	for (uint32_t i = 0; i < s.n_partials; i++) {
-		free((void *)partials[i].name.at);
-		free((void *)partials[i].text.at);
-	}
+	folder_free(partials, s.n_partials);
+	folder_free(inlines, s.n_inlines);
+	folder_free(attached, s.n_attached);
 	close(dir);
 	return r;
 }

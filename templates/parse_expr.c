@@ -176,7 +176,7 @@ static int parse_dot(struct parse *p, struct path *path)
 }
 
 /* What the recipient table calls by the whole path needs no steps: campaign.name, or a column with
- * dots in its name.
+ * dots in its name. Nor does unsubscribe_url, which is no column.
  */
 static int whole_path(struct parse *p, const struct path *path)
 {
@@ -186,10 +186,12 @@ static int whole_path(struct parse *p, const struct path *path)
 
 	if (p->unit->columns == NULL || !path->fixed)
 		return 0;
-	if (path->parts > 1 &&
-	    name_find(p->unit->columns, span_of(path->text, path->bytes), &where)) {
+	if (name_find(p->unit->columns, span_of(path->text, path->bytes), &where) &&
+	    (path->parts > 1 || where.from == FROM_UNSUBSCRIBE_URL)) {
 		p->prog->n_ops = path->first_op + 1;
-		op->code = where.from == FROM_COLUMN ? OP_COLUMN : OP_CAMPAIGN;
+		op->code = where.from == FROM_COLUMN            ? OP_COLUMN
+		           : where.from == FROM_UNSUBSCRIBE_URL ? OP_UNSUBSCRIBE
+		                                                : OP_CAMPAIGN;
 		op->a = where.column;
 		return 0;
 	}

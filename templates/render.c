@@ -133,6 +133,12 @@ static int step(struct vm *vm, const struct prog_op *op)
 	case OP_CAMPAIGN:
 		vm_push(vm, value_text(vm->job->campaign->name));
 		return 0;
+	case OP_UNSUBSCRIBE:
+		if (vm->job->unsubscribe_url.bytes == 0)
+			return vm_fail(vm, "this campaign has no unsubscribe_url; give it "
+			                   "--unsubscribe-url or set unsubscribe.url");
+		vm_push(vm, value_text(vm->job->unsubscribe_url));
+		return 0;
 	case OP_ENVELOPE:
 		return push_envelope(vm, op->a);
 	case OP_DOT:

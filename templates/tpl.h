@@ -18,6 +18,9 @@ enum {
 	TPL_TEXTS_MAX = 16,    /* text spans of one message */
 	TPL_COLUMNS_MAX = 256, /* columns a recipient table may have */
 	TPL_KEY_BYTES = 32,
+	TPL_ASSETS_MAX = 64,            /* files in attachments/, and in inline/ */
+	TPL_ASSET_BYTES_MAX = 24 << 20, /* of all of them */
+	TPL_ASSET_NAME_MAX = 200,       /* bytes of a file's name */
 };
 
 struct tpl; /* one compiled version of a message template */
@@ -35,14 +38,68 @@ struct tpl_columns {
 	uint32_t n;
 };
 
+/* What kind of mail a campaign is; decides fields that say so. */
+enum tpl_class {
+	TPL_CLASS_NONE, /* none of these fields */
+	TPL_CLASS_BULK, /* Precedence, List-Id, List-Unsubscribe and List-Unsubscribe-Post */
+	TPL_CLASS_TRANSACTIONAL, /* Auto-Submitted (RFC 3834 5) */
+};
+
 /* What is the same for all messages of a campaign. The spans must outlive its use. */
 struct tpl_campaign {
 	struct span name;
 	struct span from;           /* address for From: where message.liquid has no From line */
 	struct span id_domain;      /* right side of Message-ID */
-	uint8_t key[TPL_KEY_BYTES]; /* keys Message-ID and tokens */
+	uint8_t key[TPL_KEY_BYTES]; /* keys Message-ID and boundaries */
 	struct span sign_with;      /* names of signers, separated by commas; empty: by From */
+	uint32_t id;                /* in tokens */
+	uint8_t class;              /* enum tpl_class */
+	/* Where these are empty, what they are for is left out; where the template writes such a
+	 * field itself, ours is.
+	 */
+	struct span tenant, stream;     /* at most TPL_TOKEN_NAME_MAX bytes each */
+	struct span feedback_id;        /* who sends, for Feedback-ID */
+	struct span list_id;            /* of List-Id, with its angle brackets (RFC 2919) */
+	struct span unsubscribe_url;    /* https; the token is put at its end (RFC 8058) */
+	struct span unsubscribe_mailto; /* an address; the token is the subject */
 };
+
+/* ---- unsubscribe tokens ---- */
+
+enum {
+	TPL_TOKEN_MAX = 200,     /* bytes of a token, all of them letters, digits, '-' or '_' */
+	TPL_TOKEN_NAME_MAX = 32, /* bytes of a tenant's or stream's name */
+};
+
+/* A token of message (campaign, row); it holds no address. */
+struct tpl_token {
+	uint32_t key_id, campaign, row;
+	char tenant[TPL_TOKEN_NAME_MAX + 1], stream[TPL_TOKEN_NAME_MAX + 1];
+};
+
+struct tpl_token_key {
+	uint32_t id;     /* never used twice; at most 65535 */
+	int64_t since_s; /* messages first tried from here to the next key's use it; of the first,
+	                    those before it too */
+	uint8_t bytes[TPL_KEY_BYTES];
+};
+
+/* In order of since_s; immutable. */
+struct tpl_token_keys {
+	const struct tpl_token_key *at;
+	uint32_t n;
+};
+
+/* Writes the token of a message first tried at `when_s`; key_id is chosen here. Returns its bytes,
+ * or 0 when there is no key or a name is too long.
+ */
+size_t tpl_token_make(const struct tpl_token_keys *keys, const struct tpl_token *token,
+                      int64_t when_s, char out[TPL_TOKEN_MAX + 1]);
+
+/* Reads one. Returns 0; -EINVAL for what is no token of ours; -ENOKEY for one whose key is gone,
+ * with its number in `out`.
+ */
+int tpl_token_read(const struct tpl_token_keys *keys, struct span text, struct tpl_token *out);
 
 /* ---- keys for signatures (RFC 6376, RFC 8301, RFC 8463) ---- */
 
@@ -55,6 +112,11 @@ enum {
 	TPL_KEY_BITS_MAX = 8192, /* a signature must fit a header */
 	TPL_RECORD_BYTES = 2048, /* a key's DNS record */
 };
+
+/* Makes ready to keep keys out of core dumps: in main(), before anything uses OpenSSL. Returns
+ * false when something did; no key can be loaded then.
+ */
+bool tpl_init(void);
 
 struct tpl_key; /* a private key; immutable, any thread may sign with it */
 
@@ -94,8 +156,9 @@ struct tpl_signer {
 	uint8_t when;                  /* enum tpl_sign_when */
 	uint8_t header, body;          /* enum tpl_canon */
 	uint32_t expires_s;            /* x= so long after the first attempt; 0: no x= */
-	/* Fields that may not be added later: signed once more often than they occur. Empty: the
-	 * usual ones (tpl_oversign_default()).
+	/* Fields that may not be added later: signed once more often than they occur. Empty: From,
+	 * To, Subject, Date, Message-ID, Reply-To, List-Unsubscribe, List-Unsubscribe-Post and
+	 * Content-Type.
 	 */
 	char *const *oversign;
 	uint32_t n_oversign;
@@ -110,9 +173,6 @@ struct tpl_signers {
 /* NULL, or what is wrong with domain, selector or a name of a field. */
 const char *tpl_signer_check(const struct tpl_signer *signer);
 
-/* Names separated by blanks. */
-const char *tpl_oversign_default(void);
-
 struct tpl_envelope {
 	struct span mail_from; /* per recipient, under bounce_domain */
 	struct span rcpt_to;
@@ -124,11 +184,14 @@ struct tpl_job {
 	const struct tpl_campaign *campaign;
 	const struct span *values;
 	const struct tpl_signers *signers; /* NULL: none */
+	const struct tpl_token_keys
+	    *tokens; /* NULL: none; needed where there is an unsubscribe_url */
 	struct tpl_envelope envelope;
-	uint32_t variant;        /* 0: the only one */
-	uint64_t number;         /* of the row in its campaign; unique, keys Message-ID */
-	int64_t first_attempt_s; /* Unix time; becomes Date */
-	int64_t now_s;           /* Unix time of this attempt */
+	uint32_t variant;            /* 0: the only one */
+	uint64_t number;             /* of the row in its campaign; unique, keys Message-ID */
+	int64_t first_attempt_s;     /* Unix time; becomes Date */
+	int64_t now_s;               /* Unix time of this attempt */
+	struct span unsubscribe_url; /* the room's own; leave it empty */
 };
 
 /* What a part of the text is, for scanners. */
@@ -150,9 +213,10 @@ struct tpl_out {
 };
 
 /* Compiles the template folder `dir` (message.liquid, body.html.liquid and/or body.text.liquid;
- * every other NAME.liquid is a partial for `render` and `include`) for rows with these columns.
- * Returns 0, or -errno with `err` filled: -EINVAL for a template that is wrong, -ENOENT for one
- * that is not there. Reads the folder; keeps copies only.
+ * every other NAME.liquid is a partial for `render` and `include`; attachments/ and inline/ hold
+ * files that go with every message) for rows with these columns. Returns 0, or -errno with `err`
+ * filled: -EINVAL for a template that is wrong, -ENOENT for one that is not there. Reads the
+ * folder; keeps copies only.
  */
 int tpl_open(const char *dir, const struct tpl_columns *columns, struct tpl **out,
              struct tpl_err *err);

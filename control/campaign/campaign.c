@@ -171,13 +171,29 @@ size_t campaign_mail_from(const struct campaign *c, uint32_t row, char out[DP_AD
 	return bytes;
 }
 
+static struct span span_of_text(const char *text)
+{
+	return text != NULL ? span_str(text) : span_of(NULL, 0);
+}
+
 void campaign_bind(struct campaign *c)
 {
 	const char *at = c->spec.from != NULL ? strrchr(c->spec.from, '@') : NULL;
 
 	c->tpl_data.name = span_str(c->spec.name);
-	c->tpl_data.from = c->spec.from != NULL ? span_str(c->spec.from) : span_of(NULL, 0);
+	c->tpl_data.from = span_of_text(c->spec.from);
 	c->tpl_data.id_domain = span_str(at != NULL ? at + 1 : c->bounce_domain);
+	c->tpl_data.id = c->id;
+	c->tpl_data.class = c->spec.class == NULL                ? TPL_CLASS_NONE
+	                    : strcmp(c->spec.class, "bulk") == 0 ? TPL_CLASS_BULK
+	                                                         : TPL_CLASS_TRANSACTIONAL;
+	c->tpl_data.tenant = span_of_text(c->spec.tenant);
+	c->tpl_data.stream = span_of_text(c->spec.stream);
+	c->tpl_data.list_id = span_of_text(c->spec.list_id);
+	c->tpl_data.feedback_id = span_of_text(c->spec.feedback_id);
+	c->tpl_data.unsubscribe_url = span_of_text(c->spec.unsubscribe_url);
+	c->tpl_data.unsubscribe_mailto = span_of_text(c->spec.unsubscribe_mailto);
+	c->tpl_data.sign_with = span_of_text(c->spec.dkim);
 }
 
 void campaign_free(struct campaign *c)

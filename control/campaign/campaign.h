@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "control/campaign/keyring.h"
 #include "control/campaign/table.h"
 #include "control/store/store.h"
 #include "dataplane/dp_msg.h"
@@ -73,7 +74,14 @@ struct campaign_spec {
 	char
 	    *return_path; /* envelope sender for all; NULL: one per recipient under bounce_domain */
 	char *pool;       /* of sources; NULL: any */
-	char *to_test;    /* NULL, or the address that gets every message */
+	/* What kind of mail it is, for fields of the header; NULL: not said. */
+	char *class; /* "bulk" or "transactional" */
+	char *tenant, *stream;
+	char *list_id;     /* as List-Id has it */
+	char *feedback_id; /* who sends */
+	char *unsubscribe_url, *unsubscribe_mailto;
+	char *dkim;          /* names of signers, separated by commas; NULL: by From */
+	char *to_test;       /* NULL, or the address that gets every message */
 	char *rejected_path; /* NULL: <recipients_path without .csv>.rejected.csv */
 	uint64_t limit;      /* 0: all */
 	bool dry_run;        /* import and compose all, send and keep nothing */
@@ -102,6 +110,8 @@ struct campaigns;
 struct campaigns_conf {
 	const char *state_dir;
 	const char *bounce_domain;
+	/* What a campaign has that does not say it itself; "" or NULL: nothing. */
+	const char *feedback_id, *unsubscribe_url, *unsubscribe_mailto;
 	struct store *store;
 	uint32_t campaigns_max;
 };
@@ -122,6 +132,9 @@ void campaigns_close(struct campaigns *cs);
 typedef void campaign_done_fn(void *ctx, int result, struct campaign *c, const char *line);
 int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campaign_done_fn *done,
                    void *ctx, char why[CAMPAIGN_WHY_BYTES]);
+
+/* A dry run from now on is made with these keys, which are held. NULL: none. */
+void campaigns_set_keys(struct campaigns *cs, struct keyring *keys);
 
 /* The helper threads' news; call when campaigns_fd() is readable. */
 int campaigns_fd(const struct campaigns *cs);

@@ -26,7 +26,8 @@ enum {
 struct order {
 	uint64_t cookie;
 	const struct campaign *c;
-	uint8_t *slab; /* NULL: the thread stops */
+	struct keyring *keys; /* held; NULL: none */
+	uint8_t *slab;        /* NULL: the thread stops */
 	int64_t first_attempt_s, now_s;
 	uint32_t row, class;
 };
@@ -54,6 +55,7 @@ struct composer {
 	struct thread *threads;
 
 	/* Control's own. */
+	struct keyring *keys;  /* held; NULL: none */
 	struct order *waiting; /* n_threads * COMPOSE_RING: as many as can be on their way */
 	uint32_t n_waiting;
 	uint32_t next_take;
@@ -79,6 +81,8 @@ static int compose_into(const struct order *o, size_t slab_bytes, struct compose
 	struct tpl_job job = { .tpl = o->c->tpl,
 		               .campaign = &o->c->tpl_data,
 		               .values = row.values,
+		               .signers = o->keys == NULL ? NULL : keyring_signers(o->keys),
+		               .tokens = o->keys == NULL ? NULL : keyring_tokens(o->keys),
 		               .number = o->row,
 		               .first_attempt_s = o->first_attempt_s,
 		               .now_s = o->now_s };
@@ -120,6 +124,10 @@ static void compose(struct slabs *slabs, struct outcome *out)
 			return;
 		}
 	}
+	/* Attachments lie outside of the slab. */
+	if (done->result == 0 &&
+	    done->out.size_bytes > slab_class_bytes(slabs, slabs_n_classes(slabs) - 1))
+		done->result = -ENOSPC;
 	if (done->result == -ENOSPC)
 		fill_too_large(slabs, &done->err);
 	if (done->result == 0) {
@@ -219,11 +227,15 @@ static void stop(struct composer *co, struct thread *t)
 		wake_signal(&t->work);
 		pthread_join(t->thread, NULL);
 	}
-	while (t->orders.slots != NULL && spsc_try_take(&t->orders, &order))
+	while (t->orders.slots != NULL && spsc_try_take(&t->orders, &order)) {
+		keyring_put(order.keys);
 		slab_put(co->slabs, order.slab);
-	while (t->done.slots != NULL && spsc_try_take(&t->done, &out))
+	}
+	while (t->done.slots != NULL && spsc_try_take(&t->done, &out)) {
+		keyring_put(out.order.keys);
 		if (out.done.slab != NULL)
 			slab_put(co->slabs, out.done.slab);
+	}
 	spsc_fini(&t->orders);
 	spsc_fini(&t->done);
 	if (t->work.fd >= 0)
@@ -236,6 +248,9 @@ void composer_close(struct composer *co)
 		stop(co, &co->threads[i]);
 	if (co->news.fd >= 0)
 		wake_fini(&co->news);
+	while (co->n_waiting > 0)
+		keyring_put(co->waiting[--co->n_waiting].keys);
+	keyring_put(co->keys);
 	slabs_free(co->slabs);
 	free(co->waiting);
 	free(co->threads);
@@ -292,7 +307,19 @@ bool compose_try_order(struct composer *co, uint64_t cookie, const struct campai
 	retry_waiting(co);
 	if (co->n_waiting > 0)
 		return false;
-	return try_order(co, &order);
+	order.keys = keyring_get(co->keys);
+	if (try_order(co, &order))
+		return true;
+	keyring_put(order.keys);
+	return false;
+}
+
+void composer_set_keys(struct composer *co, struct keyring *keys)
+{
+	struct keyring *old = co->keys;
+
+	co->keys = keyring_get(keys);
+	keyring_put(old);
 }
 
 /* What a campaign's next message will likely need: what this one took, or less if it was small. */
@@ -326,6 +353,7 @@ bool compose_try_take(struct composer *co, struct compose_done *done)
 				retry_waiting(co);
 				continue;
 			}
+			keyring_put(out.order.keys);
 			co->next_take = (co->next_take + i + 1) % co->n_threads;
 			*done = out.done;
 			return true;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "control/campaign/campaign.h"
+#include "control/campaign/keyring.h"
 
 struct composer;
 
@@ -34,6 +35,11 @@ int composer_open(const struct composer_conf *conf, struct composer **out, char 
 
 /* Waits for the threads; what was ordered and not taken is dropped. */
 void composer_close(struct composer *co);
+
+/* What is ordered from now on is made with these keys; it holds them as long as it needs them.
+ * NULL: without any, as at the start.
+ */
+void composer_set_keys(struct composer *co, struct keyring *keys);
 
 /* Orders one message. False when the threads' queue or the slabs are full: again later. The
  * campaign must outlive the order.

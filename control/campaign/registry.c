@@ -18,6 +18,11 @@ void registry_add(struct campaigns *cs, struct campaign *c)
 		cs->next_id = c->id + 1;
 }
 
+static char *copy(const char *text)
+{
+	return text == NULL ? NULL : xstrdup(text);
+}
+
 int campaigns_open(const struct campaigns_conf *conf, struct campaigns **out,
                    char why[CAMPAIGN_WHY_BYTES])
 {
@@ -29,6 +34,9 @@ int campaigns_open(const struct campaigns_conf *conf, struct campaigns **out,
 	cs->conf = *conf;
 	cs->dir = xstrdup(dir);
 	cs->bounce_domain = xstrdup(conf->bounce_domain);
+	cs->conf.feedback_id = cs->feedback_id = copy(conf->feedback_id);
+	cs->conf.unsubscribe_url = cs->unsubscribe_url = copy(conf->unsubscribe_url);
+	cs->conf.unsubscribe_mailto = cs->unsubscribe_mailto = copy(conf->unsubscribe_mailto);
 	cs->next_id = 1;
 	cs->news_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (cs->news_fd < 0 || (mkdir(dir, 0700) != 0 && errno != EEXIST)) {
@@ -70,13 +78,18 @@ void campaigns_close(struct campaigns *cs)
 			continue;
 		pthread_join(job->thread, NULL);
 		cs->jobs[i] = NULL;
+		keyring_put(job->keys);
 		job->drop(job);
 	}
 	for (uint32_t i = 0; i < cs->n; i++)
 		campaign_free(cs->list[i]);
 	if (cs->news_fd >= 0)
 		close(cs->news_fd);
+	keyring_put(cs->keys);
 	free(cs->list);
+	free(cs->feedback_id);
+	free(cs->unsubscribe_url);
+	free(cs->unsubscribe_mailto);
 	free(cs->bounce_domain);
 	free(cs->dir);
 	free(cs);
@@ -135,8 +148,18 @@ void campaigns_poll(struct campaigns *cs)
 			continue;
 		pthread_join(job->thread, NULL);
 		cs->jobs[i] = NULL; /* before the call: it may start the next job */
+		keyring_put(job->keys);
+		job->keys = NULL;
 		job->adopt(job);
 	}
+}
+
+void campaigns_set_keys(struct campaigns *cs, struct keyring *keys)
+{
+	struct keyring *old = cs->keys;
+
+	cs->keys = keyring_get(keys);
+	keyring_put(old);
 }
 
 /* ---- looking up ---- */
@@ -222,6 +245,8 @@ int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campa
 	job->draft->id = cs->next_id++;
 	job->draft->bounce_domain = xstrdup(cs->bounce_domain);
 	spec_copy(&job->draft->spec, spec);
+	spec_fill(&job->draft->spec, &cs->conf);
+	job->keys = keyring_get(cs->keys);
 	if (!spec->dry_run) {
 		job->c = xcalloc(1, sizeof(*job->c));
 		job->c->id = job->draft->id;
@@ -231,6 +256,8 @@ int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campa
 	}
 	result = job_start(cs, job, why);
 	if (result != 0) {
+		keyring_put(job->keys);
+		job->keys = NULL;
 		job->cs = cs;
 		job->done = NULL;
 		job->result = result;

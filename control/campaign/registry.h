@@ -36,6 +36,7 @@ struct job {
 	struct campaign *c; /* import: listed, still without its parts; export: what is exported */
 	struct campaign *draft; /* import: being made */
 	bool keep;              /* import: the draft is durable */
+	struct keyring *keys;   /* import: held; NULL: none */
 	char *path;             /* export */
 };
 
@@ -43,7 +44,9 @@ struct campaigns {
 	struct campaigns_conf conf;
 	char *dir; /* <state_dir>/campaigns */
 	char *bounce_domain;
-	struct campaign **list; /* by age */
+	char *feedback_id, *unsubscribe_url, *unsubscribe_mailto; /* NULL: none */
+	struct keyring *keys;                                     /* held; NULL: none */
+	struct campaign **list;                                   /* by age */
 	uint32_t n;
 	uint32_t next_id;
 	int news_fd;
@@ -68,6 +71,12 @@ void spec_fini(struct campaign_spec *spec);
 
 /* Checks what can be told before any file is read. Returns 0 or -errno with one line. */
 int spec_check(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES]);
+
+/* The part of spec_check() that is about what kind of mail it is (spec_kind.c). */
+int spec_check_kind(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES]);
+
+/* Gives a spec what the configuration has for all campaigns, where it does not say it itself. */
+void spec_fill(struct campaign_spec *spec, const struct campaigns_conf *conf);
 
 /* Writes <folder>/spec.json (mode 0600: it holds the key), durably; reads it back into an empty
  * campaign. Returns 0 or -errno with one line.

@@ -22,6 +22,14 @@ static const struct {
 	{ "from", offsetof(struct campaign_spec, from) },
 	{ "return_path", offsetof(struct campaign_spec, return_path) },
 	{ "pool", offsetof(struct campaign_spec, pool) },
+	{ "class", offsetof(struct campaign_spec, class) },
+	{ "tenant", offsetof(struct campaign_spec, tenant) },
+	{ "stream", offsetof(struct campaign_spec, stream) },
+	{ "list_id", offsetof(struct campaign_spec, list_id) },
+	{ "feedback_id", offsetof(struct campaign_spec, feedback_id) },
+	{ "unsubscribe_url", offsetof(struct campaign_spec, unsubscribe_url) },
+	{ "unsubscribe_mailto", offsetof(struct campaign_spec, unsubscribe_mailto) },
+	{ "dkim", offsetof(struct campaign_spec, dkim) },
 	{ "to_test", offsetof(struct campaign_spec, to_test) },
 	{ "rejected_path", offsetof(struct campaign_spec, rejected_path) },
 };
@@ -64,7 +72,8 @@ int spec_check(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES])
 		const char *option, *value;
 	} addresses[] = { { "--from", spec->from },
 		          { "--return-path", spec->return_path },
-		          { "--to-test", spec->to_test } };
+		          { "--to-test", spec->to_test },
+		          { "--unsubscribe-mailto", spec->unsubscribe_mailto } };
 	struct stat st;
 
 	if (!is_name(spec->name)) {
@@ -84,6 +93,8 @@ int spec_check(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES])
 		         spec->template_dir);
 		return -ENOENT;
 	}
+	if (spec_check_kind(spec, why) != 0)
+		return -EINVAL;
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		struct address parsed;
 		const char *wrong = addresses[i].value == NULL

@@ -164,8 +164,8 @@ static int load_plain(struct loader *l, const struct conf_item *item)
 		return set_option(l, item, CONF_BLOCK_NONE, 0, name);
 	if (item->n_path > 1)
 		return wrong(l, item->line, "",
-		             "\"%.100s\" is not a block that takes a name; only port, source and "
-		             "site are",
+		             "\"%.100s\" is not a block that takes a name; only port, source, "
+		             "site and dkim are",
 		             item->path[0]);
 	for (uint32_t i = 0; i < conf_n_options; i++)
 		if (conf_options[i].block == CONF_BLOCK_NONE &&
@@ -345,6 +345,7 @@ void conf_free(struct conf *conf)
 	free(conf->ports);
 	free(conf->sources);
 	free(conf->sites);
+	free(conf->dkim);
 	free(ld->origins);
 	free(ld->file);
 	free(ld);

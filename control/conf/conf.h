@@ -16,10 +16,12 @@ enum {
 	CONF_WHY_BYTES = 512, /* one line: file:line: what, why, what to do */
 	CONF_LIST_MAX = 64,   /* addresses in a list option */
 	CONF_PORT_ADDRS_MAX = 8,
+	CONF_PORT_NEIGHBOURS_MAX = 16,
 	CONF_PORTS_MAX = 8,
 	CONF_SOURCES_MAX = 4096,
 	CONF_SITES_MAX = 1024,
 	CONF_RETRY_STEPS_MAX = 30,
+	CONF_DKIM_MAX = 512, /* keys in memory that is locked: two sets during a reload */
 };
 
 /* Debian's; a system that lacks it can verify nobody, and need not until it is asked to. */
@@ -33,6 +35,8 @@ struct conf_port {
 	struct ip_prefix addrs[CONF_PORT_ADDRS_MAX];
 	uint32_t n_addrs;
 	struct ip_addr gateway4, gateway6; /* unset: none */
+	struct ip_neighbour neighbours[CONF_PORT_NEIGHBOURS_MAX];
+	uint32_t n_neighbours;
 	uint32_t vlan, mtu_bytes, fragment_bytes_max;
 	uint32_t queues;
 	uint32_t landing;             /* enum dp_landing */
@@ -61,6 +65,24 @@ struct conf_site {
 	struct conf_limits limits;
 };
 
+enum conf_sign { CONF_SIGN_FROM, CONF_SIGN_ALL, CONF_SIGN_NAMED };
+enum conf_canon {
+	CONF_RELAXED_RELAXED,
+	CONF_RELAXED_SIMPLE,
+	CONF_SIMPLE_RELAXED,
+	CONF_SIMPLE_SIMPLE
+};
+
+/* One DKIM signature: by which key, of what (templates/tpl.h says more). */
+struct conf_dkim {
+	char *name;
+	char *domain, *selector, *key_path;
+	char *headers;      /* over-signed fields, separated by colons; NULL: the usual ones */
+	uint32_t canon;     /* enum conf_canon */
+	uint32_t sign;      /* enum conf_sign */
+	uint32_t expires_s; /* worked out when the file leaves it at 0 */
+};
+
 struct conf {
 	char *state_dir;
 	char *socket_path; /* default: <state_dir>/posthaste.sock */
@@ -86,6 +108,15 @@ struct conf {
 	struct conf_limits limits;
 	struct conf_site *sites;
 	uint32_t n_sites;
+	struct conf_dkim *dkim;
+	uint32_t n_dkim;
+	struct {
+		char *url, *mailto; /* "": none */
+	} unsubscribe;
+	struct {
+		uint32_t rotate_s, keep_s;
+	} token;
+	char *feedback_id; /* last part of Feedback-ID */
 	struct {
 		uint32_t after_s[CONF_RETRY_STEPS_MAX]; /* wait after attempt 1, 2, ...; the last
 		                                           repeats */

@@ -178,6 +178,27 @@ static int check_sources(struct conf_loaded *ld, char *why)
 	return check_repeats(ld, why);
 }
 
+enum { DKIM_SLACK_S = 7 * 86400 };
+
+/* A signature must outlive the last attempt, and the way to readers after it. */
+static int check_dkim(struct conf_loaded *ld, char *why)
+{
+	struct conf *conf = &ld->conf;
+
+	for (uint32_t i = 0; i < conf->n_dkim; i++) {
+		struct conf_dkim *d = &conf->dkim[i];
+
+		if (d->expires_s == 0)
+			d->expires_s = conf->retry.give_up_s + DKIM_SLACK_S;
+		if (d->expires_s <= conf->retry.give_up_s)
+			return wrong(
+			    ld, line_of(ld, CONF_BLOCK_DKIM, "dkim.expires", i), why,
+			    "dkim.expires: not longer than retry.give_up, when the last "
+			    "attempt may be; make it a day longer at least, or leave it out");
+	}
+	return 0;
+}
+
 /* Pairs of numbers of which one must not exceed the other. */
 static int check_pairs(const struct conf_loaded *ld, char *why)
 {
@@ -271,10 +292,7 @@ static int fill_socket(struct conf_loaded *ld, char *why)
 int conf_check(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
 {
 	static int (*const checks[])(struct conf_loaded *, char *) = {
-		check_required,
-		check_sources,
-		fill_socket,
-		fill_resolver,
+		check_required, check_sources, fill_socket, fill_resolver, check_dkim,
 	};
 	int err = 0;
 

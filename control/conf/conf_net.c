@@ -1,4 +1,5 @@
 /* conf_net.c - addresses, networks and name servers as values. */
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
@@ -116,4 +117,56 @@ void conf_text_server(const struct conf_opt *o, const struct conf *conf, const v
 		snprintf(text, CONF_TEXT_BYTES, "%s", addr);
 	else
 		snprintf(text, CONF_TEXT_BYTES, ip_is_v4(a) ? "%s:%u" : "[%s]:%u", addr, port);
+}
+
+static bool read_mac(const char *text, uint8_t mac[6])
+{
+	for (int i = 0; i < 6; i++, text += 3) {
+		unsigned byte;
+
+		if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]) ||
+		    text[2] != (i < 5 ? ':' : '\0'))
+			return false;
+		sscanf(text, "%2x", &byte);
+		mac[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
+int conf_parse_neighbour(const struct conf_opt *o, const struct conf *conf, void *base, uint32_t n,
+                         const char *text, char *why)
+{
+	static const uint8_t no_mac[6];
+	const char *blank = strchr(text, ' ');
+	struct ip_neighbour *at = (struct ip_neighbour *)conf_field(o, base) + n;
+	struct ip_neighbour got;
+	char addr[IP_TEXT_MAX];
+	size_t bytes = blank != NULL ? (size_t)(blank - text) : 0;
+
+	(void)conf;
+	memcpy(addr, text, bytes < sizeof(addr) ? bytes : 0);
+	addr[bytes < sizeof(addr) ? bytes : 0] = '\0';
+	if (blank == NULL || ip_parse(addr, &got.addr) != 0 || !read_mac(blank + 1, got.mac))
+		return conf_wrong(why,
+		                  "\"%.80s\" is not an address and a MAC address; write them like "
+		                  "\"192.0.2.1 02:00:5e:00:53:01\"",
+		                  text);
+	if (!ip_is_station(&got.addr) || (got.mac[0] & 1) != 0 || memcmp(got.mac, no_mac, 6) == 0)
+		return conf_wrong(
+		    why, "\"%.80s\" is not one station's; name one that sends and receives", text);
+	*at = got;
+	return 0;
+}
+
+void conf_text_neighbour(const struct conf_opt *o, const struct conf *conf, const void *base,
+                         uint32_t n, char *text)
+{
+	const struct ip_neighbour *at = (const struct ip_neighbour *)conf_field(o, base) + n;
+	size_t used;
+
+	(void)conf;
+	ip_format(&at->addr, text);
+	used = strlen(text);
+	snprintf(text + used, CONF_TEXT_BYTES - used, " %02x:%02x:%02x:%02x:%02x:%02x", at->mac[0],
+	         at->mac[1], at->mac[2], at->mac[3], at->mac[4], at->mac[5]);
 }

@@ -20,21 +20,23 @@ enum conf_block {
 	CONF_BLOCK_PORT,
 	CONF_BLOCK_SOURCE,
 	CONF_BLOCK_SITE,
+	CONF_BLOCK_DKIM,
 	CONF_N_BLOCKS
 };
 
 enum conf_type {
-	CONF_TYPE_INT,     /* uint32_t, by unit */
-	CONF_TYPE_BIG,     /* uint64_t, by unit */
-	CONF_TYPE_BOOL,    /* bool */
-	CONF_TYPE_CHOICE,  /* 32 bits: index in choices */
-	CONF_TYPE_STRING,  /* char *, owned */
-	CONF_TYPE_ADDR4,   /* struct ip_addr */
-	CONF_TYPE_ADDR6,   /* struct ip_addr */
-	CONF_TYPE_PORT,    /* uint32_t: index in conf.ports, by name */
-	CONF_TYPE_PREFIX,  /* list of struct ip_prefix */
-	CONF_TYPE_SERVER,  /* list of struct ip_addr, with its port in a list beside */
-	CONF_TYPE_SECONDS, /* list of uint32_t */
+	CONF_TYPE_INT,       /* uint32_t, by unit */
+	CONF_TYPE_BIG,       /* uint64_t, by unit */
+	CONF_TYPE_BOOL,      /* bool */
+	CONF_TYPE_CHOICE,    /* 32 bits: index in choices */
+	CONF_TYPE_STRING,    /* char *, owned */
+	CONF_TYPE_ADDR4,     /* struct ip_addr */
+	CONF_TYPE_ADDR6,     /* struct ip_addr */
+	CONF_TYPE_PORT,      /* uint32_t: index in conf.ports, by name */
+	CONF_TYPE_PREFIX,    /* list of struct ip_prefix */
+	CONF_TYPE_SERVER,    /* list of struct ip_addr, with its port in a list beside */
+	CONF_TYPE_NEIGHBOUR, /* list of struct ip_neighbour */
+	CONF_TYPE_SECONDS,   /* list of uint32_t */
 	CONF_N_TYPES
 };
 
@@ -80,6 +82,7 @@ struct conf_block_kind {
 	enum conf_when when;
 	const char *(*check)(const char *name); /* NULL: fine; else what is wrong with the name */
 	const char *example;
+	bool may_miss; /* the sample file has it commented out */
 };
 
 extern const struct conf_block_kind conf_blocks[CONF_N_BLOCKS];

@@ -193,6 +193,7 @@ static void values_text(const struct conf_opt *o, FILE *out)
 		[CONF_TYPE_PORT] = "name of a port",
 		[CONF_TYPE_PREFIX] = "list of addresses with prefix length",
 		[CONF_TYPE_SERVER] = "list of addresses",
+		[CONF_TYPE_NEIGHBOUR] = "list of addresses, each with its MAC address",
 	};
 	char low[CONF_TEXT_BYTES], high[CONF_TEXT_BYTES];
 
@@ -236,16 +237,25 @@ static const char *example(const char *name)
 		const char *name, *text;
 	} examples[] = {
 		{ "bounce_domain", "\"bounce.example.com\"" },
+		{ "dkim.domain", "\"example.com\"" },
+		{ "dkim.expires", "12d" },
+		{ "dkim.headers", "\"From:To:Subject:Date:Message-ID:Reply-To:List-Unsubscribe:"
+		                  "List-Unsubscribe-Post:Content-Type\"" },
+		{ "dkim.key", "\"/etc/posthaste/example.com.pem\"" },
+		{ "dkim.selector", "\"s1\"" },
 		{ "port.address", "[\"192.0.2.2/24\", \"2001:db8::2/64\"]" },
 		{ "port.device", "\"net_tap0,iface=ph0\"" },
 		{ "port.gateway", "\"192.0.2.1\"" },
 		{ "port.gateway6", "\"2001:db8::1\"" },
+		{ "port.neighbour", "[\"192.0.2.1 02:00:5e:00:53:01\"]" },
 		{ "resolver.servers", "[\"192.0.2.53\", \"[2001:db8::53]:53\"]" },
 		{ "socket_path", "\"/var/lib/posthaste/posthaste.sock\"" },
 		{ "source.address", "\"192.0.2.10\"" },
 		{ "source.address6", "\"2001:db8::10\"" },
 		{ "source.helo", "\"mta1.example.com\"" },
 		{ "source.port", "\"p0\"" },
+		{ "unsubscribe.mailto", "\"unsubscribe@example.com\"" },
+		{ "unsubscribe.url", "\"https://u.example.com/u/\"" },
 	};
 
 	for (size_t i = 0; i < sizeof(examples) / sizeof(examples[0]); i++)
@@ -258,7 +268,8 @@ static void sample_option(const struct conf_opt *o, FILE *out)
 {
 	const char *dot = strchr(o->name, '.'), *text = example(o->name);
 	const char *indent = dot == NULL ? "" : "\t";
-	bool needed = o->required || strcmp(o->name, "source.address") == 0;
+	bool needed = (o->required && !conf_blocks[o->block].may_miss) ||
+	              strcmp(o->name, "source.address") == 0;
 
 	fprintf(out, "%s# %s (", indent, o->help);
 	values_text(o, out);
@@ -276,6 +287,7 @@ static void sample_option(const struct conf_opt *o, FILE *out)
 void conf_sample(FILE *out)
 {
 	char section[64] = "";
+	const char *off = ""; /* "#": the whole block is commented out */
 
 	fputs("# A configuration with every option. What is commented out shows the default.\n\n",
 	      out);
@@ -289,14 +301,15 @@ void conf_sample(FILE *out)
 		if (dot == NULL)
 			continue;
 		if (strncmp(section, o->name, (size_t)(dot - o->name) + 1) != 0) {
-			fputs(section[0] == '\0' ? "\n" : "}\n\n", out);
+			fprintf(out, section[0] == '\0' ? "\n" : "%s}\n\n", off);
+			off = conf_blocks[o->block].may_miss ? "#" : "";
 			snprintf(section, sizeof(section), "%.*s.", (int)(dot - o->name), o->name);
-			fprintf(out, "%.*s ", (int)(dot - o->name), o->name);
+			fprintf(out, "%s%.*s ", off, (int)(dot - o->name), o->name);
 			if (o->block != CONF_BLOCK_NONE)
 				fprintf(out, "\"%s\" ", conf_blocks[o->block].example);
 			fputs("{\n", out);
 		}
 		sample_option(o, out);
 	}
-	fputs("}\n", out);
+	fprintf(out, "%s}\n", off);
 }

@@ -1,5 +1,6 @@
 /* conf_table.c - every option there is, and the kinds of blocks they stand in. */
 #include <string.h>
+#include <strings.h>
 
 #include "control/conf/conf_opt.h"
 #include "dataplane/dp.h"
@@ -85,12 +86,85 @@ static const char *check_smtp_port(const char *text, int64_t n)
 	           : "is not a port that takes mail; use 25, 24, 465 or 587";
 }
 
+/* RFC 6376 3.1: labels below _domainkey. */
+static const char *check_selector(const char *text, int64_t n)
+{
+	(void)n;
+	return check_word(text);
+}
+
+static const char *check_headers(const char *text, int64_t n)
+{
+	bool from = false;
+
+	(void)n;
+	for (const char *at = text; *at != '\0';) {
+		size_t bytes = strcspn(at, ":");
+
+		for (size_t i = 0; i < bytes; i++)
+			if (at[i] <= ' ' || at[i] >= 0x7f || at[i] == ';')
+				return "is no list of header fields; write it like From:To:Subject";
+		if (bytes == 0 || bytes > 77)
+			return "has a name of no or over 77 bytes; write it like From:To:Subject";
+		from |= bytes == 4 && strncasecmp(at, "From", 4) == 0;
+		at += bytes;
+		if (*at == ':' && *++at == '\0')
+			return "ends in a colon; take it away";
+	}
+	return from ? NULL : "lacks From, which must be signed (RFC 6376 5.4); add it";
+}
+
+/* RFC 8058 3.1: one-click needs HTTPS; the address stands in a header between < and >. */
+static const char *check_url(const char *text, int64_t n)
+{
+	(void)n;
+	if (text[0] == '\0')
+		return NULL; /* none */
+	if (strncmp(text, "https://", 8) != 0 || text[8] == '\0')
+		return "is no https address; write it like https://u.example.com/u/";
+	if (strlen(text) > 500)
+		return "is over 500 bytes; shorten it";
+	for (; *text != '\0'; text++)
+		if (*text <= ' ' || *text >= 0x7f || strchr("<>\",", *text) != NULL)
+			return "has characters that an address may not; use %XX for them";
+	return NULL;
+}
+
+static const char *check_mailto(const char *text, int64_t n)
+{
+	const char *at = strchr(text, '@');
+
+	(void)n;
+	if (text[0] == '\0')
+		return NULL; /* none */
+	for (const char *c = text; *c != '\0'; c++)
+		if (*c <= ' ' || *c >= 0x7f || strchr("<>\",?&#%:", *c) != NULL)
+			return "is no plain address; write it like unsubscribe@example.com";
+	if (at == NULL || at == text || strlen(text) > 254)
+		return "is no address; write it like unsubscribe@example.com";
+	return conf_check_hostname(at + 1, 0);
+}
+
+static const char *check_feedback_id(const char *text, int64_t n)
+{
+	size_t bytes = strlen(text);
+
+	(void)n;
+	return bytes < 5 || bytes > 15 ? "has not 5 to 15 characters; choose another"
+	                               : check_word(text);
+}
+
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
 static const char *const tls_policies[] = { "none", "opportunistic", "encrypt", "verify", NULL };
 static const char *const congestions[] = { "cubic", "newreno", NULL };
 static const char *const idle_ways[] = { "adaptive", "poll", "sleep", NULL };
 static const char *const landings[] = { "auto", "predict", "partition", "single", NULL };
 static const char *const log_levels[] = { "error", "warn", "info", "debug", NULL };
+static const char *const canons[] = { "relaxed/relaxed", "relaxed/simple", "simple/relaxed",
+	                              "simple/simple", NULL };
+static const char *const signs[] = { "from", "all", "named", NULL };
+static_assert(CONF_RELAXED_RELAXED == 0 && CONF_SIMPLE_SIMPLE == 3, "as in canons");
+static_assert(CONF_SIGN_FROM == 0 && CONF_SIGN_NAMED == 2, "as in signs");
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
 static_assert(DP_TLS_NONE == 0 && DP_TLS_VERIFY == 3, "as in tls_policies");
 static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
@@ -113,6 +187,7 @@ enum {
 	PORT(offloads[DP_OFFLOAD_##sym]), .type = CONF_TYPE_BOOL, .def = true, .when = CONF_AT_START
 #define SRC(f)  .block = CONF_BLOCK_SOURCE, .at = offsetof(struct conf_source, f)
 #define SITE(f) .block = CONF_BLOCK_SITE, .at = offsetof(struct conf_site, limits.f)
+#define DKIM(f) .block = CONF_BLOCK_DKIM, .at = offsetof(struct conf_dkim, f)
 #define INT(u, low, high, d)                                                                       \
 	.type = CONF_TYPE_INT, .unit = CONF_UNIT_##u, .min = (low), .max = (high), .def = (d)
 #define BIG(u, low, high, d)                                                                       \
@@ -136,6 +211,27 @@ const struct conf_opt conf_options[] = {
 	  .help = "memory for all composed messages in flight" },
 	{ .name = "compose.threads", AT(compose.threads), INT(NONE, 1, 64, 1), NOW,
 	  .help = "threads that compose and sign" },
+	{ .name = "dkim.canonicalization", DKIM(canon), ONE_OF(canons), .def_str = "relaxed/relaxed",
+	  RELOAD,
+	  .help = "of header and body; relaxed survives servers that touch blanks (RFC 6376 3.4)" },
+	{ .name = "dkim.domain", DKIM(domain), STR(NULL), RELOAD, .required = true,
+	  .check = conf_check_hostname,
+	  .help = "d= of the signature; with sign = from, of From or above it" },
+	{ .name = "dkim.expires", DKIM(expires_s), INT(S, 0, 365 * DAY, 0), RELOAD,
+	  .def_note = "retry.give_up and a week",
+	  .help = "x= of the signature, since the first attempt; longer than retry.give_up" },
+	{ .name = "dkim.headers", DKIM(headers), STR(NULL), RELOAD, .check = check_headers,
+	  .def_note = "From:To:Subject:Date:Message-ID:Reply-To:List-Unsubscribe:"
+	              "List-Unsubscribe-Post:Content-Type",
+	  .help = "signed once more than they occur, so that none can be added; others just as they are" },
+	{ .name = "dkim.key", DKIM(key_path), STR(NULL), RELOAD, .required = true,
+	  .check = check_path,
+	  .help = "private key (PEM, RSA or Ed25519) that others cannot read; read again on reload" },
+	{ .name = "dkim.selector", DKIM(selector), STR(NULL), RELOAD, .required = true,
+	  .check = check_selector,
+	  .help = "s= of the signature; the key's record stands at SELECTOR._domainkey.DOMAIN" },
+	{ .name = "dkim.sign", DKIM(sign), ONE_OF(signs), .def_str = "from", RELOAD,
+	  .help = "from: what comes from its domain or beneath; all; named: campaigns with --dkim NAME" },
 	{ .name = "egress.allow", AT(egress.allow), .type = CONF_TYPE_PREFIX, NOW,
 	  .at_count = offsetof(struct conf, egress.n_allow), .n_max = CONF_LIST_MAX,
 	  .help = "destinations allowed by name, beyond the ports' own networks" },
@@ -144,6 +240,8 @@ const struct conf_opt conf_options[] = {
 	{ .name = "egress.smtp_port", AT(egress.smtp_port), INT(NONE, 24, 587, 25), NOW,
 	  .check = check_smtp_port,
 	  .help = "TCP port of mail hosts: 25, 24, 465 or 587" },
+	{ .name = "feedback_id", AT(feedback_id), STR("posthaste"), NOW, .check = check_feedback_id,
+	  .help = "who sends, at the end of Feedback-ID; choose one and keep it" },
 	{ .name = "limits.connections", AT(limits.conns_max), INT(NONE, 1, 100000, 10), RELOAD,
 	  .help = "connections from one source to one site" },
 	{ .name = "limits.idle", AT(limits.idle_ms), INT(MS, 0, 300 * S, 5 * S), RELOAD,
@@ -174,6 +272,9 @@ const struct conf_opt conf_options[] = {
 	  .help = "how replies find their worker: predict (by the device's hash), partition, single" },
 	{ .name = "port.mtu", PORT(mtu_bytes), INT(NONE, 576, 9000, 1500), NOW,
 	  .help = "largest IP packet in bytes; IPv6 needs 1280" },
+	{ .name = "port.neighbour", PORT(neighbours), .type = CONF_TYPE_NEIGHBOUR, NOW,
+	  .at_count = offsetof(struct conf_port, n_neighbours), .n_max = CONF_PORT_NEIGHBOURS_MAX,
+	  .help = "stations on the link whose MAC addresses are fixed: they are not asked for" },
 	{ .name = "port.offload_checksum_ip", OFFLOAD(CHECKSUM_IP),
 	  .help = "the device writes IPv4 header checksums where it can" },
 	{ .name = "port.offload_checksum_tcp", OFFLOAD(CHECKSUM_TCP),
@@ -315,6 +416,15 @@ const struct conf_opt conf_options[] = {
 	  .help = "none; opportunistic: where offered; encrypt: or not at all; verify: the name too" },
 	{ .name = "tls.sessions_max", AT(tls.sessions_max), INT(NONE, 0, 1000000, 4096), NOW,
 	  .help = "tickets kept for resumption, a worker; each takes about 8 KiB" },
+	{ .name = "token.keep", AT(token.keep_s), INT(S, 90 * DAY, 3650LL * DAY, 365 * DAY), NOW,
+	  .help = "unsubscribe tokens are understood at least this long after they were made" },
+	{ .name = "token.rotate", AT(token.rotate_s), INT(S, DAY, 3650LL * DAY, 30 * DAY), NOW,
+	  .help = "a new key for unsubscribe tokens is made this often" },
+	{ .name = "unsubscribe.mailto", AT(unsubscribe.mailto), STR(""), NOW,
+	  .check = check_mailto,
+	  .help = "address in List-Unsubscribe; the token is the subject" },
+	{ .name = "unsubscribe.url", AT(unsubscribe.url), STR(""), NOW, .check = check_url,
+	  .help = "https address in List-Unsubscribe (RFC 8058); the token is put at its end" },
 	{ .name = "worker.buffers", AT(worker.buffers), INT(NONE, 0, 1 << 24, 0), NOW,
 	  .help = "packet buffers a worker; 0: computed from connections_max" },
 	{ .name = "worker.connections_max", AT(worker.conns_max), INT(NONE, 1, 1 << 20, 10000), NOW,
@@ -338,6 +448,10 @@ const struct conf_block_kind conf_blocks[] = {
 	                        sizeof(struct conf_site), CONF_SITES_MAX,
 	                        offsetof(struct conf_site, match), CONF_ON_RELOAD, check_match,
 	                        "example.com" },
+	[CONF_BLOCK_DKIM]   = { "dkim", offsetof(struct conf, dkim), offsetof(struct conf, n_dkim),
+	                        sizeof(struct conf_dkim), CONF_DKIM_MAX,
+	                        offsetof(struct conf_dkim, name), CONF_ON_RELOAD, check_word,
+	                        "main", .may_miss = true },
 };
 /* clang-format on */
 

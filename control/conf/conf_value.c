@@ -189,6 +189,7 @@ static const struct {
 	[CONF_TYPE_PORT]    = { parse_port,   text_port,   false },
 	[CONF_TYPE_PREFIX]  = { conf_parse_prefix, conf_text_prefix, true },
 	[CONF_TYPE_SERVER]  = { conf_parse_server, conf_text_server, true },
+	[CONF_TYPE_NEIGHBOUR] = { conf_parse_neighbour, conf_text_neighbour, true },
 	[CONF_TYPE_SECONDS] = { parse_int,    text_int,    true },
 };
 /* clang-format on */

@@ -1,7 +1,8 @@
 /* ctl.c - the server of the stats socket: bounded clients, bounded requests, one chunk in memory.
  *
  *	READING --line--> RUNNING --chunk--> WRITING --written--> RUNNING ... --> closed
- *	                     \--later--> WAITING --done--> WRITING
+ *	                     |--later--> WAITING --done--> WRITING
+ *	                     \--wait---> WAITING --go on--> RUNNING
  *
  * What a client sends after its line is read and dropped, so that closing never resets the
  * answer away. A client that stalls is closed after its patience.
@@ -45,7 +46,7 @@ struct ctl_client {
 	uv_write_t write;
 	char *chunk;
 	size_t chunk_bytes;
-	bool is_last;
+	bool is_last, said_ok;
 	size_t n_in;
 	char in[CTL_REQUEST_BYTES_MAX + 1];
 	char drop[1024]; /* where bytes after the line go */
@@ -75,6 +76,9 @@ static void close_client(struct ctl_client *cl)
 	cl->state = CLIENT_CLOSED;
 	if (cl->later != NULL)
 		cl->later->client = NULL;
+	if (cl->req.job != NULL)
+		cl->req.free_job(cl->req.job);
+	cl->req.job = NULL;
 	*cl->at = cl->next;
 	if (cl->next != NULL)
 		cl->next->at = cl->at;
@@ -102,6 +106,13 @@ static void on_written(uv_write_t *write, int status)
 		close_client(cl);
 	else
 		run(cl);
+}
+
+/* Drops what was written before it was sent. */
+static void drop_chunk(struct ctl_client *cl)
+{
+	free(cl->chunk);
+	cl->chunk = NULL;
 }
 
 /* Sends cl->chunk, which on_written() frees. */
@@ -139,7 +150,7 @@ static void run(struct ctl_client *cl)
 
 	assert(cl->chunk == NULL);
 	cl->req.out = xcheck(open_memstream(&cl->chunk, &cl->chunk_bytes));
-	if (cl->state == CLIENT_READING)
+	if (!cl->said_ok)
 		fputs("ok\n", cl->req.out);
 	cl->state = CLIENT_RUNNING;
 	said = cl->req.cmd->run(&cl->req);
@@ -148,17 +159,25 @@ static void run(struct ctl_client *cl)
 	fclose(cl->req.out);
 	cl->req.out = NULL;
 	if (said == CTL_SAID_ALL || said == CTL_SAID_PART) {
+		cl->said_ok = true;
 		send_chunk(cl, said == CTL_SAID_ALL);
 		return;
 	}
-	free(cl->chunk);
-	cl->chunk = NULL;
+	drop_chunk(cl);
 	if (said == CTL_SAID_ERROR) {
 		send_answer(cl, cl->req.error, NULL);
 		return;
 	}
 	cl->state = CLIENT_WAITING;
 	uv_timer_stop(&cl->timer);
+}
+
+void ctl_go_on(struct ctl_client *cl)
+{
+	if (cl == NULL || cl->state == CLIENT_CLOSED)
+		return;
+	assert(cl->state == CLIENT_WAITING);
+	run(cl);
 }
 
 static void on_line(struct ctl_client *cl)

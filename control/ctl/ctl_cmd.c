@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "control/ctl/ctl.h"
@@ -19,6 +20,12 @@ static const struct ctl_cmd commands[] = {
 	{ "show version",                   ctl_show_version,    "version and time since the start" },
 	{ "show stats",                     ctl_show_stats,      "counters of all workers, summed, and of the resolver" },
 	{ "show workers",                   ctl_show_workers,    "each worker's counters" },
+	{ "show ports",                     ctl_show_ports,      "devices, their workers and how replies find them" },
+	{ "show tcp",                       ctl_show_tcp,        "TCP/IP counters: the sum and each worker's" },
+	{ "show connections",               ctl_show_connections, "connections: path, states, round trips, windows" },
+	{ "show connections <site>",        ctl_show_connections, "those to one receiver: a domain or a name of `show sites`" },
+	{ "show connections limit <n>",     ctl_show_connections, "the first n" },
+	{ "show connections <site> limit <n>", ctl_show_connections, "the first n to one receiver" },
 	{ "show sites",                     ctl_show_sites,      "receivers in use: connections, queue, limits" },
 	{ "show config",                    ctl_show_config,     "every option, its value and where it came from" },
 	{ "show campaigns",                 ctl_show_campaigns,  "all campaigns, one a line" },
@@ -82,12 +89,33 @@ static int fill_path(struct ctl_req *req, char *word)
 	return -EINVAL;
 }
 
+static int fill_site(struct ctl_req *req, char *word)
+{
+	req->site = word;
+	return 0;
+}
+
+static int fill_limit(struct ctl_req *req, char *word)
+{
+	char *end;
+
+	errno = 0;
+	req->limit = strtoull(word, &end, 10);
+	req->has_limit = true;
+	if (word[0] >= '0' && word[0] <= '9' && *end == '\0' && errno == 0)
+		return 0;
+	ctl_fail(req, "\"%.60s\" is not a number; write limit 100", word);
+	return -EINVAL;
+}
+
 static const struct {
 	const char *name;
 	int (*fill)(struct ctl_req *req, char *word);
 } holes[] = {
 	{ "<campaign>", fill_campaign },
 	{ "<path>", fill_path },
+	{ "<site>", fill_site },
+	{ "<n>", fill_limit },
 };
 
 static const char rest_hole[] = "<key=value>...";

@@ -21,6 +21,7 @@ enum {
 enum ctl_said {
 	CTL_SAID_ALL,
 	CTL_SAID_PART,  /* call again once this has been written */
+	CTL_SAID_WAIT,  /* nothing was written; ctl_go_on() will have it called again */
 	CTL_SAID_LATER, /* ctl_later_done() will follow */
 	CTL_SAID_ERROR, /* in req->error; before anything was written to req->out */
 };
@@ -38,9 +39,14 @@ struct ctl_req {
 	int n_words;
 	struct campaign *campaign; /* <campaign> */
 	const char *path;          /* <path> */
-	char **rest;               /* <key=value>... */
+	const char *site;          /* <site> */
+	uint64_t limit;            /* <n> */
+	bool has_limit;
+	char **rest; /* <key=value>... */
 	int n_rest;
-	uint32_t cursor; /* for a command that is called again; 0 at first */
+	uint32_t cursor;             /* for a command that is called again; 0 at first */
+	void *job;                   /* the same, for one that needs more; NULL at first */
+	void (*free_job)(void *job); /* called once the request is over, however it ended */
 	FILE *out;
 	char error[CTL_ERROR_BYTES];
 };
@@ -48,7 +54,7 @@ struct ctl_req {
 typedef enum ctl_said ctl_run_fn(struct ctl_req *req);
 
 struct ctl_cmd {
-	const char *pattern; /* words and holes: <campaign> <path> <key=value>... */
+	const char *pattern; /* words and holes: <campaign> <path> <site> <n> <key=value>... */
 	ctl_run_fn *run;
 	const char *help; /* one line, no full stop */
 };
@@ -57,6 +63,9 @@ struct ctl_cmd {
  * req->error.
  */
 int ctl_match(struct ctl_req *req, char *line);
+
+/* A command that said CTL_SAID_WAIT is run again. Not from within the command. */
+void ctl_go_on(struct ctl_client *client);
 
 /* An answer that comes later, whether or not its client still waits. */
 struct ctl_later;
@@ -80,6 +89,8 @@ json_t *ctl_json_text(const char *text);
 void ctl_json_write(struct ctl_req *req, json_t *value);
 
 /* The commands, by file. */
-ctl_run_fn ctl_show_stats, ctl_show_workers, ctl_show_sites, ctl_show_config, ctl_show_version;
+ctl_run_fn ctl_show_stats, ctl_show_workers, ctl_show_ports, ctl_show_sites, ctl_show_config,
+    ctl_show_version;
+ctl_run_fn ctl_show_tcp, ctl_show_connections;
 ctl_run_fn ctl_show_campaign, ctl_show_campaigns;
 ctl_run_fn ctl_campaign_start, ctl_campaign_export;

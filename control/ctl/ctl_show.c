@@ -105,11 +105,13 @@ enum ctl_said ctl_show_stats(struct ctl_req *req)
 static void workers_json(struct ctl_req *req, const struct dp *dp)
 {
 	json_t *all = xcheck(json_array());
+	char idle[DP_IDLE_TEXT_BYTES];
 
 	for (uint32_t w = 0; w < dp_n_workers(dp); w++) {
 		json_t *row = xcheck(json_object());
 
 		json_object_set_new(row, "worker", number(w));
+		json_object_set_new(row, "when_idle", json_string(dp_idle_text(dp, w, idle)));
 		for (uint32_t c = 0; c < dp_n_counters(); c++)
 			json_object_set_new(row, dp_counter_name(c), number(dp_counter(dp, w, c)));
 		json_array_append_new(all, row);
@@ -132,7 +134,7 @@ enum ctl_said ctl_show_workers(struct ctl_req *req)
 		{ "tx packets", AT_tx_packets, 15 },    { "sleeps", AT_worker_sleeps, 14 },
 	};
 	struct dp *dp = engine_dp(req->engine);
-	char text[TEXT_NUMBER_BYTES];
+	char text[TEXT_NUMBER_BYTES], idle[DP_IDLE_TEXT_BYTES];
 
 	if (req->json) {
 		workers_json(req, dp);
@@ -141,13 +143,13 @@ enum ctl_said ctl_show_workers(struct ctl_req *req)
 	fputs("worker", req->out);
 	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 		fprintf(req->out, " %*s", columns[i].width, columns[i].title);
-	fputc('\n', req->out);
+	fputs("  when idle\n", req->out);
 	for (uint32_t w = 0; w < dp_n_workers(dp); w++) {
 		fprintf(req->out, "%6u", w);
 		for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
 			fprintf(req->out, " %*s", columns[i].width,
 			        text_thousands(dp_counter(dp, w, columns[i].counter), text));
-		fputc('\n', req->out);
+		fprintf(req->out, "  %s\n", dp_idle_text(dp, w, idle));
 	}
 	return CTL_SAID_ALL;
 }

@@ -70,6 +70,12 @@ uint32_t sched_n_flights(const struct sched *s);
  */
 bool sched_is_stuck(const struct sched *s, const struct campaign *c, uint64_t *blocked);
 
+/* Key of the site that a connection goes to, by control's name for it; NULL when it is over. */
+const char *sched_conn_site(const struct sched *s, uint64_t conn);
+
+/* Key of the site of that name, or of the domain's; NULL when none is in use. */
+const char *sched_site_key(const struct sched *s, const char *name);
+
 /* One site, for `show sites`. */
 struct sched_site_view {
 	const char *name;   /* key of the MX set */

@@ -52,6 +52,28 @@ bool sched_is_stuck(const struct sched *s, const struct campaign *c, uint64_t *b
 	return !moving;
 }
 
+const char *sched_conn_site(const struct sched *s, uint64_t conn)
+{
+	const struct conn *c;
+
+	if ((uint32_t)conn >= s->conns_max)
+		return NULL;
+	c = &s->conns[(uint32_t)conn];
+	return c->gen == conn >> 32 && c->lane != NULL ? c->lane->site->key : NULL;
+}
+
+const char *sched_site_key(const struct sched *s, const char *name)
+{
+	const struct sdomain *dom;
+	const struct site *site;
+
+	HASH_FIND_STR(s->sites_by_key, name, site);
+	if (site != NULL)
+		return site->key;
+	HASH_FIND(hh, s->domains, name, strlen(name), dom);
+	return dom != NULL && dom->site != NULL ? dom->site->key : NULL;
+}
+
 bool sched_site_next(const struct sched *s, uint32_t *cursor, struct sched_site_view *view)
 {
 	const struct site *site = NULL;

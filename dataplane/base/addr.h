@@ -23,6 +23,12 @@ struct ip_prefix {
 	uint8_t bits;        /* in the 128-bit form: an IPv4 /24 is 120 */
 };
 
+/* A station on the link whose MAC address is configured. */
+struct ip_neighbour {
+	struct ip_addr addr;
+	uint8_t mac[6];
+};
+
 static inline bool ip_is_v4(const struct ip_addr *a)
 {
 	static const uint8_t mapped[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
@@ -40,6 +46,14 @@ static inline bool ip_is_unset(const struct ip_addr *a)
 	static const struct ip_addr zero;
 
 	return ip_eq(a, &zero);
+}
+
+/* An address that one station may have: no group, no "nobody", no IPv4 loopback. */
+static inline bool ip_is_station(const struct ip_addr *a)
+{
+	if (ip_is_v4(a))
+		return a->b[12] != 0 && a->b[12] != 127 && a->b[12] < 224;
+	return !ip_is_unset(a) && a->b[0] != 0xff;
 }
 
 /* The address whose four bytes stand at `v4`, in network order. */

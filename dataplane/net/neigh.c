@@ -8,7 +8,8 @@
 
 #include "dataplane/net/net_int.h"
 
-#define S_US 1000000ull
+#define S_US     1000000ull
+#define FOR_EVER (1ull << 62)
 
 enum ask { ASK_NOBODY, ASK_ALL, ASK_IT };
 
@@ -38,6 +39,7 @@ static const struct neigh_row rows[] = {
 	[NEIGH_DELAY]      = { "delay",      5 * S_US,   0,    ASK_NOBODY, NEIGH_PROBE,      NEIGH_PROBE,      true,  true,  true  },
 	[NEIGH_PROBE]      = { "probe",      1 * S_US,   3,    ASK_IT,     NEIGH_INCOMPLETE, NEIGH_INCOMPLETE, true,  false, true  },
 	[NEIGH_FAILED]     = { "failed",     3 * S_US,   0,    ASK_NOBODY, NEIGH_FREE,       NEIGH_INCOMPLETE, false, false, true  },
+	[NEIGH_STATIC]     = { "static",     FOR_EVER,   0,    ASK_NOBODY, NEIGH_STATIC,     NEIGH_STATIC,     true,  false, false },
 	[NEIGH_COPY]       = { "copy",       4 * S_US,   0,    ASK_NOBODY, NEIGH_COPY,       NEIGH_COPY,       true,  false, true  },
 };
 /* clang-format on */
@@ -175,19 +177,38 @@ static bool evict_one(struct net *net)
 	return oldest != NULL;
 }
 
+/* A free place, known by its address. */
+static uint32_t add_entry(struct neigh_table *t, uint64_t now_us, const struct ip_addr *a)
+{
+	uint32_t i = t->free, *bucket = &t->buckets[ip_hash(a) & t->bucket_mask];
+
+	t->free = t->entries[i].next;
+	t->entries[i] = (struct neigh){ .addr = *a, .next = *bucket, .used_us = now_us };
+	*bucket = i;
+	return i;
+}
+
+void neigh_add_static(struct net *net, const struct ip_neighbour *from)
+{
+	struct neigh_table *t = &net->neigh;
+	uint32_t i = neigh_find(t, &from->addr);
+
+	if (i == NEIGH_NONE)
+		i = add_entry(t, 0, &from->addr);
+	memcpy(t->entries[i].mac, from->mac, 6);
+	neigh_enter(net, 0, &t->entries[i], NEIGH_STATIC);
+}
+
 uint32_t neigh_get(struct net *net, uint64_t now_us, const struct ip_addr *a)
 {
 	struct neigh_table *t = &net->neigh;
-	uint32_t i = neigh_find(t, a), *bucket = &t->buckets[ip_hash(a) & t->bucket_mask];
+	uint32_t i = neigh_find(t, a);
 
 	if (i != NEIGH_NONE)
 		return i;
 	if (t->free == NEIGH_NONE && !evict_one(net))
 		return NEIGH_NONE;
-	i = t->free;
-	t->free = t->entries[i].next;
-	t->entries[i] = (struct neigh){ .addr = *a, .next = *bucket, .used_us = now_us };
-	*bucket = i;
+	i = add_entry(t, now_us, a);
 	if (net->is_writer)
 		neigh_enter(net, now_us, &t->entries[i], NEIGH_INCOMPLETE);
 	else
@@ -234,7 +255,7 @@ void neigh_learn(struct net *net, uint64_t now_us, const struct ip_addr *a, cons
 	struct neigh *n = i != NEIGH_NONE ? &net->neigh.entries[i] : NULL;
 	bool differs;
 
-	if (n == NULL || (!rows[n->state].has_mac && mac == NULL))
+	if (n == NULL || n->state == NEIGH_STATIC || (!rows[n->state].has_mac && mac == NULL))
 		return;
 	differs = mac != NULL && (!rows[n->state].has_mac || memcmp(mac, n->mac, 6) != 0);
 	if (differs && rows[n->state].has_mac && (bits & NEIGH_OVERRIDE) == 0) {

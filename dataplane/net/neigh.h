@@ -34,7 +34,8 @@ enum neigh_state {
 	NEIGH_DELAY,
 	NEIGH_PROBE,
 	NEIGH_FAILED,
-	NEIGH_COPY, /* of a worker that reads only: the one that writes knows the address */
+	NEIGH_STATIC, /* by configuration */
+	NEIGH_COPY,   /* of a worker that reads only: the one that writes knows the address */
 	NEIGH_N_STATES
 };
 
@@ -95,6 +96,9 @@ uint32_t neigh_find(const struct neigh_table *t, const struct ip_addr *a);
  * unused entry that is neither a gateway nor being resolved gives way; NEIGH_NONE when none can.
  */
 uint32_t neigh_get(struct net *net, uint64_t now_us, const struct ip_addr *a);
+
+/* Makes an entry that nothing changes, whoever claims the address. There is room for it. */
+void neigh_add_static(struct net *net, const struct ip_neighbour *from);
 
 /* Sends an IP packet to a neighbour or lets it wait there; takes over the reference. Returns true
  * when it left.

@@ -55,13 +55,6 @@ uint64_t net_memory_bytes(const struct net_conf *conf)
 	       (conf->share == NULL ? net_share_memory_bytes(conf->neighbours_max) : 0);
 }
 
-static bool is_unicast(const struct ip_addr *a)
-{
-	if (ip_is_v4(a))
-		return a->b[12] != 0 && a->b[12] != 127 && a->b[12] < 224;
-	return !ip_is_unset(a) && a->b[0] != 0xff;
-}
-
 static bool has_ip6(const struct net_conf *conf)
 {
 	bool has = false;
@@ -78,17 +71,32 @@ static bool addresses_are_valid(const struct net_conf *conf)
 	for (uint32_t i = 0; i < conf->n_addrs; i++) {
 		const struct ip_prefix *p = &conf->addrs[i];
 
-		if (!is_unicast(&p->addr) || p->bits > 128 || (ip_is_v4(&p->addr) && p->bits < 96))
+		if (!ip_is_station(&p->addr) || p->bits > 128 ||
+		    (ip_is_v4(&p->addr) && p->bits < 96))
 			return false;
 	}
 	for (uint32_t i = 0; i < conf->n_sources; i++)
-		if (!is_unicast(&conf->sources[i]))
+		if (!ip_is_station(&conf->sources[i]))
 			return false;
 	if (!ip_is_unset(&conf->gateway4) &&
-	    (!ip_is_v4(&conf->gateway4) || !is_unicast(&conf->gateway4)))
+	    (!ip_is_v4(&conf->gateway4) || !ip_is_station(&conf->gateway4)))
 		return false;
 	return ip_is_unset(&conf->gateway6) ||
-	       (!ip_is_v4(&conf->gateway6) && is_unicast(&conf->gateway6));
+	       (!ip_is_v4(&conf->gateway6) && ip_is_station(&conf->gateway6));
+}
+
+static bool neighbours_are_valid(const struct net_conf *conf)
+{
+	static const uint8_t no_mac[6];
+
+	for (uint32_t i = 0; i < conf->n_neighbours; i++)
+		if (!ip_is_station(&conf->neighbours[i].addr) ||
+		    (conf->neighbours[i].mac[0] & 1) != 0 ||
+		    memcmp(conf->neighbours[i].mac, no_mac, 6) == 0)
+			return false;
+	return conf->n_neighbours <= NET_STATIC_NEIGHBOURS_MAX &&
+	       conf->neighbours_max >= NEIGHBOURS_MIN + conf->n_neighbours &&
+	       conf->neighbours_max <= NET_NEIGHBOURS_MAX;
 }
 
 static bool share_is_valid(const struct net_conf *conf)
@@ -104,8 +112,7 @@ static bool conf_is_valid(const struct net_conf *conf)
 	return memcmp(conf->mac, no_mac, 6) != 0 && (conf->mac[0] & 1) == 0 &&
 	       conf->vlan < VLAN_ID_MASK && conf->n_addrs <= NET_ADDRS_MAX &&
 	       conf->n_sources <= SOURCES_MAX && conf->n_addrs + conf->n_sources > 0 &&
-	       conf->neighbours_max >= NEIGHBOURS_MIN &&
-	       conf->neighbours_max <= NET_NEIGHBOURS_MAX && conf->neighbour_queue_max > 0 &&
+	       neighbours_are_valid(conf) && conf->neighbour_queue_max > 0 &&
 	       conf->fragment_bytes_max <= NET_FRAGMENT_BYTES_MAX && conf->pool != NULL &&
 	       conf->tx != NULL && conf->counters != NULL && addresses_are_valid(conf) &&
 	       share_is_valid(conf) &&
@@ -193,6 +200,8 @@ int net_open(const struct net_conf *conf, struct net **out)
 	net->reass.bucket_mask = reass_n_buckets(l.n_fragments) - 1;
 	net->reass.seed = net->share->mtus.seed;
 	reass_init(&net->reass, conf->mtu_bytes);
+	for (uint32_t i = 0; i < conf->n_neighbours && net->is_writer; i++)
+		neigh_add_static(net, &conf->neighbours[i]);
 	*out = net;
 	return 0;
 }

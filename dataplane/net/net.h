@@ -26,6 +26,7 @@ enum {
 	/* Room a TCP segment must leave in front of its header for IP and Ethernet: 14 + 4 + 40. */
 	NET_HEADROOM_BYTES = 64,
 	NET_ADDRS_MAX = 8,
+	NET_STATIC_NEIGHBOURS_MAX = 16,
 	NET_NEIGHBOURS_MAX = 1 << 20,
 	NET_FRAGMENT_BYTES_MAX = 1 << 28,
 };
@@ -59,9 +60,11 @@ struct net_conf {
 	const struct ip_addr *sources; /* further own addresses, answered in ARP and ND */
 	uint32_t n_sources;
 	struct ip_addr gateway4, gateway6;
-	uint32_t neighbours_max;      /* entries; 4 at least */
-	uint32_t neighbour_queue_max; /* packets held while one is unresolved */
-	uint32_t fragment_bytes_max;  /* memory for datagrams that came in part; 0: none is kept */
+	const struct ip_neighbour *neighbours; /* known by configuration */
+	uint32_t n_neighbours;                 /* NET_STATIC_NEIGHBOURS_MAX at most */
+	uint32_t neighbours_max;               /* entries; 4 at least, beside those */
+	uint32_t neighbour_queue_max;          /* packets held while one is unresolved */
+	uint32_t fragment_bytes_max; /* memory for datagrams that came in part; 0: none is kept */
 	bool tx_checksum_ip4, tx_checksum_tcp; /* true: the device fills them in */
 	bool rx_checksum;         /* true: trust the mbuf's checksum flags where they are known */
 	struct rte_mempool *pool; /* for frames of our own: ARP, ND, ICMP */
@@ -181,6 +184,15 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
                     enum net_ecn ecn);
 
+/* As net_output_ecn(), of a packet that the device cuts into segments of `mss` bytes of payload: a
+ * chain whose first mbuf holds the TCP header and nothing else. Every reference in the chain is
+ * taken over; an mbuf of it that the caller holds as well may still have its `next` set when the
+ * others are gone. It does not wait: unless the neighbour's address is known it is dropped and
+ * counted.
+ */
+bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn, uint16_t mss);
+
 /* True while what is sent that way waits for the neighbour's address. */
 bool net_waits(const struct net *net, const struct net_path *path);
 
@@ -197,3 +209,6 @@ const struct ip_addr *net_local(const struct net *net, uint32_t local);
 
 /* True when `a` is an address of this port. */
 bool net_is_own(const struct net *net, const struct ip_addr *a);
+
+/* Asserts the invariants of its tables, at a cost in proportion to them: for tests. */
+void net_check(const struct net *net);

@@ -133,6 +133,41 @@ static void put_checksum(struct net *net, struct rte_mbuf *m, uint8_t *tcp, uint
 	    RTE_MBUF_F_TX_TCP_CKSUM | (addrs.bytes == 8 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
 }
 
+/* What the device is asked to cut: it adds each piece's length to the pseudo-header's sum itself,
+ * and makes each IPv4 header's sum. One that offers no IPv4 sums else (virtio) may hand the packet
+ * on uncut, so that its header's sum must stand: ip4_prepend() saw to the one or the other.
+ */
+static void ask_to_cut(struct rte_mbuf *m, uint8_t *tcp, struct span addrs, uint16_t mss)
+{
+	uint16_t partial = cksum_fold(cksum_pseudo(addrs.at, addrs.bytes, IP_PROTO_TCP, 0));
+
+	memcpy(tcp + TCP_CHECKSUM_AT, &partial, sizeof(partial));
+	m->l4_len = (tcp[12] >> 4) * 4u;
+	m->tso_segsz = mss;
+	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM;
+	m->ol_flags |= addrs.bytes == 8 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+}
+
+bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn, uint16_t mss)
+{
+	struct neigh *n = neighbour_of(net, now_us, path);
+	struct span addrs;
+	uint8_t *tcp;
+
+	assert(m->nb_segs > 1 && m->pkt_len > mss && rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
+	assert(m->data_len + mss <= net->mtu_bytes - IP4_HEADER_BYTES);
+	if (n == NULL || n->state == NEIGH_INCOMPLETE || n->state == NEIGH_FAILED) {
+		count(&net->counters->neighbour_dropped);
+		rte_pktmbuf_free(m);
+		return false;
+	}
+	tcp = prepend_ip(net, m, path, &addrs);
+	mark_ecn(net, m, ecn);
+	ask_to_cut(m, tcp, addrs, mss);
+	return neigh_send(net, now_us, n, m);
+}
+
 bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m)
 {
 	return net_output_ecn(net, now_us, path, m, NET_ECN_NOT_ECT);

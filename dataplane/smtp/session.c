@@ -91,8 +91,7 @@ void session_start_tls(struct session *s, uint64_t now_us)
 		session_end(s, now_us, SESSION_END_FIN, DP_WHY_NO_ROOM);
 }
 
-/* The step we wait at: for a reply if one is due, else to be rid of what we say. */
-static enum dp_step waiting_at(const struct session *s)
+uint8_t session_step(const struct session *s)
 {
 	return s->n_due > 0 ? s->recv.step : s->send.step;
 }
@@ -107,7 +106,7 @@ static void expect(struct session *s, uint64_t now_us)
 	if (s->is_silent || (s->end != SESSION_LIVES && smtp->is_draining))
 		ms = smtp->conf.linger_ms;
 	else
-		memcpy(&ms, conf + smtp_steps[waiting_at(s)].patience, sizeof(ms));
+		memcpy(&ms, conf + smtp_steps[session_step(s)].patience, sizeof(ms));
 	s->deadline_us = now_us + (uint64_t)ms * 1000;
 	if (smtp->is_draining && s->end == SESSION_LIVES && s->deadline_us > smtp->drain_until_us)
 		s->deadline_us = smtp->drain_until_us;

@@ -43,7 +43,8 @@ struct session {
 	struct dp_handle handle;
 	uint64_t conn; /* control's name for it */
 	uint64_t began_us, deadline_us;
-	uint64_t mail_us; /* when MAIL of the job in progress left; 0: not yet */
+	uint32_t n_messages; /* jobs whose MAIL left */
+	uint64_t mail_us;    /* when MAIL of the job in progress left; 0: not yet */
 	struct cursor send, recv;
 	uint8_t n_due;
 	uint8_t policy;    /* enum dp_tls_policy */
@@ -103,6 +104,9 @@ static inline const struct dp_job *session_job(const struct session *s)
 {
 	return &s->jobs[s->job_first];
 }
+
+/* The step it waits at: the one whose reply is due, else the one that is said next. */
+uint8_t session_step(const struct session *s);
 
 /* True while a recipient of the job in progress has no verdict. */
 bool session_has_open_rcpts(const struct session *s);

@@ -68,5 +68,11 @@ void smtp_drain(struct smtp *smtp, uint64_t now_us, uint32_t drain_ms);
  * (see tcp_tick()). */
 uint64_t smtp_tick(struct smtp *smtp, uint64_t now_us, uint32_t budget);
 
+/* Writes what can be shown of sessions, from slot `*from` on: at most `n` rows of at most `slots`
+ * slots. Returns how many; `*from` is where to go on, DP_ASK_END past the last.
+ */
+uint32_t smtp_show(const struct smtp *smtp, uint64_t now_us, uint32_t *from, uint32_t slots,
+                   struct dp_conn_info *rows, uint32_t n);
+
 /* Sessions now. */
 uint32_t smtp_n_sessions(const struct smtp *smtp);

@@ -70,6 +70,7 @@ static bool say_mail(struct session *s, uint64_t now_us)
 	assert(n > 0 && (size_t)n < sizeof(line)); /* addresses were bounded in smtp_submit() */
 	if (s->mail_us == 0) {
 		s->mail_us = now_us;
+		s->n_messages++;
 		count(&s->smtp->conf.counters->smtp_messages);
 	}
 	return say_text(s, now_us, line, (size_t)n);

@@ -49,6 +49,8 @@ enum tcb_flag {
 	                               looked at: when it left is not known */
 	TCB_F_CLAMPED = 1 << 21,    /* cut to a smaller MTU by guess; is it the remedy? */
 	TCB_F_KEEP = 1 << 22,       /* life_due_ms counts: keepalive */
+	TCB_F_FRTO_ASK = 1 << 27,   /* a time-out: the next ACK tells whether to doubt it */
+	TCB_F_FRTO_NEW = 1 << 28,   /* new segments instead of old: the next ACK judges it */
 	TCB_F_ECN = 1 << 23,        /* ECN was agreed on (RFC 3168 6.1.1) */
 	TCB_F_ECE = 1 << 24,        /* a router marked what we received: ACKs say so until CWR */
 	TCB_F_CWR_DUE = 1 << 25,    /* the next new segment says that the window was reduced */
@@ -139,10 +141,10 @@ struct tcb {
 	uint8_t reo_persist; /* recoveries until it shrinks again */
 	uint32_t pace_us;    /* low half of when the next segment may leave, where pacing is on */
 	uint32_t peer_fin;   /* sequence of the peer's FIN */
-	uint32_t ooo_recent; /* start of the newest out-of-order segment */
 	uint16_t peer_mss;   /* as offered */
 	uint8_t cc;          /* enum tcp_cc */
 	uint8_t n_hurries;   /* times a stale peer made us send the SYN early */
+	uint16_t resent;     /* segments sent again; stops at the largest number */
 };
 
 enum { TCB_HOT_BYTES = 160 }; /* from the beginning on */

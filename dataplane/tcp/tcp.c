@@ -14,8 +14,10 @@
 
 enum {
 	CONNS_MAX = 1 << 26,
-	WINDOW_MAX = 1 << 30, /* RFC 7323 2.3 */
-	SEG_LEAST = 512,      /* segments a connection may hold: its bytes by this, and a few */
+	WINDOW_MAX = 1 << 30,   /* RFC 7323 2.3 */
+	ISS_STEP = 128000,      /* what 4.4BSD put between two of one tuple */
+	TSO_BYTES_LEAST = 4096, /* headers, and something to cut */
+	SEG_LEAST = 512,        /* segments a connection may hold: its bytes by this, and a few */
 };
 
 static bool conf_is_sane(const struct tcp_conf *c)
@@ -26,6 +28,7 @@ static bool conf_is_sane(const struct tcp_conf *c)
 	       c->rx_window_bytes <= WINDOW_MAX && c->port_first != 0 &&
 	       c->port_first <= c->port_last && c->secret != NULL && c->pool != NULL &&
 	       c->net != NULL && c->counters != NULL && c->ops != NULL &&
+	       (c->tso_segs_max == 0 || c->tso_bytes_max >= TSO_BYTES_LEAST) &&
 	       (c->listen_port == 0 || c->accept != NULL);
 }
 
@@ -267,11 +270,20 @@ void tcp_enter_time_wait(struct tcp *t, struct tcb *c)
 	};
 	void *user = c->user;
 
-	/* The peer's FIN is answered now: nobody will know of this connection at the turn's end. */
-	tcp_send_bare(t, c, TCP_ACK, c->snd_nxt);
+	/* The peer's FIN is answered now, unless it is already (CLOSING): nobody will know of this
+	 * connection at the turn's end.
+	 */
+	if (c->flags & (TCB_F_ACK_NOW | TCB_F_DELACK))
+		tcp_send_bare(t, c, TCP_ACK, c->snd_nxt);
 	release(t, c);
 	tcp_tw_add(t, &e);
 	t->conf.ops->closed(user, t->now_us, 0);
+}
+
+static void set_iss(struct tcb *c, uint32_t iss)
+{
+	c->snd_una = c->snd_nxt = c->fack = iss;
+	c->snd_end = c->push_end = iss + 1;
 }
 
 static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple,
@@ -283,10 +295,6 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 		.path = *path,
 		.lport = tuple->lport,
 		.rport = tuple->rport,
-		.snd_una = iss,
-		.snd_nxt = iss,
-		.snd_end = iss + 1,
-		.push_end = iss + 1,
 		.state = TCP_STATE_CLOSED,
 		.rcv_wscale = t->rcv_wscale,
 		.cc = t->conf.cc,
@@ -295,12 +303,12 @@ static void tcb_init(struct tcp *t, struct tcb *c, const struct tcp_tuple *tuple
 		.rcv_mss = TCP_MSS_MIN_V4,
 		.peer_mss = ip_is_v4(&path->remote) ? TCP_MSS_MIN_V4 : TCP_MSS_MIN_V6,
 	};
+	set_iss(c, iss);
 	tcp_rto_init(&c->rto);
 	c->path.mtu_bytes = net_path_mtu(t->conf.net, t->now_us, &path->remote);
 	tcp_set_mss(t, c);
 	tcp_cc_open(c, t->conf.iw_segs);
 	c->open_us = (uint32_t)t->now_us;
-	c->fack = iss;
 }
 
 /* A slot for a new connection, known to all tables; NULL: one of them is full. */
@@ -359,7 +367,13 @@ int tcp_connect(struct tcp *t, uint64_t now_us, const struct ip_addr *local,
 	return 0;
 }
 
-bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h)
+bool tcp_is_listening(const struct tcp *t, const struct tcp_tuple *tuple)
+{
+	return t->conf.listen_port != 0 && tuple->lport == t->conf.listen_port;
+}
+
+bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h,
+                    const uint32_t *beyond)
 {
 	struct net_path path;
 	struct tcb *c;
@@ -372,6 +386,8 @@ bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct t
 		release(t, c);
 		return false;
 	}
+	if (beyond != NULL && seq_leq(c->snd_una, *beyond))
+		set_iss(c, *beyond + ISS_STEP);
 	tcp_take_syn(t, c, h);
 	send_first(t, c, TCP_STATE_SYN_RCVD, TCP_SYN | TCP_ACK);
 	return true;

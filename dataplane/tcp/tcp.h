@@ -60,17 +60,25 @@ struct tcp_trace_entry {
 
 struct tcp_conf {
 	uint32_t conns_max;
-	uint32_t time_wait_max;         /* compact entries; when full the oldest goes */
-	uint32_t tx_bytes_max;          /* unsent and unacknowledged bytes a connection may hold */
-	uint32_t rx_window_bytes;       /* what we offer; also the cap of out-of-order bytes */
-	uint32_t syn_timeout_ms;        /* patience for a SYN to be answered */
-	uint32_t user_timeout_ms;       /* patience for data to be acknowledged (RFC 5482) */
-	uint32_t keepalive_ms;          /* an idle peer is asked after so long; 0: never */
-	uint32_t rst_per_second_max;    /* answers to segments that match no connection */
-	uint8_t cc;                     /* enum tcp_cc of every connection; 0 is CUBIC */
-	uint8_t iw_segs;                /* segments of the first window (RFC 6928); 0: ten */
-	bool ecn;                       /* offer and accept ECN (RFC 3168) */
-	bool pacing;                    /* spread what a window allows over its round trip */
+	uint32_t time_wait_max;      /* compact entries; when full the oldest goes */
+	uint32_t tx_bytes_max;       /* unsent and unacknowledged bytes a connection may hold */
+	uint32_t rx_window_bytes;    /* what we offer; also the cap of out-of-order bytes */
+	uint32_t syn_timeout_ms;     /* patience for a SYN to be answered */
+	uint32_t user_timeout_ms;    /* patience for data to be acknowledged (RFC 5482) */
+	uint32_t keepalive_ms;       /* an idle peer is asked after so long; 0: never */
+	uint32_t rst_per_second_max; /* answers to segments that match no connection */
+	uint8_t cc;                  /* enum tcp_cc of every connection; 0 is CUBIC */
+	uint8_t iw_segs;             /* segments of the first window (RFC 6928); 0: ten */
+	bool ecn;                    /* offer and accept ECN (RFC 3168) */
+	bool pacing;                 /* spread what a window allows over its round trip */
+	/* What the device cuts (see net_output_tso()): mbufs in such a packet, the header's
+	 * included (0: it cuts nothing), its bytes with the IP header, the least payload of a
+	 * piece, and whether IPv6 too.
+	 */
+	uint16_t tso_segs_max;
+	uint16_t tso_mss_min;
+	uint32_t tso_bytes_max;
+	bool tso_ip6;
 	uint16_t port_first, port_last; /* local ports, host order; `landing` has the same */
 	const uint8_t *secret;          /* 32 bytes */
 	struct rte_mempool *pool; /* for segments; data room of at least 128 + MSS, private area of
@@ -174,6 +182,23 @@ void tcp_turn_end(struct tcp *tcp, uint64_t now_us);
  * of the lists.
  */
 void tcp_check(const struct tcp *tcp);
+
+/* What can be shown of a connection. Round trips are 0 until one was measured. */
+struct tcp_facts {
+	struct ip_addr local, remote;
+	uint16_t local_port, remote_port; /* host order */
+	uint16_t resent;                  /* segments sent again; stops at the largest number */
+	uint8_t state;                    /* see tcp_state_name() */
+	uint32_t srtt_us, rttvar_us, min_rtt_us, rto_us;
+	uint32_t cwnd_bytes, in_flight_bytes;
+	uint32_t ssthresh_bytes; /* 0: no loss yet */
+};
+
+/* False, and `out` untouched, when no connection has that id. */
+bool tcp_facts(const struct tcp *tcp, tcp_id id, struct tcp_facts *out);
+
+/* As RFC 9293 3.3.2 names it, in small letters. Any thread. */
+const char *tcp_state_name(uint8_t state);
 
 /* Connections now, TIME-WAIT apart. */
 uint32_t tcp_n_conns(const struct tcp *tcp);

@@ -21,7 +21,7 @@ void tcp_free_sent(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 		c->tx_next = c->tx_head;
 	c->tx_segs--;
 	t->held_segs--;
-	rte_pktmbuf_free(m);
+	rte_pktmbuf_free_seg(m); /* what it was chained to is not ours to free: tcp_tso.c */
 }
 
 /* The round trip that an ACK measures: of the segment that left last, unless one of them was sent
@@ -141,6 +141,7 @@ static bool is_duplicate(const struct tcb *c, const struct tcp_head *h, size_t b
 bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t bytes)
 {
 	uint32_t una = c->snd_una, sacked = c->sacked, delivered = 0 - sacked;
+	bool duplicate = is_duplicate(c, h, bytes);
 
 	if (seq_gt(h->ack, c->snd_nxt)) { /* of what was never sent */
 		tcp_ack_challenge(t, c);
@@ -156,7 +157,7 @@ bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t
 	if (seq_gt(h->ack, una)) {
 		advance(t, c, h);
 		delivered += c->snd_una - una;
-	} else if (is_duplicate(c, h, bytes)) {
+	} else if (duplicate) {
 		tcp_on_dupack(t, c);
 		if (!(c->flags & TCB_F_SACK))
 			delivered += c->snd_mss;
@@ -164,23 +165,28 @@ bool tcp_take_ack(struct tcp *t, struct tcb *c, const struct tcp_head *h, size_t
 	delivered += c->sacked;
 	tcp_probe_acked(c, h, c->snd_una != una);
 	tcp_undo_by_dsack(t, c);
+	tcp_frto_take(t, c, c->snd_una != una, duplicate);
 	tcp_detect_loss(t, c, delivered);
 	if (c->snd_wnd == 0)
 		c->alive_ms = t->now_ms; /* its window is closed, but it is there */
 	return true;
 }
 
-/* RFC 9293 3.10.7.4: an old segment must not take back what a newer one offered. */
+/* RFC 9293 3.10.7.4: an old segment must not take back what a newer one offered. Unlike there the
+ * ACK is looked at first: a segment that is sent again has an old number and the newest window, and
+ * its ACK moves the edge that the window is counted from.
+ */
 void tcp_take_window(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 {
 	uint32_t wnd = (uint32_t)h->window << (h->flags & TCP_SYN ? 0 : c->snd_wscale);
+	uint32_t ack = h->flags & TCP_ACK ? h->ack : c->snd_una;
 
 	(void)t;
-	if (!seq_lt(c->snd_wl1, h->seq) && !(c->snd_wl1 == h->seq && seq_leq(c->snd_wl2, h->ack)))
+	if (seq_lt(ack, c->snd_wl2) || (ack == c->snd_wl2 && seq_lt(h->seq, c->snd_wl1)))
 		return;
 	c->snd_wnd = wnd;
 	c->snd_wl1 = h->seq;
-	c->snd_wl2 = h->ack;
+	c->snd_wl2 = ack;
 	if (wnd > c->snd_wnd_max)
 		c->snd_wnd_max = wnd;
 }

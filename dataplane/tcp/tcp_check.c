@@ -80,6 +80,20 @@ static uint32_t check_ooo(const struct tcb *c)
 	return n;
 }
 
+/* Marks that mean nothing beside each other, or without what they are about. */
+static void check_flags(const struct tcb *c)
+{
+	uint32_t ecn = TCB_F_ECE | TCB_F_CWR_DUE | TCB_F_REDUCED;
+
+	assert((c->flags & TCB_F_ECN) || !(c->flags & ecn));
+	assert(!(c->flags & TCB_F_REDUCED) || !(c->flags & (TCB_F_RECOVERY | TCB_F_LOSS)));
+	assert(!(c->flags & TCB_F_RECOVERY) || !(c->flags & TCB_F_LOSS));
+	if (c->flags & (TCB_F_FRTO_ASK | TCB_F_FRTO_NEW)) {
+		assert(!(c->flags & TCB_F_TS));
+		assert(!(c->flags & TCB_F_FRTO_ASK) || !(c->flags & TCB_F_FRTO_NEW));
+	}
+}
+
 static void check_conn(const struct tcp *t, const struct tcb *c)
 {
 	assert(c->state != TCP_STATE_CLOSED && c->state < TCP_STATE_TIME_WAIT);
@@ -89,6 +103,7 @@ static void check_conn(const struct tcp *t, const struct tcb *c)
 	assert(seq_leq(c->snd_end, c->snd_una + t->conf.tx_bytes_max + 1)); /* a SYN is one more */
 	assert(c->snd_mss >= TCP_MSS_FLOOR - TCP_TS_BYTES && c->cwnd >= c->snd_mss / 2);
 	assert(!tcb_is_synchronized(c) || seq_leq(c->rcv_nxt, c->rcv_adv));
+	check_flags(c);
 	check_queue(c);
 	check_timers(t, c);
 }

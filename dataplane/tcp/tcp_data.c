@@ -39,6 +39,7 @@ static bool ooo_try_insert(struct tcp *t, struct tcb *c, struct rte_mbuf **at, u
 		return false;
 	*seg_of(m) = (struct tcp_seg){
 		.next = *at,
+		.came = t->ooo_came,
 		.seq = seq,
 		.payload_off = TCP_PAYLOAD_OFF,
 		.bytes = (uint16_t)bytes.bytes,
@@ -61,7 +62,7 @@ static void ooo_add(struct tcp *t, struct tcb *c, uint32_t seq, struct span byte
 {
 	struct rte_mbuf **at = &c->ooo;
 
-	c->ooo_recent = seq;
+	t->ooo_came++;
 	while (bytes.bytes != 0) {
 		struct rte_mbuf *m = *at;
 		struct span run = bytes;
@@ -74,6 +75,7 @@ static void ooo_add(struct tcp *t, struct tcb *c, uint32_t seq, struct span byte
 		if (m != NULL && seq_leq(seg_of(m)->seq, seq)) { /* its front is held */
 			skip = RTE_MIN(seg_end(m) - seq, (uint32_t)bytes.bytes);
 			tcp_note_dup(t, c, seq, seq + skip);
+			seg_of(m)->came = t->ooo_came;
 			if (skip == bytes.bytes)
 				return;
 			bytes = span_of(bytes.at + skip, bytes.bytes - skip);
@@ -90,27 +92,34 @@ static void ooo_add(struct tcp *t, struct tcb *c, uint32_t seq, struct span byte
 	}
 }
 
-/* RFC 2018 4: the block with the newest segment first. */
+/* RFC 2018 4: the block with the newest segment first, then those that were first before it, so
+ * that each is told in as many ACKs as there is room for.
+ */
 unsigned tcp_ooo_blocks(const struct tcb *c, struct tcp_block *out, unsigned max)
 {
+	uint64_t came[TCP_SACK_BLOCKS_MAX];
 	unsigned n = 0;
 	struct rte_mbuf *m = c->ooo;
 
+	assert(max != 0 && max <= TCP_SACK_BLOCKS_MAX);
 	while (m != NULL) {
-		struct tcp_block b = { .start = seg_of(m)->seq, .end = seg_end(m) };
+		struct tcp_block b = { .start = seg_of(m)->seq, .end = seg_of(m)->seq };
+		uint64_t newest = 0;
+		unsigned at;
 
-		while ((m = seg_of(m)->next) != NULL && seg_of(m)->seq == b.end)
+		for (; m != NULL && seg_of(m)->seq == b.end; m = seg_of(m)->next) {
 			b.end = seg_end(m);
-		if (seq_leq(b.start, c->ooo_recent) && seq_lt(c->ooo_recent, b.end)) {
-			/* To the front; when there are too many the last one goes. */
-			if (n == max)
-				n--;
-			memmove(out + 1, out, n * sizeof(*out));
-			out[0] = b;
-			n++;
-		} else if (n < max) {
-			out[n++] = b;
+			newest = RTE_MAX(newest, seg_of(m)->came);
 		}
+		if (n == max && came[n - 1] >= newest)
+			continue; /* the oldest is not told */
+		at = n < max ? n++ : n - 1;
+		for (; at > 0 && came[at - 1] < newest; at--) {
+			out[at] = out[at - 1];
+			came[at] = came[at - 1];
+		}
+		out[at] = b;
+		came[at] = newest;
 	}
 	return n;
 }
@@ -145,6 +154,8 @@ static bool drain(struct tcp *t, struct tcb *c)
 			bytes = span_of(seg_payload(m) + skip, seg_of(m)->bytes - skip);
 		/* Off the list first: the call may end the connection, but not this mbuf. */
 		rte_mbuf_refcnt_update(m, 1);
+		if (skip != 0 && t->dup_conn != tcb_id(t, c)) /* held, and come again */
+			tcp_note_dup(t, c, seg_of(m)->seq, seq_min(seg_end(m), c->rcv_nxt));
 		ooo_pop(t, c);
 		live = deliver(t, c, bytes);
 		rte_pktmbuf_free(m);
@@ -250,7 +261,7 @@ bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struc
 	filled = c->ooo != NULL;
 	if (!deliver(t, c, bytes) || !drain(t, c))
 		return false;
-	if (filled)
+	if (filled || t->dup_conn == tcb_id(t, c)) /* RFC 2883 4: part of it was a duplicate */
 		tcp_ack_at_turn_end(t, c);
 	/* Bytes behind a FIN are nonsense; it ends the stream where they would begin. */
 	if ((c->flags & TCB_F_PEER_FIN) && seq_leq(c->peer_fin, c->rcv_nxt) && may_receive(c))

@@ -84,6 +84,7 @@ struct tcp {
 	 */
 	uint32_t held_segs, held_segs_max, split_segs_max;
 	uint32_t ooo_segs, ooo_segs_max;
+	uint64_t ooo_came;    /* counts what came out of order */
 	uint32_t tx_segs_max; /* a connection */
 	uint16_t room_bytes;  /* payload that one mbuf holds */
 	uint8_t rcv_wscale;
@@ -152,7 +153,10 @@ void tcp_set_state(struct tcp *t, struct tcb *c, enum tcp_state state);
 /* Frees the connection and tells the layer above; nothing is sent. */
 void tcp_drop(struct tcp *t, struct tcb *c, int why);
 /* LISTEN (RFC 9293 3.10.7.2): a SYN becomes a connection in SYN-RECEIVED. False: refuse it. */
-bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h);
+bool tcp_is_listening(const struct tcp *t, const struct tcp_tuple *tuple);
+/* `beyond`: our numbers begin after this one (RFC 1122 4.2.2.13); NULL: anywhere. */
+bool tcp_try_accept(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h,
+                    const uint32_t *beyond);
 /* Both FINs are acknowledged and ours was first: the rest is a compact entry's. */
 void tcp_enter_time_wait(struct tcp *t, struct tcb *c);
 /* The most a segment may carry now, from path, peer and options. */
@@ -179,7 +183,13 @@ void tcp_on_progress(struct tcp *t, struct tcb *c, uint32_t acked, uint32_t flig
 /* `delivered`: bytes that the segment at hand says have arrived. */
 void tcp_detect_loss(struct tcp *t, struct tcb *c, uint32_t delivered);
 void tcp_on_timeout_loss(struct tcp *t, struct tcb *c);
-void tcp_note_resent(struct tcp *t, struct tcb *c, uint32_t bytes);
+void tcp_note_resent(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
+
+static inline void tcp_count_resent(struct tcp *t, struct tcb *c)
+{
+	c->resent += c->resent != UINT16_MAX;
+	count(&t->conf.counters->tcp_retransmits);
+}
 
 /* tcp_rack.c */
 void tcp_rack_arrived(struct tcp *t, struct tcb *c, struct rte_mbuf *m, const struct tcp_head *h);
@@ -193,10 +203,19 @@ void tcp_probe_acked(struct tcb *c, const struct tcp_head *h, bool progress);
 
 /* tcp_undo.c */
 void tcp_undo_note(struct tcb *c);
+/* As it was before the last loss. */
+void tcp_undo(struct tcp *t, struct tcb *c);
 void tcp_undo_by_echo(struct tcp *t, struct tcb *c, const struct tcp_head *h);
 void tcp_undo_by_dsack(struct tcp *t, struct tcb *c);
 /* True when the first block is a report of a duplicate. */
 bool tcp_take_dsack(struct tcb *c, const struct tcp_head *h);
+
+/* tcp_frto.c. A time-out is about to count all as lost. */
+void tcp_frto_start(struct tcb *c);
+/* An ACK was taken; `duplicate` by RFC 5681 2. */
+void tcp_frto_take(struct tcp *t, struct tcb *c, bool progress, bool duplicate);
+/* New segments were to leave instead of lost ones, and none could: the usual recovery goes on. */
+bool tcp_frto_is_futile(struct tcb *c);
 
 /* tcp_input.c: what the peer's SYN says, its options included. */
 void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h);
@@ -238,6 +257,14 @@ void tcp_send(struct tcp *t, struct tcb *c);
 bool tcp_send_one(struct tcp *t, struct tcb *c);
 bool tcp_send_again(struct tcp *t, struct tcb *c, struct rte_mbuf *m);
 bool tcp_send_bare(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq);
+/* A header for a segment of ours; and what every segment that carries an ACK settles. */
+void tcp_make_head(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq, uint32_t bytes,
+                   struct tcp_head *h);
+void tcp_note_ack_sent(struct tcb *c, const struct tcp_head *h);
+/* Makes an empty mbuf a header alone, as far from its start as headers are wide. */
+void tcp_put_loose(struct rte_mbuf *m, const struct tcp_head *h);
+/* From tx_next on up to `last` has left, `bytes` in all. */
+void tcp_note_sent_new(struct tcp *t, struct tcb *c, struct rte_mbuf *last, uint32_t bytes);
 void tcp_ack_at_turn_end(struct tcp *t, struct tcb *c);
 /* Sends those that are owed, in tcp.c. */
 void tcp_acks_send(struct tcp *t);
@@ -250,6 +277,13 @@ bool tcp_is_sendable(const struct tcb *c, struct rte_mbuf *m);
 /* tcp_pace.c. May a segment leave now? False: the connection is looked at again when it may. */
 bool tcp_pace_may(struct tcp *t, struct tcb *c);
 void tcp_pace_sent(struct tcp *t, struct tcb *c, uint32_t bytes);
+/* How much may leave in one packet that the device cuts. */
+uint32_t tcp_pace_bytes(const struct tcp *t, const struct tcb *c);
+
+/* tcp_tso.c: sends two or more of the next new segments as one packet that the device cuts. False:
+ * nothing was sent, they leave one by one. The caller has asked windows and pace for the first.
+ */
+bool tcp_tso_try(struct tcp *t, struct tcb *c);
 
 /* tcp_icmp.c: a router tells that the path takes less; time-outs make us think so. */
 void tcp_guess_black_hole(struct tcp *t, struct tcb *c);

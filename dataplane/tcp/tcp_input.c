@@ -34,7 +34,7 @@ void tcp_take_syn(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 		c->peer_mss = h->mss;
 	tcp_set_mss(t, c);
 	tcp_ecn_take_syn(t, c, h);
-	c->snd_wl1 = h->seq - 1; /* any window is news */
+	c->snd_wl2 = c->snd_una - 1; /* any window is news */
 	tcp_take_window(t, c, h);
 }
 
@@ -58,7 +58,6 @@ static bool established(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 		tcp_set_state(t, c, TCP_STATE_FIN_WAIT_1);
 	tcp_xmit_restart(t, c);
 	tcp_keep_start(t, c);
-	tcp_ack_at_turn_end(t, c);
 	tcp_watch_begin(t, &watch, c);
 	t->conf.ops->opened(c->user, t->now_us);
 	return tcp_watch_end(t, &watch);
@@ -103,6 +102,7 @@ static void syn_sent_synack(struct tcp *t, struct tcb *c, const struct tcp_head 
 	}
 	tcp_take_syn(t, c,
 	             h); /* a payload is left for the peer to send again: nobody asked for it */
+	tcp_ack_at_turn_end(t, c); /* unless what is written now carries it */
 	if (established(t, c, h))
 		tcp_send(t, c);
 }
@@ -249,6 +249,7 @@ static void syn_rcvd_synack(struct tcp *t, struct tcb *c, const struct tcp_head 
 	if ((h->flags & (TCP_ECE | TCP_CWR)) != TCP_ECE)
 		tcp_ecn_end(c);
 	ack.flags &= (uint8_t) ~(TCP_ECE | TCP_CWR);
+	tcp_ack_at_turn_end(t, c);
 	syn_rcvd_ack(t, c, &ack, bytes);
 }
 

@@ -216,6 +216,7 @@ void tcp_on_timeout_loss(struct tcp *t, struct tcb *c)
 		return; /* nothing but a FIN */
 	if (seg_of(c->tx_head)->flags & TCP_SEG_SACKED)
 		forget |= TCP_SEG_SACKED;
+	tcp_frto_start(c);
 	if (!(c->flags & TCB_F_LOSS)) { /* once for one loss, not for each backoff */
 		if (!(c->flags & TCB_F_RECOVERY))
 			tcp_undo_note(c);
@@ -233,14 +234,15 @@ void tcp_on_timeout_loss(struct tcp *t, struct tcb *c)
 }
 
 /* What was sent again, of a loss that may turn out to be none. */
-void tcp_note_resent(struct tcp *t, struct tcb *c, uint32_t bytes)
+void tcp_note_resent(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 {
 	if (c->flags & TCB_F_RECOVERY)
-		c->prr.out += bytes;
-	/* RFC 3522 3.2: the first copy of a loss is the one that an echo can disprove. An answer to
-	 * the second is older than the third.
+		c->prr.out += seg_of(m)->bytes;
+	/* RFC 3522 3.2: the first copy of a loss is the one that an echo can disprove, and only
+	 * when the next ACK must answer it: what stands in front may have copies of its own, older
+	 * ones.
 	 */
-	if (c->undo_left == 0)
+	if (c->undo_left == 0 && m == c->tx_head)
 		c->undo_ts = (t->now_ms + c->ts_offset) | 1;
 	if (c->undo_left != UINT16_MAX)
 		c->undo_left++;

@@ -51,8 +51,8 @@ static void syn_options(struct tcp *t, struct tcb *c, struct tcp_head *h)
 		h->wscale = c->rcv_wscale;
 }
 
-static struct tcp_head make_head(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq,
-                                 uint32_t bytes)
+void tcp_make_head(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq, uint32_t bytes,
+                   struct tcp_head *out)
 {
 	struct tcp_head h = {
 		.source_port = c->lport,
@@ -85,11 +85,10 @@ static struct tcp_head make_head(struct tcp *t, struct tcb *c, uint8_t flags, ui
 		if (bytes != 0 && bytes + 4 + 8u * h.n_sacks > c->snd_mss)
 			h.n_sacks = 0; /* the payload has the room */
 	}
-	return h;
+	*out = h;
 }
 
-/* What every segment that carries an ACK settles. */
-static void note_ack_sent(struct tcb *c, const struct tcp_head *h)
+void tcp_note_ack_sent(struct tcb *c, const struct tcp_head *h)
 {
 	if (!(h->flags & TCP_ACK))
 		return;
@@ -111,7 +110,7 @@ static void put_head(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint32_t 
 	m->ol_flags = 0;
 	m->next = NULL;
 	tcp_head_write(h, rte_pktmbuf_mtod(m, uint8_t *));
-	note_ack_sent(c, h);
+	tcp_note_ack_sent(c, h);
 	count(&t->conf.counters->tcp_segments_out);
 	if (!net_output_ecn(t->conf.net, t->now_us, &c->path, m, ecn) && (h->flags & TCP_SYN))
 		c->flags |= TCB_F_SYN_HELD;
@@ -134,7 +133,7 @@ bool tcp_send_bare(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq)
 		return false;
 	}
 	flags |= tcp_ecn_asks(t, c, flags) | tcp_ecn_flags(c, flags, false);
-	h = make_head(t, c, flags, seq, 0);
+	tcp_make_head(t, c, flags, seq, 0, &h);
 	put_head(t, c, m, TCP_PAYLOAD_OFF, 0, &h, NET_ECN_NOT_ECT);
 	return true;
 }
@@ -163,14 +162,14 @@ static bool send_segment(struct tcp *t, struct tcb *c, struct rte_mbuf *m, uint3
 			return false;
 		memcpy((uint8_t *)copy->buf_addr + TCP_PAYLOAD_OFF, seg_payload(m), bytes);
 		flags |= tcp_ecn_flags(c, flags, is_new);
-		h = make_head(t, c, flags, s->seq, bytes);
+		tcp_make_head(t, c, flags, s->seq, bytes, &h);
 		tcp_pace_sent(t, c, bytes);
 		s->sent_us = t->now_us;
 		put_head(t, c, copy, TCP_PAYLOAD_OFF, bytes, &h, ecn);
 		return true;
 	}
 	flags |= tcp_ecn_flags(c, flags, is_new);
-	h = make_head(t, c, flags, s->seq, bytes);
+	tcp_make_head(t, c, flags, s->seq, bytes, &h);
 	tcp_pace_sent(t, c, bytes);
 	rte_mbuf_refcnt_update(m, 1);
 	s->sent_us = t->now_us;
@@ -214,7 +213,7 @@ bool tcp_send_again(struct tcp *t, struct tcb *c, struct rte_mbuf *m)
 	if (!send_segment(t, c, m, RTE_MIN(seg_of(m)->bytes, c->snd_mss)))
 		return false;
 	seg_of(m)->flags |= TCP_SEG_TWICE;
-	count(&t->conf.counters->tcp_retransmits);
+	tcp_count_resent(t, c);
 	return true;
 }
 
@@ -244,7 +243,7 @@ static bool resend_lost(struct tcp *t, struct tcb *c)
 		if (!tcp_send_again(t, c, m))
 			return false;
 		tcp_seg_mark(c, m, TCP_SEG_RESENT, 0);
-		tcp_note_resent(t, c, s->bytes);
+		tcp_note_resent(t, c, m);
 		c->flags &= ~(uint32_t)TCB_F_RTX_ONCE;
 	}
 	return true;
@@ -291,23 +290,28 @@ static void restart_after_idle(struct tcp *t, struct tcb *c)
 		c->cwnd = RTE_MIN(c->cwnd, tcp_cc_initial(c, t->conf.iw_segs));
 }
 
+void tcp_note_sent_new(struct tcp *t, struct tcb *c, struct rte_mbuf *last, uint32_t bytes)
+{
+	if (c->snd_una == c->snd_nxt)
+		c->alive_ms = t->now_ms; /* patience for an answer begins here */
+	c->tx_next = seg_of(last)->next;
+	c->snd_nxt = seg_end(last);
+	c->flight += bytes;
+	if (c->flags & TCB_F_RECOVERY)
+		c->prr.out += bytes;
+	if (seg_of(last)->flags & TCP_SEG_FIN) {
+		c->snd_nxt++;
+		c->flags |= TCB_F_FIN_SENT;
+	}
+}
+
 static bool send_first_new(struct tcp *t, struct tcb *c)
 {
 	struct rte_mbuf *m = c->tx_next;
 
 	if (!send_segment(t, c, m, seg_of(m)->bytes))
 		return false;
-	if (c->snd_una == c->snd_nxt)
-		c->alive_ms = t->now_ms; /* patience for an answer begins here */
-	c->tx_next = seg_of(m)->next;
-	c->snd_nxt = seg_end(m);
-	c->flight += seg_of(m)->bytes;
-	if (c->flags & TCB_F_RECOVERY)
-		c->prr.out += seg_of(m)->bytes;
-	if (seg_of(m)->flags & TCP_SEG_FIN) {
-		c->snd_nxt++;
-		c->flags |= TCB_F_FIN_SENT;
-	}
+	tcp_note_sent_new(t, c, m, seg_of(m)->bytes);
 	return true;
 }
 
@@ -323,7 +327,7 @@ static bool send_new(struct tcp *t, struct tcb *c)
 			return true;
 		if (!tcp_pace_may(t, c))
 			return true;
-		if (!send_first_new(t, c))
+		if (!tcp_tso_try(t, c) && !send_first_new(t, c))
 			return false;
 	}
 	return true;
@@ -357,10 +361,15 @@ static bool send_fin(struct tcp *t, struct tcb *c)
 void tcp_send(struct tcp *t, struct tcb *c)
 {
 	uint32_t nxt = c->snd_nxt;
+	bool ok;
 
 	if (c->state < TCP_STATE_ESTABLISHED)
 		return; /* it leaves when the handshake is done */
-	if (!resend_lost(t, c) || !send_new(t, c) || !send_fin(t, c))
+	ok = (c->flags & TCB_F_FRTO_NEW) || resend_lost(t, c);
+	ok = ok && send_new(t, c);
+	if (tcp_frto_is_futile(c))
+		ok = ok && resend_lost(t, c);
+	if (!ok || !send_fin(t, c))
 		tcp_retry_later(t, c);
 	if (c->snd_nxt != nxt && c->xmit == TCB_XMIT_TLP)
 		c->xmit = TCB_XMIT_NONE; /* the tail is another: its probe waits anew */

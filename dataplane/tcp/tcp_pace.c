@@ -29,6 +29,17 @@ bool tcp_pace_may(struct tcp *t, struct tcb *c)
 	return false;
 }
 
+/* As much as BURST_US bring, so that the device's cutting makes no larger bursts than ours. */
+uint32_t tcp_pace_bytes(const struct tcp *t, const struct tcb *c)
+{
+	uint64_t bytes;
+
+	if (!t->conf.pacing || c->rto.srtt_us <= BURST_US)
+		return UINT32_MAX;
+	bytes = (uint64_t)c->cwnd * 2 * BURST_US / c->rto.srtt_us;
+	return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
 void tcp_pace_sent(struct tcp *t, struct tcb *c, uint32_t bytes)
 {
 	uint64_t us = (uint64_t)bytes * c->rto.srtt_us;

@@ -22,6 +22,17 @@ static bool left_after(uint64_t x_us, uint32_t x_end, uint64_t y_us, uint32_t y_
 	return x_us > y_us || (x_us == y_us && seq_gt(x_end, y_end));
 }
 
+/* Did the newest that arrived leave after `s`? Time stands still in a turn of the worker: of what
+ * left at one time the order is that of the bytes, unless one was a copy, which then proves
+ * nothing.
+ */
+static bool is_passed(const struct tcb *c, const struct tcp_seg *s, uint32_t end)
+{
+	if (c->rack_us == s->sent_us && (s->flags & TCP_SEG_TWICE))
+		return false;
+	return left_after(c->rack_us, c->rack_end, s->sent_us, end);
+}
+
 /* Of a segment sent more than once: is it the earlier copy that arrived? */
 static bool earlier_copy_arrived(const struct tcp *t, const struct tcb *c, const struct tcp_seg *s,
                                  const struct tcp_head *h)
@@ -105,7 +116,7 @@ void tcp_rack_detect(struct tcp *t, struct tcb *c)
 		const struct tcp_seg *s = seg_of(m);
 		uint64_t due_us;
 
-		if (!left_after(c->rack_us, c->rack_end, s->sent_us, seg_end(m))) {
+		if (!is_passed(c, s, seg_end(m))) {
 			if (!(s->flags & TCP_SEG_TWICE))
 				break;
 			continue;

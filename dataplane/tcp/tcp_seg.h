@@ -36,7 +36,10 @@ enum tcp_seg_flag {
 
 struct tcp_seg {
 	struct rte_mbuf *next;
-	uint64_t sent_us;
+	union {
+		uint64_t sent_us;
+		uint64_t came; /* of what came out of order: higher is newer */
+	};
 	uint32_t seq;
 	uint16_t payload_off;
 	uint16_t bytes;

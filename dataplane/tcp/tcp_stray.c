@@ -4,9 +4,18 @@
 #include "dataplane/tcp/tcp_engine.h"
 #include "dataplane/tcp/tcp_seg.h"
 
-bool tcp_send_loose(struct tcp *t, const struct tcp_tuple *tuple, struct tcp_head *h)
+void tcp_put_loose(struct rte_mbuf *m, const struct tcp_head *h)
 {
 	unsigned bytes = tcp_head_bytes(h);
+
+	m->data_off = (uint16_t)(TCP_PAYLOAD_OFF - bytes);
+	m->data_len = (uint16_t)bytes;
+	m->pkt_len = bytes;
+	tcp_head_write(h, rte_pktmbuf_mtod(m, uint8_t *));
+}
+
+bool tcp_send_loose(struct tcp *t, const struct tcp_tuple *tuple, struct tcp_head *h)
+{
 	struct net_path path;
 	struct rte_mbuf *m;
 
@@ -17,10 +26,7 @@ bool tcp_send_loose(struct tcp *t, const struct tcp_tuple *tuple, struct tcp_hea
 		return false;
 	h->source_port = tuple->lport;
 	h->dest_port = tuple->rport;
-	m->data_off = (uint16_t)(TCP_PAYLOAD_OFF - bytes);
-	m->data_len = (uint16_t)bytes;
-	m->pkt_len = bytes;
-	tcp_head_write(h, rte_pktmbuf_mtod(m, uint8_t *));
+	tcp_put_loose(m, h);
 	count(&t->conf.counters->tcp_segments_out);
 	net_output(t->conf.net, t->now_us, &path, m);
 	return true;
@@ -50,9 +56,9 @@ void tcp_refuse(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_h
 void tcp_stray_in(struct tcp *t, const struct tcp_tuple *tuple, const struct tcp_head *h,
                   size_t bytes)
 {
-	if (t->conf.listen_port != 0 && tuple->lport == t->conf.listen_port &&
+	if (tcp_is_listening(t, tuple) &&
 	    (h->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN &&
-	    tcp_try_accept(t, tuple, h))
+	    tcp_try_accept(t, tuple, h, NULL))
 		return;
 	count(&t->conf.counters->tcp_no_match);
 	if (!(h->flags & TCP_RST))

@@ -104,7 +104,7 @@ static void resend_syn(struct tcp *t, struct tcb *c)
 	tcp_ecn_note_again(t, c);
 	c->flags |= TCB_F_SYN_AGAIN;
 	if (tcp_send_bare(t, c, flags, c->snd_una))
-		count(&t->conf.counters->tcp_retransmits);
+		tcp_count_resent(t, c);
 	tcp_xmit_settle(t, c);
 }
 
@@ -140,7 +140,7 @@ static void on_rto(struct tcp *t, struct tcb *c)
 		tcp_on_timeout_loss(t, c);
 	} else if (c->flags & TCB_F_FIN_SENT) { /* nothing but the FIN is outstanding */
 		if (tcp_send_bare(t, c, TCP_FIN | TCP_ACK, c->snd_end))
-			count(&t->conf.counters->tcp_retransmits);
+			tcp_count_resent(t, c);
 	}
 	tcp_send(t, c);
 }

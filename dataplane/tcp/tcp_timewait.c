@@ -145,14 +145,46 @@ static void answer(struct tcp *t, const struct tcp_tw *e)
 	tcp_send_loose(t, &tuple, &h);
 }
 
+/* RFC 6191 2: can this SYN be none of the old connection's? By its clock, else by its number. */
+static bool is_later(const struct tcp_tw *e, const struct tcp_head *h)
+{
+	if (h->has_ts && (!(e->flags & TCP_TW_FLAG_TS) || seq_gt(h->ts_val, e->ts_recent)))
+		return true;
+	if (h->has_ts && h->ts_val != e->ts_recent)
+		return false;
+	return seq_gt(h->seq, e->rcv_nxt);
+}
+
+/* Where somebody listens, a later SYN ends the wait and begins a connection (RFC 9293 3.10.7.4).
+ * Further SYNs of a burst meet that one. False: the entry stands.
+ */
+static bool begins_anew(struct tcp *t, uint32_t index, const struct tcp_head *h)
+{
+	struct tcp_tw e = t->tw.ring[index];
+	struct tcp_tuple tuple = tuple_of(t, &e);
+
+	if ((h->flags & (TCP_SYN | TCP_ACK | TCP_FIN)) != TCP_SYN || !tcp_is_listening(t, &tuple) ||
+	    !is_later(&e, h))
+		return false;
+	tcp_tw_del(t, index);
+	if (tcp_try_accept(t, &tuple, h, &e.snd_nxt)) {
+		count(&t->conf.counters->tcp_time_wait_syn);
+		return true;
+	}
+	e.flags &= TCP_TW_FLAG_TS;
+	tcp_tw_add(t, &e);
+	return true; /* no room: what is repeated later may find some */
+}
+
 /* RFC 9293 3.10.7.4 with RFC 1337: a RST ends no wait; what is repeated is answered; a FIN that is
- * repeated begins the wait anew. A SYN is answered like anything else: nobody listens here.
+ * repeated begins the wait anew. A SYN that may be an old one is answered like anything else: a
+ * peer that waits for a SYN-ACK resets the wait's end and tries again.
  */
 void tcp_tw_input(struct tcp *t, uint32_t index, const struct tcp_head *h, size_t bytes)
 {
 	struct tcp_tw e = t->tw.ring[index];
 
-	if (h->flags & TCP_RST)
+	if ((h->flags & TCP_RST) || begins_anew(t, index, h))
 		return;
 	if (bytes == 0 && !(h->flags & (TCP_SYN | TCP_FIN)) && h->seq == e.rcv_nxt)
 		return; /* an ACK of what is acknowledged already */

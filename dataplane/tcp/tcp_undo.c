@@ -17,7 +17,7 @@ void tcp_undo_note(struct tcb *c)
 	c->flags |= TCB_F_UNDO;
 }
 
-static void undo(struct tcp *t, struct tcb *c)
+void tcp_undo(struct tcp *t, struct tcb *c)
 {
 	count(&t->conf.counters->tcp_undone);
 	c->cwnd = RTE_MAX(c->cwnd, c->undo_cwnd);
@@ -25,7 +25,8 @@ static void undo(struct tcp *t, struct tcb *c)
 	c->w_max = 0;
 	c->cubic.epoch_ms = c->cubic.k_ms = c->cubic.w_est = 0;
 	c->dupacks = 0;
-	c->flags &= ~(uint32_t)(TCB_F_UNDO | TCB_F_RECOVERY | TCB_F_LOSS | TCB_F_RTX_ONCE);
+	c->flags &= ~(uint32_t)(TCB_F_UNDO | TCB_F_RECOVERY | TCB_F_LOSS | TCB_F_RTX_ONCE |
+	                        TCB_F_FRTO_ASK | TCB_F_FRTO_NEW);
 	/* What was thought lost is on its way. */
 	for (struct rte_mbuf *m = c->tx_head; m != c->tx_next; m = seg_of(m)->next)
 		if (seg_of(m)->flags & TCP_SEG_LOST)
@@ -39,7 +40,7 @@ void tcp_undo_by_echo(struct tcp *t, struct tcb *c, const struct tcp_head *h)
 	/* The first ACK after the retransmission tells which copy it answers (RFC 3522 3.2). */
 	if (h->has_ts && (c->flags & TCB_F_TS) && h->ts_ecr != 0 &&
 	    seq_lt(h->ts_ecr, c->undo_ts - 1))
-		undo(t, c);
+		tcp_undo(t, c);
 	c->undo_ts = 0;
 }
 
@@ -67,5 +68,5 @@ void tcp_undo_by_dsack(struct tcp *t, struct tcb *c)
 {
 	if ((c->flags & (TCB_F_UNDO | TCB_F_DSACKED)) == (TCB_F_UNDO | TCB_F_DSACKED) &&
 	    c->undo_left == 0)
-		undo(t, c);
+		tcp_undo(t, c);
 }

@@ -55,6 +55,12 @@ class Engine:
                        stats["worker_cpu_us"] / 1e6)
 
 
+    def control_us(self):
+        """CPU time of the control thread, the process's first."""
+        pid = self.proc.pid
+        return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]) / 1000
+
+
 class Account(NamedTuple):
     """Seconds of a worker: by the clock, at work and in empty turns by its TSC, and by the CPU
     time of its thread."""
@@ -120,8 +126,9 @@ def main():
     with Internet(build, run / "mail", SINKS):
         engine = Engine(program, run)
         engine.wait_ready()
-        before = engine.worker()
+        before, control = engine.worker(), engine.control_us()
         seconds = campaign(engine, run, total)
+        control = engine.control_us() - control
         spent = engine.worker().since(before)
         messages, hz = engine.counter("smtp_messages"), engine.counter("worker_tsc_hz")
         engine.proc.terminate()
@@ -129,6 +136,7 @@ def main():
     say(as_json, "smoke_messages_per_second", round(total / seconds), "messages/s")
     say(as_json, "smoke_worker_cycles_per_message", round(spent.busy * hz / messages), "cycles")
     say(as_json, "smoke_worker_cpu_cycles_per_message", round(spent.cpu * hz / messages), "cycles")
+    say(as_json, "smoke_control_cpu_per_message", round(control / total, 1), "us")
     say(as_json, "smoke_worker_busy", round(100 * spent.busy / spent.wall), "%")
     say(as_json, "smoke_worker_idle_turns", round(100 * spent.idle / spent.wall), "%")
     say(as_json, "smoke_worker_cpu", round(100 * spent.cpu / spent.wall), "%")

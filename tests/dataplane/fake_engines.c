@@ -16,6 +16,8 @@ enum { MARK = 0x5a, FRAME_BYTES = 60 };
 
 static _Atomic uint32_t frames_back, probes, aborts, ticks;
 
+struct fake_hooks fake_hooks;
+
 struct net {
 	struct net_conf conf;
 	struct ip_addr first;
@@ -93,8 +95,8 @@ void net_announce(struct net *net, uint64_t now_us)
 enum net_in net_input(struct net *net, uint64_t now_us, struct rte_mbuf *m, struct net_seg *seg,
                       struct net_icmp *icmp)
 {
-	(void)net;
-	(void)icmp;
+	if (fake_hooks.input != NULL)
+		return fake_hooks.input(net, m, seg, icmp);
 	if (m->pkt_len == FRAME_BYTES && *rte_pktmbuf_mtod(m, uint8_t *) == MARK) {
 		atomic_fetch_add(&frames_back, 1);
 		for (uint32_t i = 0; i < 64; i++)
@@ -137,7 +139,9 @@ uint64_t net_share_memory_bytes(uint32_t neighbours_max)
 
 void net_told(struct net *net, uint64_t now_us, const struct net_word *word)
 {
-	(void)net, (void)now_us, (void)word;
+	(void)net, (void)now_us;
+	if (fake_hooks.told != NULL)
+		fake_hooks.told(word);
 }
 
 bool net_has_news(const struct net *net)
@@ -173,17 +177,29 @@ void tcp_expect(const struct tcp *tcp, const struct net_seg *segs, uint32_t n)
 
 void tcp_input(struct tcp *tcp, uint64_t now_us, const struct net_seg *seg)
 {
-	(void)tcp;
+	uint16_t lport, rport;
+	uint32_t me;
+
 	(void)now_us;
-	(void)seg;
+	if (fake_hooks.has == NULL)
+		return;
+	me = tcp->conf.landing_me;
+	rport = (uint16_t)(seg->tcp.at[0] << 8 | seg->tcp.at[1]);
+	lport = (uint16_t)(seg->tcp.at[2] << 8 | seg->tcp.at[3]);
+	if (fake_hooks.has(me, lport))
+		fake_hooks.took(me, lport);
+	else if (!tcp->conf.stray(tcp->conf.stray_ctx, seg, lport, rport))
+		fake_hooks.reset(me, lport);
 }
 
 bool tcp_icmp(struct tcp *tcp, uint64_t now_us, const struct net_icmp *icmp)
 {
 	(void)tcp;
 	(void)now_us;
-	(void)icmp;
-	return false;
+	if (fake_hooks.has == NULL || !fake_hooks.has(tcp->conf.landing_me, icmp->local_port))
+		return false;
+	fake_hooks.took(tcp->conf.landing_me, icmp->local_port);
+	return true;
 }
 
 void tcp_abort_all(struct tcp *tcp, uint64_t now_us)
@@ -325,4 +341,19 @@ uint64_t smtp_tick(struct smtp *smtp, uint64_t now_us, uint32_t budget)
 uint32_t smtp_n_sessions(const struct smtp *smtp)
 {
 	return smtp->n;
+}
+
+/* A row for every open session. */
+uint32_t smtp_show(const struct smtp *smtp, uint64_t now_us, uint32_t *from, uint32_t slots,
+                   struct dp_conn_info *rows, uint32_t n)
+{
+	uint32_t shown = 0;
+
+	for (; *from < 64 && slots > 0 && shown < n; slots--, ++*from)
+		if (smtp->sessions[*from].open)
+			rows[shown++] = (struct dp_conn_info){ .conn = smtp->sessions[*from].conn,
+				                               .age_us = now_us };
+	if (*from == 64)
+		*from = DP_ASK_END;
+	return shown;
 }

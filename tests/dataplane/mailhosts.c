@@ -64,9 +64,13 @@ static void say(struct client *c, const char *text)
 
 static void say_ehlo(struct client *c)
 {
+	static const char filler[] =
+	    "250-XFILLER a line as long as any that a mail host has to offer here\r\n";
+	char text[EHLO_LINES * sizeof(filler) + 64] = "";
+
 	for (unsigned i = 0; i < EHLO_LINES; i++)
-		say(c, "250-XFILLER a line as long as any that a mail host has to offer here\r\n");
-	say(c, "250-PIPELINING\r\n250 SIZE 10000000\r\n");
+		strcat(text, filler);
+	say(c, strcat(text, "250-PIPELINING\r\n250 SIZE 10000000\r\n"));
 }
 
 static void hear_command(struct client *c)

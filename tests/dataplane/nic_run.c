@@ -21,8 +21,9 @@ enum {
 	HOSTS = 12, /* every second one IPv6 */
 	CONNS_MAX = 600,
 	WINDOW = 1024,
-	STEP_US = 50,    /* of time while frames pass */
-	REST_US = 1000,  /* while none do */
+	STEP_US = 50,         /* of time while frames pass */
+	REST_US = 1000,       /* while none do */
+	FRAMES_PER_STEP = 24, /* that the link brings in STEP_US */
 	QUIET_MS = 3000, /* after the last session: TIME-WAIT apart, nothing may move any more */
 	TIME_MAX_MS = 120000,
 	MESSAGE_MAX = 60000,
@@ -328,7 +329,7 @@ static bool carry_in(struct bench *b)
 	struct rte_mbuf *f;
 	bool any = false;
 
-	while ((f = mailhosts_give(b->far)) != NULL) {
+	for (uint32_t n = 0; n < FRAMES_PER_STEP && (f = mailhosts_give(b->far)) != NULL; n++) {
 		any = true;
 		if (b->run->loss != 0 && draw(b, 1000) < b->run->loss)
 			rte_pktmbuf_free(f);
@@ -411,6 +412,8 @@ static void judge(struct bench *b)
 	out->icmp_in = SUM(b, icmp_error_in);
 	out->rto = SUM(b, tcp_rto);
 	out->bad_sums = SUM(b, rx_bad_checksum) + counter_read(&far->rx_bad_checksum);
+	out->resent = SUM(b, tcp_retransmits);
+	out->missed = softnic_stats(b->nic)->missed;
 	out->cut = softnic_stats(b->nic)->cut;
 	out->unfit = softnic_stats(b->nic)->prepare_refused;
 	out->mode = counter_read(&b->workers[0]->counters.landing_mode);

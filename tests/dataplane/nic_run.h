@@ -31,6 +31,7 @@ struct nic_result {
 	uint64_t wrong_core; /* rx_wrong_core */
 	uint64_t handed;     /* handed_out */
 	uint64_t black_holes, icmp_in, rto, bad_sums, cut, unfit;
+	uint64_t missed, resent;
 	uint64_t mode;                          /* gauge landing_mode, of worker 0 */
 	uint64_t by_worker[SOFTNIC_QUEUES_MAX]; /* connections established */
 };

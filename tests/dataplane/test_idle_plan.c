@@ -39,7 +39,7 @@ static void each_case_has_its_way(void)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct idle_plan *want = &cases[i].want;
-		char got_text[IDLE_PLAN_TEXT_BYTES], want_text[IDLE_PLAN_TEXT_BYTES];
+		char got_text[DP_IDLE_TEXT_BYTES], want_text[DP_IDLE_TEXT_BYTES];
 		struct idle_plan got;
 
 		idle_plan_make(&cases[i].facts, &got);
@@ -79,14 +79,14 @@ static void no_combination_spins_on_a_shared_cpu_or_sleeps_when_told_to_poll(voi
 static void it_is_said_in_a_few_words(void)
 {
 	struct idle_plan p = { IDLE_WAY_INTERRUPT, 100, 1000 };
-	char text[IDLE_PLAN_TEXT_BYTES];
+	char text[DP_IDLE_TEXT_BYTES];
 
 	CU_ASSERT_STRING_EQUAL(idle_plan_text(&p, text),
 	                       "spins 100 us, monitors 1000 us, then interrupt");
 	p = (struct idle_plan){ IDLE_WAY_NAP, 0, 0 };
 	CU_ASSERT_STRING_EQUAL(idle_plan_text(&p, text), "naps");
 	p = (struct idle_plan){ IDLE_WAY_POLL, UINT32_MAX, UINT32_MAX };
-	CU_ASSERT_TRUE(strlen(idle_plan_text(&p, text)) < IDLE_PLAN_TEXT_BYTES);
+	CU_ASSERT_TRUE(strlen(idle_plan_text(&p, text)) < DP_IDLE_TEXT_BYTES);
 }
 
 SUITE("dataplane/idle_plan", TEST(each_case_has_its_way),

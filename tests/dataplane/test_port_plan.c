@@ -239,10 +239,52 @@ static void a_received_frame_always_fits_its_mbuf(void)
 	CU_ASSERT_EQUAL(port_af_packet_frame_bytes("net_af_packet0,framesz=99999999", 1500), 16384);
 }
 
+static struct port_plan queues_of(const struct rte_eth_dev_info *info, uint32_t queues)
+{
+	struct dp_port_conf conf = { .mtu_bytes = 1400, .queues = queues };
+	struct port_plan plan;
+	char why[DP_WHY_BYTES] = "";
+
+	CU_ASSERT_EQUAL_FATAL(port_plan_make(info, 1500, &conf, &plan, why), 0);
+	return plan;
+}
+
+static void only_a_card_that_shows_its_hash_is_asked_to_spread_by_it(void)
+{
+	struct port_plan card = queues_of(&info_i40e, 4);
+
+	CU_ASSERT_TRUE(card.rss);
+	CU_ASSERT_EQUAL(card.eth.rxmode.mq_mode, RTE_ETH_MQ_RX_RSS);
+	CU_ASSERT_TRUE(card.eth.rx_adv_conf.rss_conf.rss_hf & RTE_ETH_RSS_NONFRAG_IPV4_TCP);
+	CU_ASSERT_EQUAL(card.eth.rx_adv_conf.rss_conf.rss_hf & ~info_i40e.flow_type_rss_offloads,
+	                0);
+	CU_ASSERT_EQUAL(card.eth.rxmode.offloads & ~info_i40e.rx_offload_capa, 0);
+	CU_ASSERT_FALSE(queues_of(&info_i40e, 1).rss);
+	/* A key and no table; nothing at all. */
+	CU_ASSERT_FALSE(queues_of(&info_tap, 2).rss);
+	CU_ASSERT_FALSE(queues_of(&info_gve, 2).rss);
+	CU_ASSERT_EQUAL(queues_of(&info_gve, 2).eth.rxmode.mq_mode, RTE_ETH_MQ_RX_NONE);
+}
+
+static void more_queues_than_there_are_are_refused_with_their_number(void)
+{
+	struct dp_port_conf conf = { .mtu_bytes = 1500, .queues = 5 };
+	struct port_plan plan;
+	char why[DP_WHY_BYTES] = "";
+
+	/* It says 16, and its start writes beyond its stack with more than four. */
+	CU_ASSERT_EQUAL(port_plan_make(&info_tap, 1500, &conf, &plan, why), -EINVAL);
+	CU_ASSERT_STRING_EQUAL(why, "net_tap has 4 queues at most; lower port.queues");
+	conf.queues = 4;
+	CU_ASSERT_EQUAL(port_plan_make(&info_tap, 1500, &conf, &plan, why), 0);
+}
+
 SUITE("dataplane/port_plan", TEST(net_tap_does_nothing_for_us_that_it_gets_wrong),
       TEST(a_card_that_can_is_asked_for_everything_but_fast_free),
       TEST(what_a_card_lacks_falls_to_us), TEST(each_driver_gets_what_suits_it),
       TEST(a_switch_for_ip_sums_also_keeps_a_host_from_cutting),
       TEST(each_offload_can_be_switched_off_alone), TEST(a_ring_gets_copies),
-      TEST(an_impossible_mtu_is_refused_with_the_bounds), TEST(a_device_without_queues_is_refused),
-      TEST(a_received_frame_always_fits_its_mbuf))
+      TEST(an_impossible_mtu_is_refused_with_the_bounds),
+      TEST(only_a_card_that_shows_its_hash_is_asked_to_spread_by_it),
+      TEST(more_queues_than_there_are_are_refused_with_their_number),
+      TEST(a_device_without_queues_is_refused), TEST(a_received_frame_always_fits_its_mbuf))

@@ -48,6 +48,18 @@ static void make(void)
 	}
 }
 
+static uint32_t n_prepared; /* frames that the device was shown */
+
+/* Every fourth frame is unfit. */
+static uint16_t show(void *dev, uint16_t queue, struct rte_mbuf **m, uint16_t n)
+{
+	(void)dev, (void)queue;
+	for (uint16_t i = 0; i < n; i++, n_prepared++)
+		if ((m[i] - frames) % 4 == 3)
+			return i;
+	return n;
+}
+
 static void what_the_device_takes_is_counted_once(void)
 {
 	make();
@@ -105,6 +117,37 @@ static void a_frame_that_is_never_taken_gives_way_after_ten_ms(void)
 	CU_ASSERT_EQUAL(w->tx.stuck_since_us, 0);
 }
 
+static void a_frame_that_the_device_cannot_send_is_given_up_at_once(void)
+{
+	static const struct port_io io = { .tx_burst = take, .tx_prepare = show };
+
+	make();
+	port_use(w->port, &io, NULL);
+	w->port->plan.tx_prepare = true;
+	n_prepared = 0;
+	for (unsigned i = 0; i < 10; i++)
+		worker_tx_add(w, &frames[i]);
+	device_room = 3;
+	worker_tx_flush(w);
+	CU_ASSERT_EQUAL(counter_read(&w->counters.tx_unfit), 2);
+	CU_ASSERT_EQUAL(rte_mbuf_refcnt_read(&frames[3]), 1);
+	CU_ASSERT_EQUAL(rte_mbuf_refcnt_read(&frames[7]), 1);
+	CU_ASSERT_EQUAL(counter_read(&w->counters.tx_packets), 3);
+	CU_ASSERT_PTR_EQUAL(last_taken, &frames[2]);
+	CU_ASSERT_EQUAL(w->tx.n, 5);
+	CU_ASSERT_EQUAL(n_prepared, 8);
+	worker_tx_add(w, &frames[11]);
+	worker_tx_add(w, &frames[12]);
+	device_room = 100;
+	worker_tx_flush(w); /* what was found fit is not shown again */
+	CU_ASSERT_EQUAL(n_prepared, 9);
+	CU_ASSERT_EQUAL(counter_read(&w->counters.tx_unfit), 3);
+	CU_ASSERT_EQUAL(counter_read(&w->counters.tx_packets), 9);
+	CU_ASSERT_PTR_EQUAL(last_taken, &frames[12]);
+	CU_ASSERT_EQUAL(w->tx.n, 0);
+}
+
 SUITE("dataplane/worker_tx", TEST(what_the_device_takes_is_counted_once),
       TEST(what_finds_no_room_is_dropped_and_counted),
-      TEST(a_frame_that_is_never_taken_gives_way_after_ten_ms))
+      TEST(a_frame_that_is_never_taken_gives_way_after_ten_ms),
+      TEST(a_frame_that_the_device_cannot_send_is_given_up_at_once))

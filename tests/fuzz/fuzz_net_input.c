@@ -1,9 +1,11 @@
 /* fuzz_net_input.c - frames of strangers, in any order, between segments of ours and passing time.
  *
  * Input   a mode byte (MODE_), then records: what (u8), length (u16), bytes. What is a frame
- *         received, a segment sent to one of our three destinations, time passed, or an announce.
+ *         received, a segment sent to one of our three destinations, time passed, or an announce;
+ *         its high bit says at which of two workers, if there are two.
  * Holds   what is handed up lies in its buffer and is a whole TCP header; what is sent is a whole
- *         frame from our MAC in our VLAN; at the end every buffer is back in the pool.
+ *         frame from our MAC in our VLAN; after each record net_check(); at the end every buffer is
+ *         back in the pool.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -14,14 +16,23 @@
 #include "tests/dataplane/net/eal.h"
 #include "tests/dataplane/net/sums.h"
 
-enum { MODE_VLAN = 1, MODE_TRUST = 2, MODE_OFFLOAD = 4, MODE_FIX_SUMS = 8 };
+enum {
+	MODE_VLAN = 1,
+	MODE_TRUST = 2,
+	MODE_OFFLOAD = 4,
+	MODE_FIX_SUMS = 8,
+	MODE_TWO = 16,      /* one worker writes, the other reads */
+	MODE_ROOM = 32,     /* frames lie in buffers of the pool: fragments can be put together */
+	MODE_NO_PARTS = 64, /* no memory for fragments */
+};
 enum { FRAME, SEGMENT, TIME, ANNOUNCE, N_WHAT };
-enum { BUFFERS = 1023, RECORDS_MAX = 64, VLAN = 7 };
+enum { BUFFERS = 1023, RECORDS_MAX = 64, VLAN = 7, NEIGHBOURS = 5, AT_READER = 0x80 };
 
 static const uint8_t our_mac[6] = { 2, 0, 0, 0, 0, 1 };
 static struct rte_mempool *pool;
 static struct dp_counters counters;
 static uint16_t vlan;
+static struct net *writer, *reader; /* the same one if there is only one */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 
@@ -49,8 +60,29 @@ static void check_sent(void *ctx, struct rte_mbuf *m)
 	rte_pktmbuf_free(m);
 }
 
-static struct net *open_net(uint8_t mode)
+/* The ring between the two is this short: words are refused, too. */
+static struct net_word words[2];
+static uint32_t n_words;
+
+static bool tell(void *ctx, const struct net_word *word)
 {
+	(void)ctx;
+	if (n_words == 2)
+		return false;
+	words[n_words++] = *word;
+	return true;
+}
+
+static void carry(uint64_t now_us)
+{
+	for (uint32_t i = 0; i < n_words; i++)
+		net_told(writer, now_us, &words[i]);
+	n_words = 0;
+}
+
+static struct net *open_net(uint8_t mode, struct net_share *share, bool is_writer)
+{
+	struct ip_neighbour fixed = { addr("192.0.2.88"), { 2, 0, 0, 0, 0, 88 } };
 	struct ip_prefix addrs[2];
 	struct ip_addr sources[2] = { addr("198.51.100.7"), addr("2001:db8:5::7") };
 	struct net_conf conf = { .mtu_bytes = 1500,
@@ -61,7 +93,13 @@ static struct net *open_net(uint8_t mode)
 		                 .n_sources = 2,
 		                 .gateway4 = addr("192.0.2.1"),
 		                 .gateway6 = addr("2001:db8::1"),
-		                 .neighbours_max = 4,
+		                 .neighbours = &fixed,
+		                 .n_neighbours = 1,
+		                 .neighbours_max = NEIGHBOURS,
+		                 .fragment_bytes_max = mode & MODE_NO_PARTS ? 0 : 8192,
+		                 .share = share,
+		                 .is_writer = is_writer,
+		                 .tell = tell,
 		                 .neighbour_queue_max = 2,
 		                 .tx_checksum_ip4 = mode & MODE_OFFLOAD,
 		                 .tx_checksum_tcp = mode & MODE_OFFLOAD,
@@ -87,6 +125,15 @@ static void free_frame(void *at, void *info)
 	free(info);
 }
 
+static struct rte_mbuf *make_roomy_frame(const uint8_t *bytes, uint16_t n)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+	assert(m != NULL);
+	memcpy(rte_pktmbuf_append(m, n), bytes, n);
+	return m;
+}
+
 /* The frame lies in heap memory of just its size, so that reading behind it is seen. */
 static struct rte_mbuf *make_frame(const uint8_t *bytes, uint16_t n)
 {
@@ -106,30 +153,40 @@ static struct rte_mbuf *make_frame(const uint8_t *bytes, uint16_t n)
 	return m;
 }
 
-static void receive(struct net *net, uint64_t now_us, uint8_t mode, struct span frame)
+static void receive(uint64_t now_us, uint8_t mode, bool at_reader, struct span frame)
 {
 	uint16_t n = (uint16_t)(frame.bytes < 1600 ? frame.bytes : 1600);
-	struct rte_mbuf *m = make_frame(frame.at, n);
-	uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
+	struct rte_mbuf *m =
+	    mode & MODE_ROOM ? make_roomy_frame(frame.at, n) : make_frame(frame.at, n);
+	struct net *net = at_reader ? reader : writer;
 	struct net_icmp icmp;
 	struct net_seg seg;
+	enum net_in in;
 
 	if (mode & MODE_FIX_SUMS)
-		sums_fix(at, n);
+		sums_fix(rte_pktmbuf_mtod(m, uint8_t *), n);
 	if (mode & MODE_TRUST)
 		m->ol_flags |= RTE_MBUF_F_RX_IP_CKSUM_GOOD | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
-	switch (net_input(net, now_us, m, &seg, &icmp)) {
-	case NET_IN_TCP:
-		assert(seg.tcp.at >= at && seg.tcp.at + seg.tcp.bytes <= at + n);
+	in = net_input(net, now_us, m, &seg, &icmp);
+	if (in == NET_IN_WRITER) {
+		assert(net != writer);
+		in = net_input(writer, now_us, m, &seg, &icmp);
+	}
+	switch (in) {
+	case NET_IN_TCP: {
+		const uint8_t *at = rte_pktmbuf_mtod(m, uint8_t *);
+
+		assert(seg.tcp.at >= at && seg.tcp.at + seg.tcp.bytes <= at + m->data_len);
 		assert(seg.tcp.bytes >= (seg.tcp.at[12] >> 4) * 4u && seg.tcp.at[12] >> 4 >= 5);
 		assert(net_is_own(net, &seg.local) && !net_is_own(net, &seg.remote));
 		rte_pktmbuf_free(m);
 		break;
+	}
 	case NET_IN_ICMP:
 		assert(net_is_own(net, &icmp.local));
 		break;
 	case NET_IN_WRITER:
-		assert(false); /* it is alone */
+		assert(!"the writer hands nothing on");
 		break;
 	case NET_IN_DONE:
 		break;
@@ -162,21 +219,54 @@ static void send_segment(struct net *net, uint64_t now_us, uint8_t which)
 }
 
 /* Ticks as the worker would: every 100 ms. `tenths` is capped by its type: 25.5 s. */
-static void pass(struct net *net, uint64_t *now_us, uint8_t tenths)
+static void pass(uint64_t *now_us, uint8_t tenths)
 {
 	for (; tenths > 0; tenths--) {
 		*now_us += 100000;
-		net_tick(net, *now_us);
+		net_tick(writer, *now_us);
+		if (reader != writer)
+			net_tick(reader, *now_us);
+		carry(*now_us);
 	}
+}
+
+static void one(uint8_t what, uint64_t *now_us, uint8_t mode, struct span record)
+{
+	struct net *net = what & AT_READER ? reader : writer;
+
+	switch (what % N_WHAT) {
+	case FRAME:
+		receive(*now_us, mode, net == reader, record);
+		break;
+	case ANNOUNCE:
+		net_announce(net, *now_us);
+		if (record.bytes > 0) {
+			struct ip_addr them = addr("203.0.113.9");
+
+			net_learn_path_mtu(net, *now_us, &them, (uint16_t)(1280 + record.at[0]));
+			assert(net_path_mtu(net, *now_us, &them) <= 1500);
+		}
+		break;
+	case SEGMENT:
+		if (record.bytes > 0)
+			send_segment(net, *now_us, record.at[0]);
+		break;
+	case TIME:
+		if (record.bytes > 0)
+			pass(now_us, record.at[0]);
+		break;
+	}
+	net_check(writer);
+	net_check(reader);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct span s = span_of(data, bytes), record;
+	struct net_share *share = NULL;
 	uint64_t now_us = 1000000;
 	uint16_t record_bytes;
 	uint8_t mode, what;
-	struct net *net;
 
 	if (pool == NULL) {
 		eal_start();
@@ -184,23 +274,26 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	}
 	if (!span_take_u8(&s, &mode))
 		return 0;
-	net = open_net(mode);
+	n_words = 0;
+	if (mode & MODE_TWO) {
+		int rc = net_share_open(NEIGHBOURS, 7, &share);
+
+		assert(rc == 0);
+	}
+	writer = reader = open_net(mode, share, true);
+	if (mode & MODE_TWO)
+		reader = open_net(mode, share, false);
 	for (int n = 0; n < RECORDS_MAX; n++) {
 		if (!span_take_u8(&s, &what) || !span_take_u16(&s, &record_bytes))
 			break;
 		if (!span_take(&s, record_bytes, &record))
 			record = s; /* the last one may be cut */
-		what %= N_WHAT;
-		if (what == FRAME)
-			receive(net, now_us, mode, record);
-		else if (what == ANNOUNCE)
-			net_announce(net, now_us);
-		else if (record.bytes > 0 && what == SEGMENT)
-			send_segment(net, now_us, record.at[0]);
-		else if (record.bytes > 0)
-			pass(net, &now_us, record.at[0]);
+		one(what, &now_us, mode, record);
 	}
-	net_close(net);
+	if (reader != writer)
+		net_close(reader);
+	net_close(writer);
+	net_share_close(share);
 	assert(rte_mempool_avail_count(pool) == BUFFERS);
 	return 0;
 }

@@ -65,7 +65,8 @@ static void start_eal(const struct our_end_conf *conf)
 	cpu_set_t cpus;
 
 	snprintf(prefix, sizeof(prefix), "--file-prefix=ours-%d", (int)getpid());
-	snprintf(mbytes, sizeof(mbytes), "%u", (conf->buffers + RX_BUFFERS) / 360 + 64);
+	snprintf(mbytes, sizeof(mbytes), "%u",
+	         (conf->buffers + RX_BUFFERS) / 240 + 64); /* a page each */
 	(void)sched_getaffinity(0, sizeof(cpus), &cpus);
 	if (rte_eal_init((int)(sizeof(argv) / sizeof(argv[0])) - 1, argv) < 0 ||
 	    rte_eth_dev_count_avail() != 1)
@@ -124,6 +125,7 @@ void our_end_open(const struct our_end_conf *conf, struct our_end *e)
 		                .mtu_bytes = conf->mtu_bytes,
 		                .addrs = conf->addrs,
 		                .n_addrs = conf->n_addrs,
+		                .gateway4 = conf->gateway4,
 		                .neighbours_max = 64,
 		                .neighbour_queue_max = 256,
 		                .tx = add_frame,

@@ -15,6 +15,7 @@ struct our_end_conf {
 	const char *device; /* as EAL takes it: "net_tap0,iface=ours0" */
 	struct ip_prefix addrs[2];
 	uint32_t n_addrs;
+	struct ip_addr gateway4; /* unset: none */
 	uint16_t mtu_bytes;
 	uint32_t buffers;     /* of the segment pool, 2^n - 1 */
 	uint8_t mac_last;     /* the last byte of our hardware address */

@@ -17,7 +17,7 @@
 #include "tests/linux/our_end.h"
 #include "tests/linux/stream.h"
 
-enum { PORTS_PER_TURN = 64, TRACE_US = 10000 };
+enum { PORTS_PER_TURN = 64, PUSHES_PER_TURN = 64, TRACE_US = 10000 };
 
 struct conn {
 	tcp_id id;
@@ -51,7 +51,7 @@ static struct ip_addr local, remote;
 
 static bool is_time_up(void)
 {
-	return run.seconds != 0 && run.end.now_us >= run.end_us;
+	return run.seconds != 0 && run.end_us != 0 && run.end.now_us >= run.end_us;
 }
 
 static uint64_t left_to_write(const struct conn *c)
@@ -198,26 +198,30 @@ static bool is_over(void)
 	return run.n_closed == run.conns || run.end.now_us - run.begun_us > run.patience * 1000000;
 }
 
+/* What was held back until all were open may leave: the last handshakes have had their time. */
+static bool is_released(void)
+{
+	return run.all_open_us != 0 && run.end.now_us >= run.all_open_us + run.hold * 1000;
+}
+
 static void drive(void)
 {
-	bool held = run.hold != 0, timed = run.seconds != 0;
+	uint64_t next = run.hold != 0 ? 0 : run.conns; /* the first that was held back */
+	bool timed = run.seconds != 0, busy;
 
 	run.begun_us = run.end.now_us;
 	while (!is_over()) {
 		begin();
 		our_end_turn(&run.end);
-		if (held && run.n_opened == run.conns) {
-			held = false;
-			push_all();
-		}
+		for (unsigned n = 0; n < PUSHES_PER_TURN && next < run.conns && is_released(); n++)
+			push(&run.all[next++]);
 		if (timed && run.all_open_us != 0 && is_time_up()) {
 			timed = false;
 			push_all();
 		}
 		write_trace();
-		our_end_sleep(&run.end, run.n_begun < run.conns || run.trace != NULL
-		                            ? run.end.now_us + 1000
-		                            : run.end.now_us + 100000);
+		busy = run.n_begun < run.conns || next < run.conns || run.trace != NULL;
+		our_end_sleep(&run.end, run.end.now_us + (busy ? 1000 : 100000));
 	}
 }
 
@@ -268,7 +272,7 @@ static const struct {
 	{ "receive", &run.receive },     /* bytes a connection that are asked for */
 	{ "seconds", &run.seconds },     /* send for so long instead */
 	{ "seed", &run.seed },           /* of the contents */
-	{ "hold", &run.hold },           /* 1: nothing is sent before all are open */
+	{ "hold", &run.hold },           /* ms after all are open that the first byte waits */
 	{ "half_open", &run.half_open }, /* SYNs unanswered at once */
 	{ "patience", &run.patience },   /* seconds */
 	{ "tx_bytes", &tx_bytes },       /* unacknowledged and unsent, a connection */

@@ -53,6 +53,8 @@ struct softnic *softnic_new(const struct softnic_conf *conf)
 	assert(nic->conf.queues_max <= SOFTNIC_QUEUES_MAX);
 	for (unsigned i = 0; i < nic->conf.key_bytes; i++)
 		nic->key[i] = nic->key_said[i] = (uint8_t)softnic_random(nic);
+	for (unsigned i = 0; i < nic->conf.key_bytes && conf->lies & SOFTNIC_KEY_WRONG; i++)
+		nic->key_said[i] = (uint8_t)softnic_random(nic);
 	nic->mtu_bytes = 1500;
 	nic->link_up = (conf->lies & SOFTNIC_LINK_DOWN) == 0;
 	nic->flows = calloc(SOFTNIC_FLOWS_MAX, sizeof(*nic->flows));
@@ -137,7 +139,7 @@ static int rss_set(struct softnic *nic, const struct rte_eth_conf *conf)
 	if (rss->rss_key_len != nic->conf.key_bytes)
 		return -EINVAL;
 	memcpy(nic->key_said, rss->rss_key, nic->conf.key_bytes);
-	if (!(nic->conf.lies & SOFTNIC_KEY_IGNORED))
+	if (!(nic->conf.lies & SOFTNIC_KEY_WRONG))
 		memcpy(nic->key, rss->rss_key, nic->conf.key_bytes);
 	return 0;
 }

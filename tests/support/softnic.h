@@ -32,7 +32,7 @@ enum softnic_lie {
 	SOFTNIC_FIRST_ASTRAY = 32,   /* the first segment of a flow comes on some other queue */
 	SOFTNIC_LINK_DOWN = 64,      /* no link until softnic_link_set() */
 	SOFTNIC_MULTICAST_OFF = 128, /* frames for groups only when it was asked for them */
-	SOFTNIC_KEY_IGNORED = 256,   /* reports the key it was given and hashes with its own */
+	SOFTNIC_KEY_WRONG = 256,     /* reports another key than the one it hashes with */
 };
 
 /* Who decides on which queue a segment arrives. */
@@ -62,6 +62,7 @@ struct softnic_conf {
 	uint64_t tx_offloads, rx_offloads; /* RTE_ETH_*_OFFLOAD_*; what it offers */
 	uint16_t segs_max, mtu_segs_max;   /* mbufs in a packet to cut, in another; 0: 64 and 8 */
 	uint16_t tso_mss_min;
+	bool cuts_with_sum; /* IPv4 headers of what it cuts get a sum unasked, and come with one */
 	uint16_t descs_max; /* of a ring; 0: 4096 */
 	uint8_t mac[6];
 	struct rte_mempool *wire_pool; /* frames on the wire; room for the largest linear frame */

@@ -84,6 +84,20 @@ static uint32_t segs_of_widest(const struct rte_mbuf *m)
 	return widest;
 }
 
+/* As virtio wants it: the host may hand the packet to one of its own, uncut. */
+static bool header_sum_stands(const struct rte_mbuf *m)
+{
+	return softnic_sum(0, rte_pktmbuf_mtod_offset(m, const uint8_t *, m->l2_len), m->l3_len) ==
+	       0xffff;
+}
+
+static bool asks_for_ip_sums(const struct softnic *nic, const struct rte_mbuf *m)
+{
+	if (m->ol_flags & RTE_MBUF_F_TX_IPV6 || m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)
+		return true;
+	return nic->conf.cuts_with_sum && header_sum_stands(m);
+}
+
 static const char *unfit_to_cut(const struct softnic *nic, const struct rte_mbuf *m)
 {
 	uint32_t headers = headers_of(m);
@@ -91,7 +105,7 @@ static const char *unfit_to_cut(const struct softnic *nic, const struct rte_mbuf
 	if (!(nic->eth.txmode.offloads & RTE_ETH_TX_OFFLOAD_TCP_TSO))
 		return "segmentation was not configured";
 	if ((m->ol_flags & RTE_MBUF_F_TX_L4_MASK) != RTE_MBUF_F_TX_TCP_CKSUM ||
-	    (m->ol_flags & RTE_MBUF_F_TX_IPV4 && !(m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM)))
+	    !asks_for_ip_sums(nic, m))
 		return "segments would have no checksums";
 	if (m->l4_len < 20 || m->l4_len > 60 || m->data_len < headers)
 		return "headers are not in the first buffer";
@@ -239,7 +253,8 @@ static void put_sums(const struct softnic *nic, const struct rte_mbuf *m, uint8_
 	uint8_t *ip = frame + m->l2_len, *tcp = ip + m->l3_len;
 	uint32_t tcp_bytes = bytes - m->l2_len - m->l3_len;
 
-	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) {
+	if (m->ol_flags & RTE_MBUF_F_TX_IP_CKSUM ||
+	    (m->ol_flags & RTE_MBUF_F_TX_TCP_SEG && m->ol_flags & RTE_MBUF_F_TX_IPV4)) {
 		put16(ip + 10, 0);
 		put16(ip + 10, ~softnic_sum(0, ip, m->l3_len));
 	}

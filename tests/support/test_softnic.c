@@ -191,6 +191,7 @@ static void each_lie_about_steering_breaks_the_prediction(void)
 	CU_ASSERT_EQUAL(right_of_100(0), 100);
 	CU_ASSERT_TRUE(right_of_100(SOFTNIC_KEY_REVERSED) < 40);
 	CU_ASSERT_TRUE(right_of_100(SOFTNIC_HASH_INITIAL) < 40);
+	CU_ASSERT_TRUE(right_of_100(SOFTNIC_KEY_WRONG) < 40);
 	CU_ASSERT_TRUE(right_of_100(SOFTNIC_TABLE_CHANGES) < 50);
 	CU_ASSERT_TRUE(right_of_100(SOFTNIC_TABLE_CHANGES) >= 10);
 	CU_ASSERT_EQUAL(right_of_100(SOFTNIC_FIRST_ASTRAY), 0);

@@ -73,6 +73,8 @@ def send_with(queues, landing):
     systest.wait_for(lambda: engine.stats()["tcp_open_now"] == 0, 15, "connections end")
     time.sleep(0.3)  # gauges are read ten times a second
     each = workers(engine)
+    ports = engine.ctl("show", "ports").stdout
+    systest.check(f"0 to {queues - 1}, replies: partitioned ports;" in ports, f"show ports: {ports}")
     systest.equal(engine.stop(), 0, "exit status after SIGTERM")
     joined(run)
     systest.equal(len(each), queues, "workers")

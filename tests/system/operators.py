@@ -199,12 +199,39 @@ def open_now(ops):
     return sum(step for _at, step, _peer in ops.receiver.opens)
 
 
+def connections_are_what_the_receiver_sees(ops):
+    """Asked while it sends, and once more while nothing is sent and the worker sleeps."""
+    equal = systest.equal
+    rows = ops.json("show", "connections")
+    equal(len(rows), 8, f"connections shown: {rows}")
+    equal(len({(r["local"], r["local_port"]) for r in rows}), 8, "different ones")
+    seen = {peer for _at, _step, peer in ops.receiver.opens}
+    for r in rows:
+        equal((r["worker"], r["tcp"], r["remote"], r["remote_port"]), (0, "established", ADDR, 25),
+              f"of {r}")
+        systest.check(r["local"] in seen, f"the receiver knows {r}")
+        systest.check(0 < r["min_rtt_us"] <= r["srtt_us"] * 2 < 2000000, f"round trips of {r}")
+        systest.check(r["age_ms"] > 500 and r["cwnd"] > 1000, f"work of {r}")
+    systest.check(sum(r["messages"] for r in rows) > 20, f"messages of {rows}")
+    site = rows[0]["site"]
+    equal(len(ops.json("show", "connections", HOST)), 8, "by domain")
+    equal(len(ops.json("show", "connections", site, "limit", "3")), 3, "by site, limited")
+    ops.refused(("ctl", "-c", ops.conf, "show", "connections", "other.test"), "no mail goes to")
+    text = ops.good("ctl", "-c", ops.conf, "show", "connections").splitlines()
+    equal(len(text), 9, f"lines of {text}")
+    systest.check(ADDR + ":25" in text[1] and "established" in text[1], f"{text[1]!r}")
+    tcp = ops.json("show", "tcp")
+    equal(tcp["sum"]["tcp"]["tcp_open_now"], 8, "tcp_open_now")
+    equal(tcp["sum"], tcp["workers"][0], "one worker is the sum")
+
+
 def a_reload_takes_hold_while_it_sends(ops):
     ops.set("rate = 1000", "rate = 40")
     ops.good("ctl", "-c", ops.conf, "reload")
     path = ops.list("long.csv", rows(1500))
     ops.good(*ops.start_words("long", path))
     time.sleep(1)
+    connections_are_what_the_receiver_sees(ops)
     slow = rate_over(ops, 2)
     systest.check(30 <= slow <= 41, f"{slow:.0f} messages/s at a rate of 40")
     systest.equal(open_now(ops), 8, "connections")

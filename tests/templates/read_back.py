@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""Composes messages and reads them back with Python's email package, policy strict: headers and
-bodies must be what went in, and every line must obey RFC 5322."""
+"""Composes messages and reads them back with Python's email package, policy strict, and with GMime:
+structure, headers, bodies and files must be what went in, and every line must obey RFC 5322."""
+import base64
 import email
 import email.header
 import email.policy
@@ -11,7 +12,7 @@ import sys
 import tempfile
 import unittest
 
-EXE = sys.argv[1]
+EXE, READER = sys.argv[1:3]
 STRICT = email.policy.SMTP.clone(raise_on_defect=True)
 LONG = "word " * 300
 CYRILLIC = "Привет, мир! " * 40
@@ -68,8 +69,12 @@ def fill(template, row, escape=False):
     return crlf(template)
 
 
-def compose(message, html, text, row, to="anna@alpha.test", number=7):
+def compose(message, html, text, row, to="anna@alpha.test", number=7, files=()):
     with tempfile.TemporaryDirectory() as d:
+        for path, content in files:
+            os.makedirs(os.path.join(d, os.path.dirname(path)), exist_ok=True)
+            with open(os.path.join(d, path), "wb") as f:
+                f.write(content)
         for name, content in (("message.liquid", message), ("body.html.liquid", html),
                               ("body.text.liquid", text)):
             if content is not None:
@@ -180,6 +185,89 @@ class ReadBack(unittest.TestCase):
         run = subprocess.run([EXE, "/nonexistent", "a@b.test", "a@b.test", "1", "1"],
                              capture_output=True, check=False)
         self.assertIn(b"the template folder: No such file or directory", run.stderr)
+
+    def gmime(self, wire):
+        """What GMime reads: (depth, type, charset, file name, content id, bytes) of each part."""
+        run = subprocess.run([READER], input=wire, capture_output=True, check=False)
+        self.assertEqual((run.returncode, run.stderr), (0, b""))
+        out = []
+        for line in run.stdout.decode().splitlines():
+            depth, kind, charset, name, cid, content = line.split("\t")
+            out.append((int(depth), kind, charset, name, cid, base64.b64decode(content)))
+        return out
+
+    def test_gmime_reads_the_same_bodies(self):
+        for why, message, html, text, row in CASES:
+            with self.subTest(why):
+                wire = compose(message, html, text, row).stdout
+                parts = [p for p in self.gmime(wire) if not p[1].startswith("multipart/")]
+                self.assertEqual([p[1] for p in parts],
+                                 ["text/plain", "text/html"] if html is not None else ["text/plain"])
+                for _depth, kind, charset, _name, _cid, content in parts:
+                    self.assertEqual(charset, "utf-8")
+                    source = html if kind == "text/html" else text
+                    if source is None:
+                        continue
+                    want = fill(source, row, escape=kind == "text/html").encode()
+                    if html is None and not want.endswith(b"\r\n") and content != want:
+                        want += b"\r\n"
+                    self.assertEqual(content, want)
+
+    def test_files_come_out_as_they_went_in(self):
+        odd = bytes(range(256)) * 30
+        files = [("inline/logo.png", odd), ("inline/b@shop.example", b"x"),
+                 ("attachments/a plan.csv", "Größe;1\n".encode()), ("attachments/empty.bin", b""),
+                 ("attachments/Grüße aus Köln und ein sehr langer Name für diese Datei.pdf", odd),
+                 ("attachments/quote\"; x=\"y.txt", b"\xff\xfe"),
+                 ("attachments/\U0001F600" + "x" * 150 + ".zip", odd[:77])]
+        shapes = [
+            ("<p><img src='cid:logo.png'>", None, files,
+             ["multipart/mixed", " multipart/alternative", "  text/plain", "  multipart/related",
+              "   text/html", "   application/octet-stream", "   image/png", " application/pdf",
+              " text/csv", " application/octet-stream", " text/plain", " application/zip"]),
+            ("<p>", "text", files[2:3],
+             ["multipart/mixed", " multipart/alternative", "  text/plain", "  text/html", " text/csv"]),
+            ("<p>", "text", files[:1],
+             ["multipart/alternative", " text/plain", " multipart/related", "  text/html",
+              "  image/png"]),
+            (None, "text\nä", files[3:4],
+             ["multipart/mixed", " text/plain", " application/octet-stream"]),
+        ]
+        for html, text, with_files, want in shapes:
+            run = compose("Subject: s\n", html, text, {}, files=with_files)
+            self.assertEqual(run.stderr, b"")
+            self.lines(run.stdout)
+            read = self.gmime(run.stdout)
+            self.assertEqual([" " * p[0] + p[1] for p in read], want)
+            msg = email.message_from_bytes(run.stdout, policy=STRICT)
+            parts = list(msg.walk())
+            self.assertEqual([p.get_content_type() for p in parts], [w.strip() for w in want])
+            contents = {os.path.basename(path): content for path, content in with_files}
+            for part, (_d, _kind, _cs, name, cid, content) in zip(parts, read):
+                if part.get_filename() is None:
+                    self.assertEqual(name, "-")
+                    continue
+                self.assertEqual(part.get_filename(), name)
+                self.assertEqual(part.get_payload(decode=True), contents[name])
+                self.assertEqual(content, contents[name])
+                inline = ("inline/" + name, contents[name]) in with_files
+                self.assertEqual(part["Content-ID"], f"<{name}>" if inline else None)
+                self.assertEqual(cid, name if inline else "-")
+                self.assertEqual(part.get_content_disposition(),
+                                 "inline" if inline else "attachment")
+                contents.pop(name)
+            self.assertEqual(contents, {})
+
+    def test_a_file_that_cannot_go_is_told(self):
+        for path, says in (("inline/a b.png", b"inline/a b.png: an inline file is called by cid:NAME"),
+                           ("attachments/a\nb", b"a control character in a file name"),
+                           ("attachments/" + "x" * 201, b"not UTF-8 or over 200 bytes"),
+                           ("attachments/sub/x", b"attachments/sub: not an ordinary file")):
+            run = compose("Subject: s\n", "<p>", None, {}, files=[(path, b"x")])
+            self.assertEqual(run.returncode, 1)
+            self.assertIn(says, run.stderr.replace(b":0:0:", b":"))
+        run = compose("Subject: s\n", None, "x", {}, files=[("inline/a.png", b"x")])
+        self.assertIn(b"inline/ holds files for it", run.stderr)
 
 
 if __name__ == "__main__":

@@ -25,10 +25,11 @@ static void a_hash_depends_on_everything_it_is_given(void)
 	};
 	enum { N = sizeof(cases) / sizeof(cases[0]) };
 	struct ids got[N], again;
+	EVP_MD_CTX *sha = sha_new();
 
 	for (size_t i = 0; i < N; i++) {
 		CU_ASSERT_EQUAL(
-		    ids_make(cases[i].campaign, cases[i].number, cases[i].turn, &got[i]), 0);
+		    ids_make(sha, cases[i].campaign, cases[i].number, cases[i].turn, &got[i]), 0);
 		CU_ASSERT_EQUAL(strlen(got[i].message), IDS_HEX_BYTES);
 		CU_ASSERT_EQUAL(strlen(got[i].boundary), IDS_HEX_BYTES);
 		CU_ASSERT_STRING_NOT_EQUAL(got[i].message, got[i].boundary);
@@ -37,18 +38,21 @@ static void a_hash_depends_on_everything_it_is_given(void)
 			CU_ASSERT_STRING_NOT_EQUAL(got[i].boundary, got[j].boundary);
 		}
 	}
-	CU_ASSERT_EQUAL(ids_make(&a, 1, 0, &again), 0);
+	CU_ASSERT_EQUAL(ids_make(sha, &a, 1, 0, &again), 0);
+	EVP_MD_CTX_free(sha);
 	CU_ASSERT_STRING_EQUAL(again.message, got[0].message);
 	CU_ASSERT_STRING_EQUAL(again.boundary, got[0].boundary);
 }
 
 static void a_name_of_any_length_is_taken(void)
 {
+	EVP_MD_CTX *sha = sha_new();
 	static char name[1000];
 	struct tpl_campaign a = { .name = span_of(name, sizeof(name)) };
 	struct ids got;
 
-	CU_ASSERT_EQUAL(ids_make(&a, 1, 0, &got), 0);
+	CU_ASSERT_EQUAL(ids_make(sha, &a, 1, 0, &got), 0);
+	EVP_MD_CTX_free(sha);
 }
 
 static void dates_are_those_of_the_calendar(void)

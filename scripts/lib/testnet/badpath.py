@@ -90,7 +90,7 @@ class BadPath:
     """`up` and `down` say what happens to what is sent to the receiver and by it (path.h)."""
 
     def __init__(self, build, number=0, seed=1, up="", down=""):
-        self.build, self.number, self.ends = build, number, []
+        self.build, self.number, self.ends = os.path.abspath(build), number, []
         self.relay_args = ["--seed", seed, "--up", up, "--down", down]
         self.our_tap, self.left_tap, self.right_tap = (
             f"{name}{number}" for name in ("ours", "left", "right"))
@@ -136,7 +136,7 @@ class BadPath:
         """Our engine connects to the right."""
         return self._start([f"{self.build}/tests/linux/tcp_ours",
                             f"device=net_tap0,iface={self.our_tap}",
-                            f"addr={OURS4}/24", f"addr={OURS6}/64",
+                            f"addr={OURS4}/24" if family == 4 else f"addr={OURS6}/64",
                             f"to={RIGHT4 if family == 4 else RIGHT6}", *spell(words)])
 
     def linux(self, family=4, **words):

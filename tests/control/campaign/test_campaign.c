@@ -326,6 +326,17 @@ static void a_spec_that_cannot_be_is_refused_at_once(void)
 		printf("\n    got %s, want %s", s.why, said);                                      \
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.why, said))
 	REFUSED_SPEC("", limit = 0, -EINVAL, "--name");
+	REFUSED_SPEC("ok", class = (char[]){ "spam" }, -EINVAL, "--class \"spam\": bulk or trans");
+	REFUSED_SPEC("ok", tenant = (char[]){ "a:b" }, -EINVAL, "--tenant \"a:b\"");
+	REFUSED_SPEC("ok", stream = (char[]){ "a b" }, -EINVAL, "--stream \"a b\"");
+	REFUSED_SPEC("ok", list_id = (char[]){ "news" }, -EINVAL, "--list-id \"news\"");
+	REFUSED_SPEC("ok", list_id = (char[]){ "<a>\r\nBcc: <b>" }, -EINVAL, "--list-id");
+	REFUSED_SPEC("ok", unsubscribe_url = (char[]){ "http://u.test" }, -EINVAL,
+	             "--unsubscribe-url \"http://u.test\"");
+	REFUSED_SPEC("ok", unsubscribe_url = (char[]){ "https://u.test/>, <x" }, -EINVAL,
+	             "--unsubscribe-url");
+	REFUSED_SPEC("ok", unsubscribe_mailto = (char[]){ "u@a.test?cc=x" }, -EINVAL,
+	             "--unsubscribe-mailto");
 	REFUSED_SPEC("a b", limit = 0, -EINVAL, "--name \"a b\"");
 	REFUSED_SPEC("../x", limit = 0, -EINVAL, "--name");
 	REFUSED_SPEC("x", template_dir = NULL, -EINVAL, "--template");

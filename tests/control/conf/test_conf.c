@@ -149,7 +149,7 @@ static void a_wrong_file_gives_one_line_that_says_where_and_what_to_do(void)
 		{ "a block without name", "port { device = x }",
 		  "conf:1: port: this block needs a name; write port \"p0\" { ... }" },
 		{ "a name where none belongs", "limits \"x\" { rate = 1 }",
-		  "conf:1: \"limits\" is not a block that takes a name; only port, source and site are" },
+		  "conf:1: \"limits\" is not a block that takes a name; only port, source, site and dkim are" },
 		{ "a wrong block name", "source \"a b\" { }",
 		  "conf:1: source: \"a b\" is not a name; use letters, digits, dot, hyphen and underscore" },
 		{ "an address that is none", "egress { allow = [10.1.0.0/33] }",
@@ -204,6 +204,28 @@ static void a_wrong_file_gives_one_line_that_says_where_and_what_to_do(void)
 		  "conf:4: port.queues: 2, but port.landing = single has one queue; leave one of them out" },
 		{ "numbers that do not fit together", CONF_FILE_WHOLE "store { batch_max = 100\n queue_max = 50 }",
 		  "conf:5: store.batch_max: 100 is more than store.queue_max = 50; lower the first or raise the second" },
+		{ "a signer without its key", CONF_FILE_WHOLE "dkim m { domain = a.test; selector = s }",
+		  "conf:4: dkim.key: is missing in dkim \"m\"; add it: private key (PEM, RSA or Ed25519) that others "
+		  "cannot read; read again on reload" },
+		{ "a signature that ends before the last attempt", CONF_FILE_WHOLE "retry.give_up = 3d\n"
+		  "dkim m { domain = a.test; selector = s; key = /k\n expires = 3d }",
+		  "conf:6: dkim.expires: not longer than retry.give_up, when the last attempt may be; make it a day "
+		  "longer at least, or leave it out" },
+		{ "a list of headers without From", "dkim m { headers = \"To:Subject\" }",
+		  "conf:1: dkim.headers: \"To:Subject\" lacks From, which must be signed (RFC 6376 5.4); add it" },
+		{ "a list of headers with a stranger", "dkim m { headers = \"From: To\" }",
+		  "conf:1: dkim.headers: \"From: To\" is no list of header fields; write it like From:To:Subject" },
+		{ "a selector that ends its tag", "dkim m { selector = \"s;x=1\" }",
+		  "conf:1: dkim.selector: \"s;x=1\" is not a name; use letters, digits, dot, hyphen and underscore" },
+		{ "an unsubscribe address without TLS", "unsubscribe { url = \"http://u.test/\" }",
+		  "conf:1: unsubscribe.url: \"http://u.test/\" is no https address; write it like https://u.example.com/u/" },
+		{ "an unsubscribe address that ends its header", "unsubscribe { url = \"https://u.test/>\" }",
+		  "conf:1: unsubscribe.url: \"https://u.test/>\" has characters that an address may not; use %XX for them" },
+		{ "a mail address with parameters", "unsubscribe { mailto = \"u@a.test?cc=b@c.test\" }",
+		  "conf:1: unsubscribe.mailto: \"u@a.test?cc=b@c.test\" is no plain address; write it like "
+		  "unsubscribe@example.com" },
+		{ "token keys that go too soon", "token { keep = 30d }",
+		  "conf:1: token.keep: 30d is out of bounds; use 12w6d to 521w3d" },
 		{ "a socket path too long by its folder", CONF_FILE_WHOLE "state_dir = "
 		  "/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 		  "conf:4: socket_path: \"/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -36,5 +36,28 @@ static void the_socket_lies_in_the_state_directory_unless_said(void)
 	conf_free(conf);
 }
 
-SUITE("control/conf/conf_check", TEST(name_servers_are_read_as_resolv_conf_writes_them),
+static void a_signature_outlives_the_last_attempt(void)
+{
+	static const char text[] =
+	    CONF_FILE_WHOLE "retry.give_up = 2d\n"
+			    "dkim a { domain = a.test; selector = s; key = /k }\n"
+			    "dkim b { domain = b.test; selector = s; key = /k\n"
+			    "expires = 3d; sign = named; "
+			    "canonicalization = simple/relaxed }\n";
+	char why[CONF_WHY_BYTES];
+	struct conf *conf;
+
+	CU_ASSERT_EQUAL_FATAL(conf_file_load(text, sizeof(text) - 1, &conf, why), 0);
+	CU_ASSERT_EQUAL_FATAL(conf->n_dkim, 2);
+	CU_ASSERT_EQUAL(conf->dkim[0].expires_s, 9 * 86400);
+	CU_ASSERT_EQUAL(conf->dkim[0].sign, CONF_SIGN_FROM);
+	CU_ASSERT_EQUAL(conf->dkim[0].canon, CONF_RELAXED_RELAXED);
+	CU_ASSERT_EQUAL(conf->dkim[1].expires_s, 3 * 86400);
+	CU_ASSERT_EQUAL(conf->dkim[1].sign, CONF_SIGN_NAMED);
+	CU_ASSERT_EQUAL(conf->dkim[1].canon, CONF_SIMPLE_RELAXED);
+	conf_free(conf);
+}
+
+SUITE("control/conf/conf_check", TEST(a_signature_outlives_the_last_attempt),
+      TEST(name_servers_are_read_as_resolv_conf_writes_them),
       TEST(the_socket_lies_in_the_state_directory_unless_said))

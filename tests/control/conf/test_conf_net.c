@@ -33,18 +33,38 @@ static void servers_and_networks_are_written_as_they_are_read(void)
 		{ "egress.allow", "::/0", "::/0" },
 		{ "egress.allow", "2001:db8::/129", NULL },
 		{ "egress.allow", "10.0.0.0/", NULL },
+		{ "port.neighbour", "192.0.2.1 02:00:5E:00:53:0a", "192.0.2.1 02:00:5e:00:53:0a" },
+		{ "port.neighbour", "2001:db8::1 02:00:5e:00:53:01",
+		  "2001:db8::1 02:00:5e:00:53:01" },
+		{ "port.neighbour", "192.0.2.1", NULL },
+		{ "port.neighbour", "02:00:5e:00:53:01", NULL },
+		{ "port.neighbour", "192.0.2.1 02:00:5e:00:53", NULL },
+		{ "port.neighbour", "192.0.2.1 02:00:5e:00:53:01:02", NULL },
+		{ "port.neighbour", "192.0.2.1 02:00:5e:00:53:1", NULL },
+		{ "port.neighbour", "192.0.2.1 02-00-5e-00-53-01", NULL },
+		{ "port.neighbour", "192.0.2.1 0x:00:5e:00:53:01", NULL },
+		{ "port.neighbour", "192.0.2.1 03:00:5e:00:53:01", NULL },
+		{ "port.neighbour", "192.0.2.1 00:00:00:00:00:00", NULL },
+		{ "port.neighbour", "224.0.0.1 02:00:5e:00:53:01", NULL },
+		{ "port.neighbour",
+		  "1111111111111111111111111111111111111111111111111111111111111111 "
+		  "02:00:5e:00:53:01",
+		  NULL },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		static struct conf conf;
-		const struct conf_opt *o =
-		    &conf_options[conf_option_find(CONF_BLOCK_NONE, cases[i].option)];
+		static struct conf_port port;
+		bool in_port = strncmp(cases[i].option, "port.", 5) == 0;
+		void *base = in_port ? (void *)&port : (void *)&conf;
+		const struct conf_opt *o = &conf_options[conf_option_find(
+		    in_port ? CONF_BLOCK_PORT : CONF_BLOCK_NONE, cases[i].option)];
 		char *value = (char *)(uintptr_t)cases[i].text, why[CONF_WHY_BYTES];
 		char text[CONF_TEXT_BYTES] = "";
-		int err = conf_value_set(o, &conf, &conf, &value, 1, why);
+		int err = conf_value_set(o, &conf, base, &value, 1, why);
 
 		if (err == 0)
-			conf_value_text(o, &conf, &conf, 0, text);
+			conf_value_text(o, &conf, base, 0, text);
 		if ((err == 0) != (cases[i].want != NULL))
 			printf("\n    %s: %d %s", cases[i].text, err, err == 0 ? text : why);
 		CU_ASSERT_EQUAL(err, cases[i].want == NULL ? -EINVAL : 0);

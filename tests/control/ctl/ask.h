@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "control/asks.h"
 #include "control/ctl/ctl_cmd.h"
 #include "tests/control/ctl/fake_engine.h"
 
@@ -21,8 +22,12 @@ static inline char *ask(const char *line, uint32_t *parts)
 		do {
 			said = req.cmd->run(&req);
 			n++;
-		} while (said == CTL_SAID_PART);
+			if (said == CTL_SAID_WAIT)
+				asks_poll(engine_asks(NULL));
+		} while (said == CTL_SAID_PART || said == CTL_SAID_WAIT);
 	}
+	if (req.job != NULL)
+		req.free_job(req.job);
 	fclose(req.out);
 	free(copy);
 	assert(said != CTL_SAID_LATER);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "control/asks.h"
 #include "control/xalloc.h"
 
 struct fake fake;
@@ -137,8 +138,10 @@ int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
 
 const struct conf *engine_conf(const struct engine *e)
 {
+	static struct conf empty;
+
 	(void)e;
-	return fake.conf;
+	return fake.conf != NULL ? fake.conf : &empty;
 }
 
 struct campaigns *engine_campaigns(struct engine *e)
@@ -242,4 +245,106 @@ uint64_t dp_counter(const struct dp *dp, uint32_t worker, uint32_t counter)
 {
 	(void)dp;
 	return 1000 * (worker + 1) + counter;
+}
+
+const char *dp_step_name(enum dp_step step)
+{
+	return step == DP_STEP_IDLE ? "idle" : "busy";
+}
+
+struct asks *engine_asks(struct engine *e)
+{
+	static struct asks *asks;
+
+	(void)e;
+	if (asks == NULL)
+		asks = asks_open(NULL);
+	return asks;
+}
+
+static struct {
+	bool is_open;
+	uint32_t from;
+} asked[2];
+
+int dp_ask(struct dp *dp, uint32_t worker, uint32_t from)
+{
+	(void)dp;
+	if (asked[worker].is_open)
+		return -EAGAIN;
+	asked[worker].is_open = true;
+	asked[worker].from = from;
+	fake.n_asked++;
+	return 0;
+}
+
+int dp_try_answer(struct dp *dp, uint32_t worker, struct dp_answer *out)
+{
+	uint32_t n = asked[worker].from;
+
+	(void)dp;
+	if (!asked[worker].is_open || fake.is_mute)
+		return -EAGAIN;
+	asked[worker].is_open = false;
+	for (out->n_rows = 0; n < fake.n_conns && out->n_rows < DP_ASK_ROWS; n++)
+		out->rows[out->n_rows++] =
+		    (struct dp_conn_info){ .conn = (uint64_t)worker << 16 | n,
+			                   .age_us = 125000000,
+			                   .messages = n,
+			                   .local = ip_from_v4((const uint8_t[]){ 10, 9, 0, 2 }),
+			                   .remote = ip_from_v4((const uint8_t[]){ 10, 25, 0, 1 }),
+			                   .local_port = (uint16_t)(1024 + n),
+			                   .remote_port = 25,
+			                   .step = DP_STEP_IDLE,
+			                   .tcp_state = "established",
+			                   .srtt_us = 1500,
+			                   .cwnd_bytes = 14600,
+			                   .ssthresh_bytes = 0 };
+	out->next = n == fake.n_conns ? DP_ASK_END : n;
+	return 0;
+}
+
+/* Even connections go to one site, odd ones to another; number 4 has just ended. */
+const char *sched_conn_site(const struct sched *s, uint64_t conn)
+{
+	(void)s;
+	return (uint16_t)conn == 4 ? NULL : conn % 2 == 0 ? "mx.alpha.test" : "mx.beta.test";
+}
+
+const char *sched_site_key(const struct sched *s, const char *name)
+{
+	(void)s;
+	return strcmp(name, "alpha.test") == 0 || strcmp(name, "mx.alpha.test") == 0
+	           ? "mx.alpha.test"
+	           : NULL;
+}
+
+const char *dp_idle_text(const struct dp *dp, uint32_t worker, char text[DP_IDLE_TEXT_BYTES])
+{
+	(void)dp;
+	snprintf(text, DP_IDLE_TEXT_BYTES, "spins %u us, then naps", worker);
+	return text;
+}
+
+uint32_t dp_n_ports(const struct dp *dp)
+{
+	(void)dp;
+	return 2;
+}
+
+void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view)
+{
+	(void)dp;
+	*view = (struct dp_port_view){ .name = port == 0 ? "p0" : "p1",
+		                       .device = "net_tap0,iface=ph0",
+		                       .mac = { 2, 0, 0, 0, 0, (uint8_t)port },
+		                       .mtu_bytes = 1500,
+		                       .link_up = port == 0,
+		                       .first_worker = 2 * port,
+		                       .n_workers = 2,
+		                       .landing = "predicted",
+		                       .handed = 17,
+		                       .wrong_core = 3,
+		                       .idle = "sleeps",
+		                       .without = "none" };
 }

@@ -18,6 +18,9 @@ struct fake {
 	char exported_to[300];
 	uint32_t n_domains;
 	struct conf *conf; /* NULL after fake_reset() */
+	uint32_t n_conns;  /* of each worker; names are its number << 16 | their own */
+	uint32_t n_asked;  /* questions to the workers */
+	bool is_mute;      /* the workers do not answer now */
 };
 extern struct fake fake;
 

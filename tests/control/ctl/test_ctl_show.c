@@ -32,6 +32,10 @@ static void each_worker_has_its_line(void)
 		lines += *c == '\n';
 	CU_ASSERT_EQUAL(lines, 3);
 	CU_ASSERT_EQUAL(json_array_size(all), 2);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "  spins 1 us, then naps\n"));
+	CU_ASSERT_STRING_EQUAL(
+	    json_string_value(json_object_get(json_array_get(all, 0), "when_idle")),
+	    "spins 0 us, then naps");
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(json_array_get(all, 1), "worker_turns")),
 	                2000);
 	json_decref(all);

@@ -4,6 +4,7 @@
 #include "tests/support/suite.h"
 
 #include <rte_mbuf.h>
+#include <stdio.h>
 
 static struct rig rig;
 
@@ -249,7 +250,42 @@ static void every_state_has_a_name(void)
 		CU_ASSERT(neigh_state_name(s) != NULL && neigh_state_name(s)[0] != '\0');
 }
 
-SUITE("dataplane/net/neigh",
+static void a_configured_neighbour_is_neither_asked_nor_taught_nor_given_up(void)
+{
+	struct ip_neighbour fixed[2] = {
+		{ .addr = addr("192.0.2.1"), .mac = { 2, 0, 0, 0, 0, 0x55 } },
+		{ .addr = addr("2001:db8::1"), .mac = { 2, 0, 0, 0, 0, 0x56 } }
+	};
+	struct net_conf conf = rig_conf();
+
+	conf.neighbours = fixed;
+	conf.n_neighbours = 2;
+	rig_open(&rig, &conf);
+	net_announce(rig.net, rig.now_us);
+	rig_pass(&rig, 3 * RIG_US);
+	rig_forget_out(&rig);
+	rig_feed_hex(&rig, F_ARP_REPLY); /* another MAC claims its address */
+	rig_feed_hex(&rig, F_NA);
+	for (int i = 0; i < 200; i++) {
+		rig_pass(&rig, 10 * RIG_US);
+		CU_ASSERT(send4());
+		CU_ASSERT_EQUAL_FATAL(rig.n_out, 1); /* the segment, and no question */
+		CU_ASSERT_EQUAL(memcmp(rte_pktmbuf_mtod(rig.out[0], void *), fixed[0].mac, 6), 0);
+		rig_forget_out(&rig);
+	}
+	CU_ASSERT_EQUAL(rig_state(&rig, "2001:db8::1"), NEIGH_STATIC);
+	for (unsigned i = 2; i < 60; i++) { /* a full table */
+		char text[20];
+
+		snprintf(text, sizeof(text), "192.0.2.%u", 100 + i);
+		rig_send(&rig, "192.0.2.2", text);
+		rig_pass(&rig, 4 * RIG_US);
+	}
+	CU_ASSERT_EQUAL(rig_state(&rig, "192.0.2.1"), NEIGH_STATIC);
+	rig_close(&rig);
+}
+
+SUITE("dataplane/net/neigh", TEST(a_configured_neighbour_is_neither_asked_nor_taught_nor_given_up),
       TEST(an_unanswered_neighbour_is_asked_thrice_a_second_apart_then_fails),
       TEST(a_failed_neighbour_is_not_asked_again_for_three_seconds),
       TEST(a_gateway_is_asked_for_until_it_answers), TEST(the_queue_keeps_the_newest_in_order),

@@ -230,7 +230,89 @@ static void the_ecn_field_is_set_and_the_sum_follows(void)
 	}
 }
 
-SUITE("dataplane/net/segment", TEST(the_ecn_field_is_set_and_the_sum_follows),
+/* A header and two payloads as a chain, with three bytes in the second. */
+static struct rte_mbuf *packet_to_cut(void)
+{
+	struct rte_mbuf *head = rig_segment(&rig);
+
+	rte_pktmbuf_trim(head, (uint16_t)(head->data_len - (head->data_len > 40 ? 40 : 20)));
+	return head;
+}
+
+static void a_packet_to_be_cut_says_so_and_its_sum_has_no_length(void)
+{
+	static const struct {
+		const char *local, *remote;
+		uint64_t flags;
+		uint16_t l3;
+	} cases[] = {
+		{ "192.0.2.2", "203.0.113.9", RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM, 20 },
+		{ "2001:db8::2", "2001:db8:9::9", RTE_MBUF_F_TX_IPV6, 40 },
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct ip_addr us = addr(cases[i].local), them = addr(cases[i].remote);
+		struct rte_mbuf *m, *part;
+		struct net_path path;
+		const uint8_t *ip, *tcp;
+		uint16_t sum;
+
+		rig_open(&rig, NULL);
+		rig_resolve(&rig);
+		rig.net->tx_checksum_ip4 = rig.net->tx_checksum_tcp = true;
+		CU_ASSERT_EQUAL_FATAL(net_route(rig.net, &us, &them, &path), 0);
+		m = packet_to_cut();
+		for (int k = 0; k < 2; k++) {
+			part = rte_pktmbuf_alloc(rig.pool);
+			CU_ASSERT_FATAL(part != NULL);
+			memset(rte_pktmbuf_append(part, k == 0 ? 1000 : 3), 'x', 3);
+			CU_ASSERT_EQUAL(rte_pktmbuf_chain(m, part), 0);
+		}
+		CU_ASSERT_FATAL(net_output_tso(rig.net, rig.now_us, &path, m, NET_ECN_ECT0, 1000));
+		m = rig.out[0];
+		CU_ASSERT_EQUAL(m->tso_segsz, 1000);
+		CU_ASSERT_EQUAL(m->l2_len, 14);
+		CU_ASSERT_EQUAL(m->l3_len, cases[i].l3);
+		CU_ASSERT_EQUAL(m->nb_segs, 3);
+		CU_ASSERT_EQUAL(m->ol_flags & RTE_MBUF_F_TX_OFFLOAD_MASK,
+		                cases[i].flags | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM);
+		ip = rte_pktmbuf_mtod_offset(m, const uint8_t *, 14);
+		tcp = ip + m->l3_len;
+		CU_ASSERT_EQUAL(m->l4_len, (tcp[12] >> 4) * 4);
+		if (i == 0) {
+			CU_ASSERT_EQUAL(ip[2] << 8 | ip[3], (int)m->pkt_len - 14);
+			CU_ASSERT_EQUAL(ip[10] | ip[11], 0);
+			sum = rte_ipv4_phdr_cksum((const struct rte_ipv4_hdr *)ip, m->ol_flags);
+		} else {
+			CU_ASSERT_EQUAL(ip[4] << 8 | ip[5], (int)m->pkt_len - 54);
+			sum = rte_ipv6_phdr_cksum((const struct rte_ipv6_hdr *)ip, m->ol_flags);
+		}
+		CU_ASSERT_EQUAL(memcmp(tcp + 16, &sum, 2), 0);
+		rig_close(&rig);
+	}
+}
+
+static void a_packet_to_be_cut_does_not_wait_for_an_address(void)
+{
+	struct ip_addr us = addr("192.0.2.2"), them = addr("203.0.113.9");
+	struct rte_mbuf *m, *part;
+	struct net_path path;
+
+	rig_open(&rig, NULL);
+	CU_ASSERT_EQUAL_FATAL(net_route(rig.net, &us, &them, &path), 0);
+	m = packet_to_cut();
+	part = rte_pktmbuf_alloc(rig.pool);
+	CU_ASSERT_FATAL(part != NULL);
+	memset(rte_pktmbuf_append(part, 1400), 'x', 1400);
+	rte_pktmbuf_chain(m, part);
+	CU_ASSERT_FALSE(net_output_tso(rig.net, rig.now_us, &path, m, NET_ECN_NOT_ECT, 1000));
+	CU_ASSERT_EQUAL(counter_read(&rig.counters.neighbour_dropped), 1);
+	rig_close(&rig);
+}
+
+SUITE("dataplane/net/segment", TEST(a_packet_to_be_cut_says_so_and_its_sum_has_no_length),
+      TEST(a_packet_to_be_cut_does_not_wait_for_an_address),
+      TEST(the_ecn_field_is_set_and_the_sum_follows),
       TEST(a_segment_comes_out_with_addresses_and_header),
       TEST(one_wrong_bit_anywhere_in_a_segment_is_found),
       TEST(the_devices_word_on_checksums_counts_only_when_it_is_trusted),

@@ -152,3 +152,19 @@ void tcp_abort(struct tcp *tcp, uint64_t now_us, tcp_id id)
 	tcp->n_aborts++;
 	fake_closed(tcp, now_us, id, -ECONNABORTED);
 }
+
+bool tcp_facts(const struct tcp *tcp, tcp_id id, struct tcp_facts *out)
+{
+	if (id >= FAKE_CONNS_MAX || !tcp->conns[id].is_used)
+		return false;
+	*out = (struct tcp_facts){ .local_port = (uint16_t)(1024 + id),
+		                   .remote_port = 25,
+		                   .srtt_us = 1000 + id,
+		                   .resent = 3 };
+	return true;
+}
+
+const char *tcp_state_name(uint8_t state)
+{
+	return state == 0 ? "fake" : "?";
+}

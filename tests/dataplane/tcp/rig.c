@@ -8,6 +8,7 @@
 
 #include <rte_mbuf.h>
 
+#include "tests/dataplane/tcp/cutter.h"
 #include "tests/support/eal.h"
 
 static struct rte_mempool *pool;
@@ -80,39 +81,74 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 	return net_output_ecn(net, now_us, path, m, NET_ECN_NOT_ECT);
 }
 
+/* Notes one segment that left. */
+struct leaving {
+	struct rig *rig;
+	uint64_t now_us;
+	const struct net_path *path;
+	enum net_ecn ecn;
+};
+
+static void note(void *ctx, const uint8_t *at, uint16_t segment_bytes)
+{
+	struct leaving *l = ctx;
+	struct rig *r = l->rig;
+	struct rig_sent *s = &r->sent[r->n_sent % RIG_SENT_MAX];
+	struct span bytes;
+	bool readable = tcp_head_read(span_of(at, segment_bytes), &s->head, &bytes);
+
+	assert(readable);
+	assert(segment_bytes + (ip_is_v4(&l->path->remote) ? 20 : 40) <= r->mtu_bytes);
+	s->at_us = l->now_us;
+	s->local = r->local;
+	s->remote = l->path->remote;
+	s->bytes = (uint16_t)bytes.bytes;
+	s->ecn = (uint8_t)l->ecn;
+	memcpy(s->payload, bytes.at, RTE_MIN(bytes.bytes, sizeof(s->payload)));
+	r->n_sent++;
+}
+
+/* What net does in the headroom, and what a device leaves behind. */
+static void take(struct rig *r, struct rte_mbuf *m)
+{
+	memset(rte_pktmbuf_prepend(m, 58), 0xee, 58);
+	if (r->hold && r->n_held < RIG_SENT_MAX)
+		r->held[r->n_held++] = m;
+	else
+		rte_pktmbuf_free(m);
+}
+
 bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
                     enum net_ecn ecn)
 {
 	struct rig *r = (struct rig *)net;
-	struct rig_sent *s = &r->sent[r->n_sent % RIG_SENT_MAX];
-	struct span bytes;
-	uint16_t segment_bytes = m->data_len;
-	bool readable;
+	struct leaving l = { r, now_us, path, ecn };
 
 	if (r->waits) {
 		r->n_waiting++;
 		rte_pktmbuf_free(m);
 		return false;
 	}
-	assert(m->nb_segs == 1 && m->pkt_len == m->data_len);
+	assert(m->nb_segs == 1 && m->pkt_len == m->data_len && m->next == NULL);
 	assert(rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
-	readable =
-	    tcp_head_read(span_of(rte_pktmbuf_mtod(m, void *), segment_bytes), &s->head, &bytes);
-	assert(readable);
-	assert(segment_bytes + (ip_is_v4(&path->remote) ? 20 : 40) <= r->mtu_bytes);
-	s->at_us = now_us;
-	s->local = r->local;
-	s->remote = path->remote;
-	s->bytes = (uint16_t)bytes.bytes;
-	s->ecn = (uint8_t)ecn;
-	memcpy(s->payload, bytes.at, RTE_MIN(bytes.bytes, sizeof(s->payload)));
-	r->n_sent++;
-	/* What net does in the headroom, and what it leaves behind. */
-	memset(rte_pktmbuf_prepend(m, 58), 0xee, 58);
-	if (r->hold && r->n_held < RIG_SENT_MAX)
-		r->held[r->n_held++] = m;
-	else
-		rte_pktmbuf_free(m);
+	note(&l, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	take(r, m);
+	return true;
+}
+
+bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn, uint16_t mss)
+{
+	struct rig *r = (struct rig *)net;
+	struct leaving l = { r, now_us, path, ecn };
+
+	assert(!r->waits && rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
+	assert(m->nb_segs <= r->conf.tso_segs_max && mss >= r->conf.tso_mss_min);
+	assert(m->pkt_len + 20 <= r->conf.tso_bytes_max);
+	cutter_cut(m, mss, note, &l);
+	if (r->n_cut++ == 0)
+		r->first_cut_segs = m->nb_segs - 1u;
+	take(r, m);
 	return true;
 }
 
@@ -170,6 +206,23 @@ static const struct tcp_ops ops = {
 	.closed = on_closed,
 };
 
+/* The large buffers of the last rig serve the next one: a fuzzer opens thousands a second. */
+static void *spare_sent, *spare_rx;
+
+static void *take_spare(void **spare, size_t bytes)
+{
+	void *at = *spare;
+
+	*spare = NULL;
+	return at != NULL ? at : malloc(bytes);
+}
+
+static void give_spare(void **spare, void *at)
+{
+	free(*spare);
+	*spare = at;
+}
+
 void rig_conf(struct rig *r)
 {
 	memset(r, 0, sizeof(*r));
@@ -177,13 +230,13 @@ void rig_conf(struct rig *r)
 		eal_start();
 		pool = eal_pool("rig", 4095, 2048 + 128, TCP_MBUF_PRIV_BYTES);
 	}
-	r->sent = calloc(RIG_SENT_MAX, sizeof(*r->sent));
+	r->sent = take_spare(&spare_sent, RIG_SENT_MAX * sizeof(*r->sent));
 	r->now_us = 1000000000;
 	r->mtu_bytes = 1500;
 	r->peer_port = 25;
 	ip_parse("10.0.0.2", &r->local);
 	ip_parse("10.0.0.9", &r->remote);
-	r->user = (struct rig_user){ .rig = r, .rx = malloc(RIG_RX_MAX) };
+	r->user = (struct rig_user){ .rig = r, .rx = take_spare(&spare_rx, RIG_RX_MAX) };
 	r->conf = (struct tcp_conf){
 		.conns_max = 64,
 		.time_wait_max = 8,
@@ -215,11 +268,16 @@ void rig_close(struct rig *r)
 {
 	tcp_check(r->tcp);
 	tcp_close_engine(r->tcp);
+	rig_let_go(r);
+	assert(eal_pool_held(pool) == 0);
+	give_spare(&spare_sent, r->sent);
+	give_spare(&spare_rx, r->user.rx);
+}
+
+void rig_let_go(struct rig *r)
+{
 	while (r->n_held != 0)
 		rte_pktmbuf_free(r->held[--r->n_held]);
-	assert(eal_pool_held(pool) == 0);
-	free(r->sent);
-	free(r->user.rx);
 }
 
 int rig_connect(struct rig *r)

@@ -13,12 +13,15 @@
 #include "dataplane/tcp/tcp_cc.h"
 #include "dataplane/tcp/tcp_engine.h"
 #include "dataplane/tcp/tcp_wire.h"
+#include "tests/dataplane/tcp/cutter.h"
+#include "tests/dataplane/tcp/watch.h"
 #include "tests/support/eal.h"
 
 enum {
 	PACKETS_MAX = 4096,
 	PACKET_BYTES = 1600,
 	STARVED_MAX = 2048,
+	HELD_MAX = 64,
 	PORT_A = 5000,
 	PORT_B = 25,
 	BOTH = TCP_ECE | TCP_CWR,
@@ -57,6 +60,9 @@ struct end {
 	uint64_t path_mtu_until_us; /* until when it goes by what it learned of the path */
 	uint16_t path_mtu;
 	uint32_t lie_divisor; /* 0: the window is closed */
+	struct watch watch;   /* of what it sends */
+	uint32_t n_held;      /* by the device, oldest first */
+	struct rte_mbuf *held[HELD_MAX];
 	uint32_t n_stolen;
 	struct rte_mbuf *stolen[STARVED_MAX];
 	uint64_t closed_us;
@@ -219,7 +225,7 @@ static void refuse(struct end *from, const struct tcp_head *syn)
 }
 
 /* True when a box on the way does not let the segment pass. */
-static bool is_stopped(struct end *from, struct rte_mbuf *m)
+static bool is_stopped(struct end *from, const uint8_t *at, uint16_t n)
 {
 	const struct sim_path *path = from->sim->path;
 	struct tcp_head h;
@@ -227,7 +233,7 @@ static bool is_stopped(struct end *from, struct rte_mbuf *m)
 
 	if (path->box != SIM_BOX_DROPS && path->box != SIM_BOX_REFUSES)
 		return false;
-	if (!tcp_head_read(span_of(rte_pktmbuf_mtod(m, void *), m->data_len), &h, &bytes) ||
+	if (!tcp_head_read(span_of(at, n), &h, &bytes) ||
 	    (h.flags & (TCP_SYN | TCP_ACK | BOTH)) != (TCP_SYN | BOTH))
 		return false;
 	if (path->box == SIM_BOX_REFUSES)
@@ -328,15 +334,15 @@ static bool is_lost(struct end *from, uint32_t bytes)
 	return false;
 }
 
-static void put_packet(struct end *from, struct rte_mbuf *m, enum net_ecn ecn)
+static void put_packet(struct end *from, const uint8_t *at, uint16_t bytes, enum net_ecn ecn)
 {
 	struct sim *s = from->sim;
 	struct packet *p;
 
-	if (is_lost(from, m->data_len) || (p = packet_get(s)) == NULL)
+	if (is_lost(from, bytes) || (p = packet_get(s)) == NULL)
 		return;
-	p->bytes = m->data_len;
-	memcpy(p->at, rte_pktmbuf_mtod(m, void *), p->bytes);
+	p->bytes = bytes;
+	memcpy(p->at, at, bytes);
 	meddle(from, p);
 	p->sum = sum_of(p->at, p->bytes);
 	if (happens(s, s->path->corrupt))
@@ -389,14 +395,13 @@ void net_learn_path_mtu(struct net *net, uint64_t now_us, const struct ip_addr *
 	e->path_mtu_until_us = now_us + 600000000;
 }
 
-static void trace(const struct end *from, struct rte_mbuf *m)
+static void trace(const struct end *from, const uint8_t *at, uint16_t n)
 {
 	struct tcp_head h;
 	struct span bytes;
 	const char *names = "FSRPAUEC";
 
-	if (!from->sim->path->trace ||
-	    !tcp_head_read(span_of(rte_pktmbuf_mtod(m, void *), m->data_len), &h, &bytes))
+	if (!from->sim->path->trace || !tcp_head_read(span_of(at, n), &h, &bytes))
 		return;
 	printf("%10.4f %c ", (double)(from->sim->now_us - START_US) / 1e6, "<>"[from->index == 0]);
 	for (int i = 0; i < 8; i++)
@@ -421,28 +426,92 @@ bool net_output(struct net *net, uint64_t now_us, struct net_path *path, struct 
 	return net_output_ecn(net, now_us, path, m, NET_ECN_NOT_ECT);
 }
 
-bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
-                    enum net_ecn ecn)
-{
-	struct end *from = (struct end *)net;
-	struct sim *s = from->sim;
-	uint32_t packet_bytes = m->data_len + 20u;
+struct leaving {
+	struct end *from;
+	const struct net_path *path;
+	enum net_ecn ecn;
+};
 
-	(void)now_us;
-	assert(packet_bytes <= path->mtu_bytes);
-	trace(from, m);
-	if (s->path->hole_bytes != 0 && packet_bytes > s->path->hole_bytes) {
+/* While the connection is there: what is sent for a TIME-WAIT entry offers no window. */
+static void watch(struct end *from, const uint8_t *at, uint16_t bytes)
+{
+	struct tcp_head h;
+	struct span payload;
+	bool readable = tcp_head_read(span_of(at, bytes), &h, &payload);
+
+	assert(readable);
+	if (from->id == TCB_NONE || from->closed || !pool_is_used(&from->tcp->conns, from->id) ||
+	    tcb_at(from->tcp, from->id)->state == TCP_STATE_CLOSED)
+		return;
+	if (h.has_ts != ((tcb_at(from->tcp, from->id)->flags & TCB_F_TS) != 0) &&
+	    !(h.flags & TCP_SYN))
+		return; /* a RST for what matches nothing */
+	watch_leaving(&from->watch, &from->other->watch, &h, (uint32_t)payload.bytes,
+	              tcb_at(from->tcp, from->id)->rcv_wscale);
+}
+
+static void leave(void *ctx, const uint8_t *at, uint16_t bytes)
+{
+	struct leaving *l = ctx;
+	struct end *from = l->from;
+	struct sim *s = from->sim;
+
+	assert(bytes + 20u <= l->path->mtu_bytes);
+	trace(from, at, bytes);
+	watch(from, at, bytes);
+	if (s->path->hole_bytes != 0 && bytes + 20u > s->path->hole_bytes) {
 		if (s->path->hole_tells)
-			tell_too_big(from, rte_pktmbuf_mtod(m, uint8_t *));
-	} else if (!is_stopped(from, m)) {
-		put_packet(from, m, ecn);
+			tell_too_big(from, at);
+	} else if (!is_stopped(from, at, bytes)) {
+		put_packet(from, at, bytes, l->ecn);
 		if (happens(s, s->path->dup))
-			put_packet(from, m, ecn);
+			put_packet(from, at, bytes, l->ecn);
 	}
 	if (happens(s, s->path->forged))
 		forge(&s->ends[below(s, 2)]);
-	memset(rte_pktmbuf_prepend(m, 54), 0xee, 54); /* what net does in the headroom */
-	rte_pktmbuf_free(m);
+}
+
+/* What net does in the headroom; and a device that has done with a packet when others came. */
+static void take(struct end *e, struct rte_mbuf *m)
+{
+	memset(rte_pktmbuf_prepend(m, 54), 0xee, 54);
+	if (e->n_held == HELD_MAX) {
+		rte_pktmbuf_free(e->held[0]);
+		memmove(e->held, e->held + 1, --e->n_held * sizeof(e->held[0]));
+	}
+	e->held[e->n_held++] = m;
+	while (e->n_held > e->sim->path->lazy) {
+		rte_pktmbuf_free(e->held[0]);
+		memmove(e->held, e->held + 1, --e->n_held * sizeof(e->held[0]));
+	}
+}
+
+static void let_go(struct end *e)
+{
+	while (e->n_held != 0)
+		rte_pktmbuf_free(e->held[--e->n_held]);
+}
+
+bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn)
+{
+	struct leaving l = { (struct end *)net, path, ecn };
+
+	(void)now_us;
+	assert(m->nb_segs == 1 && m->next == NULL && m->pkt_len == m->data_len);
+	leave(&l, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
+	take(l.from, m);
+	return true;
+}
+
+bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
+                    enum net_ecn ecn, uint16_t mss)
+{
+	struct leaving l = { (struct end *)net, path, ecn };
+
+	(void)now_us;
+	cutter_cut(m, mss, leave, &l);
+	take(l.from, m);
 	return true;
 }
 
@@ -557,6 +626,8 @@ static void open_end(struct sim *s, unsigned i)
 		.cc = path->reno ? TCP_CC_NEWRENO : TCP_CC_CUBIC,
 		.ecn = path->ecn[i],
 		.pacing = path->pacing,
+		.tso_segs_max = path->tso_segs,
+		.tso_bytes_max = path->tso_bytes,
 		.port_first = PORT_A,
 		.port_last = PORT_A,
 		.secret = secret,
@@ -761,8 +832,12 @@ bool sim_run(const struct sim_path *path, struct sim_result *out)
 		out->why[i] = e->why;
 		out->resent[i] = counter_read(&e->counters.tcp_retransmits);
 		out->timeouts[i] = counter_read(&e->counters.tcp_rto);
+#define SEEN(counter) out->seen.counter += counter_read(&e->counters.counter);
+		SIM_SEEN
+#undef SEEN
 		return_buffers(e);
 		tcp_close_engine(e->tcp);
+		let_go(e);
 		if (eal_pool_held(e->pool) != 0 && out->wrong[0] == '\0')
 			snprintf(out->wrong, sizeof(out->wrong), "%u buffers were lost",
 			         eal_pool_held(e->pool));
@@ -848,5 +923,10 @@ struct sim_path sim_draw(uint64_t seed)
 	p.mark = at_times(r, 100);
 	p.box = (enum sim_box)(draw(r) % 8 < SIM_N_BOXES ? draw(r) % SIM_N_BOXES : SIM_BOX_NONE);
 	p.pacing = draw(r) % 4 == 0;
+	if (draw(r) % 3 == 0) {
+		p.tso_segs = (uint16_t)(3 + draw(r) % 40);
+		p.tso_bytes = 4096 + (uint32_t)(draw(r) % 61440);
+	}
+	p.lazy = at_times(r, p.few_buffers ? 4 : HELD_MAX - 1);
 	return p;
 }

@@ -45,9 +45,37 @@ struct sim_path {
 	enum sim_box box;
 	uint32_t mark; /* chance that a packet that may be marked is */
 	bool pacing;
+	uint16_t tso_segs; /* both ends' devices cut packets of so many mbufs; 0: they do not */
+	uint32_t tso_bytes;
+	uint32_t lazy;     /* packets that a device holds until others come; 63 at most */
 	bool reno;         /* NewReno in place of CUBIC */
 	bool trace;        /* print every segment */
 	uint32_t abort_ms; /* the opener aborts then; 0: never */
+};
+
+/* What a run may meet, counted by the engines of both ends. */
+#define SIM_SEEN                                                                                   \
+	SEEN(tcp_established)                                                                      \
+	SEEN(tcp_retransmits)                                                                      \
+	SEEN(tcp_rto)                                                                              \
+	SEEN(tcp_probes)                                                                           \
+	SEEN(tcp_undone)                                                                           \
+	SEEN(tcp_black_holes)                                                                      \
+	SEEN(tcp_out_of_window)                                                                    \
+	SEEN(tcp_challenge_acks)                                                                   \
+	SEEN(tcp_rst_in)                                                                           \
+	SEEN(tcp_ecn_agreed)                                                                       \
+	SEEN(tcp_ecn_fallbacks)                                                                    \
+	SEEN(tcp_ecn_marks_in)                                                                     \
+	SEEN(tcp_ecn_reduced)                                                                      \
+	SEEN(tcp_paced)                                                                            \
+	SEEN(tcp_tso)                                                                              \
+	SEEN(no_buffer)
+
+struct sim_seen {
+#define SEEN(counter) uint64_t counter;
+	SIM_SEEN
+#undef SEEN
 };
 
 struct sim_result {
@@ -56,6 +84,7 @@ struct sim_result {
 	uint32_t received[2];
 	uint64_t packets, resent[2], timeouts[2];
 	int why[2];
+	struct sim_seen seen;
 };
 
 /* Starts the environment; once a process. */

@@ -35,8 +35,8 @@ static void describe(const struct sim_path *p, const struct sim_result *r)
 	    " us rate %u kbit/s queue %u\n",
 	    p->iss, p->loss, p->dup, p->late, p->corrupt, p->burst, p->burst_us, p->forged,
 	    p->delay_us, p->late_us, p->kbit_s, p->queue_bytes);
-	printf("    ecn %d/%d mark %u box %d%s\n", p->ecn[0], p->ecn[1], p->mark, p->box,
-	       p->pacing ? " pacing" : "");
+	printf("    ecn %d/%d mark %u box %d%s tso %u/%u lazy %u\n", p->ecn[0], p->ecn[1], p->mark,
+	       p->box, p->pacing ? " pacing" : "", p->tso_segs, p->tso_bytes, p->lazy);
 	printf("    mtu %u hole %u%s pause %u window %u games %u starve %u stall %u%s%s%s%s%s abort"
 	       " %u\n",
 	       p->mtu_bytes, p->hole_bytes, p->hole_tells ? " (told)" : "", p->pause_ms,

@@ -100,10 +100,12 @@ static void both_close_at_once(void)
 	rig_in(&r, TCP_ACK | TCP_FIN, NULL, 0, WINDOW); /* crossed ours */
 	CU_ASSERT_EQUAL(tcb_at(r.tcp, r.user.id)->state, TCP_STATE_CLOSING);
 	rig_turn(&r);
+	CU_ASSERT_EQUAL(rig_drain(&r), 2); /* FIN, and the ACK of the peer's */
 	peer_acks_fin(&r, 0);
 	CU_ASSERT_EQUAL(r.user.n_closed, 1);
 	CU_ASSERT_EQUAL(r.user.why, 0);
 	CU_ASSERT_EQUAL(r.tcp->tw.used, 1);
+	CU_ASSERT_EQUAL(rig_drain(&r), 0); /* an ACK is not acknowledged */
 	rig_close(&r);
 }
 

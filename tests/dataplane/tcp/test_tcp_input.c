@@ -114,6 +114,24 @@ static void both_sides_may_open_at_once(void)
 	CU_ASSERT_EQUAL(r.user.n_opened, 0);
 	rig_in_at(&r, TCP_SYN | TCP_ACK, RIG_PEER, RIG_ISS + 1, NULL, 0, 500);
 	CU_ASSERT_EQUAL(r.user.n_opened, 1);
+	rig_turn(&r);
+	CU_ASSERT_EQUAL(rig_drain(&r), 1); /* the peer's SYN-ACK is answered */
+	rig_close(&r);
+}
+
+static void the_ack_that_ends_a_handshake_is_not_answered(void)
+{
+	struct rig r;
+
+	start(&r, NULL);
+	rig_connect(&r);
+	r.local_port = rig_next(&r)->head.source_port;
+	rig_in_at(&r, TCP_SYN, RIG_PEER, 0, NULL, 0, 500);
+	rig_drain(&r);
+	rig_in_at(&r, TCP_ACK, RIG_PEER + 1, RIG_ISS + 1, NULL, 0, 500);
+	CU_ASSERT_EQUAL(r.user.n_opened, 1);
+	rig_turn(&r);
+	CU_ASSERT_EQUAL(rig_drain(&r), 0);
 	rig_close(&r);
 }
 
@@ -290,7 +308,8 @@ SUITE("dataplane/tcp/tcp_input", TEST(a_syn_offers_mss_scale_timestamps_and_sack
       TEST(a_refused_syn_ends_the_connection_and_only_the_right_rst_refuses),
       TEST(a_syn_that_meets_an_old_connection_resets_it_and_goes_on),
       TEST(a_synack_with_a_wrong_ack_is_reset_and_the_syn_stands),
-      TEST(both_sides_may_open_at_once), TEST(resets_are_believed_only_at_the_exact_sequence),
+      TEST(both_sides_may_open_at_once), TEST(the_ack_that_ends_a_handshake_is_not_answered),
+      TEST(resets_are_believed_only_at_the_exact_sequence),
       TEST(a_syn_in_an_open_connection_gets_a_challenge_ack),
       TEST(segments_no_state_allows_are_counted_and_dropped),
       TEST(an_ack_of_what_was_never_sent_is_answered_and_dropped),

@@ -141,6 +141,27 @@ static void what_one_ack_reports_together_was_not_reordered(void)
 	rig_close(&r);
 }
 
+static void a_copy_is_not_lost_because_what_left_in_the_same_turn_arrived(void)
+{
+	struct rig r;
+
+	start(&r, &sack_ts, TCP_CC_CUBIC);
+	say(&r, 8);
+	rig_drain(&r);
+	rig_run(&r, 10);
+	ack_sack(&r, 0, 1, 2);
+	say(&r, 2);
+	CU_ASSERT_TRUE(next_is(&r, 8));
+	CU_ASSERT_TRUE(next_is(&r, 9));
+	ack_sack(&r, 0, 1, 4);
+	CU_ASSERT_TRUE(next_is(&r, 0)); /* at the same time as those, and behind them */
+	rig_run(&r, 10);
+	ack_sack(&r, 0, 1, 9);
+	CU_ASSERT_EQUAL(rig_drain(&r), 0);
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_retransmits), 1);
+	rig_close(&r);
+}
+
 static void a_segment_lost_again_is_found_without_a_timeout(void)
 {
 	struct rig r;
@@ -388,6 +409,46 @@ static void only_the_first_copy_of_a_recovery_is_asked_about_by_the_echo(void)
 	rig_close(&r);
 }
 
+static void an_answer_to_an_earlier_recovery_undoes_no_later_one(void)
+{
+	struct rig r;
+	const struct rig_sent *s;
+	struct tcp_head h = { .flags = TCP_ACK,
+		              .window = WINDOW,
+		              .wscale = TCP_WSCALE_NONE,
+		              .has_ts = true,
+		              .ts_val = 1000 };
+
+	start(&r, &sack_ts, TCP_CC_CUBIC);
+	say(&r, 10);
+	rig_drain(&r);
+	rig_run(&r, 10);
+	ack_sack(&r, 0, 1, 4);
+	CU_ASSERT_TRUE(next_is(&r, 0)); /* lost once more */
+	say(&r, 20);
+	rig_run(&r, 1);
+	ack_sack(&r, 0, 1, 10);
+	CU_ASSERT_TRUE(rig_drain(&r) >= 6); /* 10 and more leave */
+	rig_run(&r, 10);
+	ack_sack(&r, 0, 11, 15);
+	h.ts_ecr = 0;
+	while ((s = rig_next(&r)) != NULL)
+		if (s->head.seq == seg(10))
+			h.ts_ecr = s->head.ts_val; /* in the recovery of 0 */
+	CU_ASSERT_NOT_EQUAL_FATAL(h.ts_ecr, 0);
+	CU_ASSERT_TRUE(conn(&r)->flags & TCB_F_RECOVERY);
+	rig_run(&r, 10);
+	ack_sack(&r, 10, 16, 19); /* 0 is repaired, 15 is lost: the next recovery */
+	CU_ASSERT_TRUE(next_is(&r, 15));
+	CU_ASSERT_TRUE(conn(&r)->flags & TCB_F_RECOVERY);
+	h.seq = r.peer_seq;
+	h.ack = seg(15); /* 10 is repaired too, by a copy that is older than that of 15 */
+	rig_in_head(&r, &h, NULL, 0);
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_undone), 0);
+	CU_ASSERT_TRUE(conn(&r)->flags & TCB_F_RECOVERY);
+	rig_close(&r);
+}
+
 static void a_recovery_whose_every_copy_was_a_duplicate_is_undone(void)
 {
 	struct rig r;
@@ -439,6 +500,61 @@ static void a_peer_that_drops_what_it_sacked_gets_it_again(void)
 				          WINDOW);
 	}
 	CU_ASSERT_EQUAL(conn(&r)->snd_una, seg(6));
+	rig_close(&r);
+}
+
+static void blocks_are_repeated_the_newest_first(void)
+{
+	static const uint8_t came[] = { 10, 50, 30, 70, 31 };
+	static const uint8_t want[][3] = {
+		{ 10 }, { 50, 10 }, { 30, 50, 10 }, { 70, 30, 50 }, { 30, 70, 50 }
+	};
+	struct rig r;
+	const struct rig_sent *s;
+	uint32_t at;
+
+	start(&r, &sack_ts, TCP_CC_CUBIC);
+	at = r.peer_seq;
+	for (size_t i = 0; i < sizeof(came); i++) {
+		rig_in_at(&r, TCP_ACK, at + came[i], r.peer_ack, "x", 1, WINDOW);
+		rig_turn(&r);
+		s = rig_next(&r);
+		CU_ASSERT_FATAL(s != NULL && s->head.n_sacks == (i < 3 ? i + 1 : 3));
+		for (unsigned k = 0; k < s->head.n_sacks; k++)
+			CU_ASSERT_EQUAL(s->head.sacks[k].start, at + want[i][k]);
+	}
+	CU_ASSERT_EQUAL(s->head.sacks[0].end, at + 32);
+	rig_close(&r);
+}
+
+static void what_is_partly_old_is_reported_at_once(void)
+{
+	struct rig r;
+	const struct rig_sent *s;
+	uint32_t at;
+
+	start(&r, &sack_ts, TCP_CC_CUBIC);
+	at = r.peer_seq;
+	rig_in(&r, TCP_ACK, "abcdef", 6, WINDOW);
+	rig_run(&r, 50);
+	rig_drain(&r);
+	rig_in_at(&r, TCP_ACK, at + 4, r.peer_ack, "efgh", 4, WINDOW); /* in order, half of it */
+	rig_turn(&r);
+	s = rig_next(&r);
+	CU_ASSERT_FATAL(s != NULL && s->head.n_sacks == 1);
+	CU_ASSERT_EQUAL(s->head.ack, at + 8);
+	CU_ASSERT_EQUAL(s->head.sacks[0].start, at + 4);
+	CU_ASSERT_EQUAL(s->head.sacks[0].end, at + 6);
+	rig_in_at(&r, TCP_ACK, at + 10, r.peer_ack, "klm", 3, WINDOW);
+	rig_turn(&r);
+	rig_drain(&r);
+	rig_in_at(&r, TCP_ACK, at + 8, r.peer_ack, "ijk", 3, WINDOW); /* into what was held */
+	rig_turn(&r);
+	s = rig_next(&r);
+	CU_ASSERT_FATAL(s != NULL && s->head.n_sacks == 1);
+	CU_ASSERT_EQUAL(s->head.ack, at + 13);
+	CU_ASSERT_EQUAL(s->head.sacks[0].start, at + 10);
+	CU_ASSERT_EQUAL(s->head.sacks[0].end, at + 11);
 	rig_close(&r);
 }
 
@@ -512,6 +628,7 @@ SUITE("dataplane/tcp/tcp_loss", TEST(a_hole_is_lost_when_a_quarter_of_the_round_
       TEST(three_sacked_segments_are_proof_at_once),
       TEST(a_path_that_reorders_gets_its_time_before_loss_is_found),
       TEST(what_one_ack_reports_together_was_not_reordered),
+      TEST(a_copy_is_not_lost_because_what_left_in_the_same_turn_arrived),
       TEST(a_segment_lost_again_is_found_without_a_timeout),
       TEST(a_lost_tail_is_probed_after_two_round_trips),
       TEST(a_probe_is_new_data_when_there_is_some),
@@ -522,7 +639,9 @@ SUITE("dataplane/tcp/tcp_loss", TEST(a_hole_is_lost_when_a_quarter_of_the_round_
       TEST(a_timeout_that_the_echo_disproves_is_undone),
       TEST(a_timeout_that_the_echo_confirms_stands),
       TEST(only_the_first_copy_of_a_recovery_is_asked_about_by_the_echo),
+      TEST(an_answer_to_an_earlier_recovery_undoes_no_later_one),
       TEST(a_recovery_whose_every_copy_was_a_duplicate_is_undone),
       TEST(a_peer_that_drops_what_it_sacked_gets_it_again),
+      TEST(blocks_are_repeated_the_newest_first), TEST(what_is_partly_old_is_reported_at_once),
       TEST(what_we_get_twice_is_reported_once), TEST(a_window_that_was_not_used_does_not_grow),
       TEST(a_window_that_rested_begins_again_at_ten_segments))

@@ -1,0 +1,24 @@
+/* assets.h - attachments and inline images of a template: encoded once, the same in every message.
+ *
+ * Owner   the tpl; the spans are valid as long as it is.
+ */
+#pragma once
+
+#include "templates/ids.h"
+#include "templates/tpl.h"
+
+struct assets {
+	/* What follows the first part of a multipart/related and a multipart/mixed, closing
+	 * delimiter and its line end included; empty: there is no such multipart.
+	 */
+	struct span related, mixed;
+	char boundary[IDS_HEX_BYTES + 1]; /* "=r_" and "=m_" before it */
+	uint8_t *memory;
+};
+
+/* Encodes files (names as in the folder). Returns 0, or -errno with `err`; either way assets_fini()
+ * is due.
+ */
+int assets_make(struct assets *a, const struct tpl_text_source *inlines, uint32_t n_inlines,
+                const struct tpl_text_source *attached, uint32_t n_attached, struct tpl_err *err);
+void assets_fini(struct assets *a);

@@ -1,0 +1,108 @@
+#!/usr/bin/python3
+"""compose_command.py POSTHASTE: `posthaste compose` and `token verify` refuse wrong input in one line, and
+compose prints the same bytes every time."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+EXE = sys.argv[1]
+
+
+def run(*words):
+    return subprocess.run([EXE, *words], capture_output=True, check=False)
+
+
+class Compose(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.dir = self.folder.name
+        self.write("tpl/message.liquid", "Subject: {{ n }} {{ age }} {{ vip }}{{ none }}\n")
+        self.write("tpl/body.text.liquid", "to {{ email }}\n.\n")
+        self.row({"n": "Jörg", "age": 7, "vip": True, "none": None})
+        subprocess.run(["openssl", "genpkey", "-algorithm", "ED25519", "-out", self.path("k.pem")],
+                       check=True, capture_output=True)
+        os.chmod(self.path("k.pem"), 0o600)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, name, text):
+        os.makedirs(os.path.dirname(self.path(name)), exist_ok=True)
+        with open(self.path(name), "w", encoding="utf-8") as f:
+            f.write(text)
+
+    def row(self, data):
+        self.write("row.json", json.dumps(data))
+
+    def words(self, *more, leave_out=()):
+        words = {"--template": self.path("tpl"), "--row": self.path("row.json"),
+                 "--from": "News <news@shop.example>", "--to": "a@b.test"}
+        return ["compose"] + [w for k, v in words.items() if k not in leave_out
+                              for w in (k, v)] + list(more)
+
+    def refused(self, words, *says, status=1):
+        done = run(*words)
+        self.assertEqual((done.returncode, done.stdout), (status, b""), done.stderr)
+        self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
+        for what in says:
+            self.assertIn(what, done.stderr.decode())
+
+    def test_a_message_is_printed_as_it_leaves(self):
+        dkim = ("--dkim", f"shop.example:s1:{self.path('k.pem')}", "--time", "1795315000")
+        done = run(*self.words(*dkim))
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertIn(b"Subject: =?UTF-8?Q?J=C3=B6rg_7_true?=\r\n", done.stdout)
+        self.assertIn(b"From: News <news@shop.example>\r\n", done.stdout)
+        self.assertTrue(done.stdout.endswith(b"\r\n\r\nto a@b.test\r\n.\r\n"), done.stdout[-80:])
+        self.assertNotIn(b"\n", done.stdout.replace(b"\r\n", b""))
+        self.assertIn(b"t=1795315000;", done.stdout)
+        self.assertEqual(run(*self.words(*dkim)).stdout, done.stdout)
+        self.assertNotEqual(run(*self.words(*dkim, "--number", "2")).stdout, done.stdout)
+
+    def test_wrong_words_are_told(self):
+        for name in ("--template", "--row", "--from", "--to"):
+            self.refused(self.words(leave_out=[name]), f"{name} is missing", status=2)
+        self.refused(self.words("--dkim", "shop.example"), "DOMAIN:SELECTOR:KEYFILE", status=2)
+        self.refused(self.words("--dkim", "shop example:s:" + self.path("k.pem")), "DNS name", status=2)
+        self.refused(self.words("--dkim", "shop.example:s:/nonexistent"), "No such file")
+        self.refused(self.words("--canonicalization", "nofws"), "relaxed/relaxed", status=2)
+        self.refused(self.words("--time", "x"), "no number", status=2)
+        self.refused(self.words("--frob"), "unknown option", status=2)
+        self.refused(self.words("more"), "unexpected word", status=2)
+        os.chmod(self.path("k.pem"), 0o644)
+        self.refused(self.words("--dkim", f"shop.example:s:{self.path('k.pem')}"), "others may read")
+
+    def test_a_wrong_row_is_told(self):
+        self.row([1])
+        self.refused(self.words(), "no object")
+        self.row({"n": "a\nBcc: x@y.test", "age": 1, "vip": 1, "none": 1})
+        self.refused(self.words(), "message.liquid:1:13: ", "line end")
+        self.row({"n": "a"})
+        self.refused(self.words(), "unknown variable \"age\"")
+        self.row({"n": {"a": 1}})
+        self.refused(self.words(), "\"n\" is neither a text")
+        self.write("row.json", "{")
+        self.refused(self.words(), "row.json:1:")
+
+    def test_a_token_that_is_none_is_told(self):
+        self.write("conf", 'bounce_domain = b.test\nport p { device = x; address = 10.9.0.2/24 }\n'
+                   'source s { address = 10.9.0.10; helo = a.b }\nresolver.servers = 127.0.0.1\n'
+                   f'state_dir = "{self.dir}/state"\n')
+        self.refused(["token", "verify", "-c", self.path("conf"), "AQAB"], "no token of ours")
+        done = run("token", "verify", "-c", self.path("conf"), "--json", "AQAB")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(json.loads(done.stdout), {"valid": False, "reason": "no token of ours"})
+        self.assertFalse(os.path.exists(self.path("state")), "looking changes nothing")
+        self.refused(["token", "verify", "AQAB"], "-c FILE is missing", status=2)
+        self.refused(["token", "frob", "x"], "token verify", status=2)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
