@@ -55,7 +55,7 @@ int bench_player_open(struct bench_player *p, uint32_t n_peers, const struct ip_
 	(void)rte_eal_hotplug_remove("vdev", BENCH_DEVICE);
 	if (p->peers != NULL && p->to != NULL && p->from != NULL && p->pool != NULL &&
 	    bench_tap_open(&p->tap, p->from) == 0)
-		port = rte_eth_from_rings(BENCH_DEVICE + strlen("net_ring_"), &p->to, 1, &p->from,
+		port = rte_eth_from_rings(&BENCH_DEVICE[strlen("net_ring_")], &p->to, 1, &p->from,
 		                          1, (unsigned)SOCKET_ID_ANY);
 	if (port >= 0)
 		return 0;
