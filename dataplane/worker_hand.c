@@ -155,6 +155,7 @@ static void take_one(struct worker *w, uint32_t from, struct hand *h)
 {
 	switch ((enum hand_kind)h->kind) {
 	case HAND_SEGMENT:
+		h->seg.hash = 0; /* by the other worker's key */
 		worker_take_segment(w, h->m, &h->seg, (uint16_t)from, true);
 		break;
 	case HAND_FRAME:

@@ -124,7 +124,7 @@ int tcp_connect(struct tcp *tcp, uint64_t now_us, const struct ip_addr *local,
 /* Says which segments tcp_input() will get next, TCP_EXPECT_MAX at most: fetches what they will
  * touch. A hint without effect otherwise.
  */
-void tcp_expect(const struct tcp *tcp, const struct net_seg *segs, uint32_t n);
+void tcp_expect(const struct tcp *tcp, struct net_seg *segs, uint32_t n);
 
 /* Hands one received segment in. The span's bytes are read in the call only. */
 void tcp_input(struct tcp *tcp, uint64_t now_us, const struct net_seg *seg);

@@ -127,7 +127,7 @@ unsigned tcp_ooo_blocks(const struct tcb *c, struct tcp_block *out, unsigned max
 /* --- what is in order --- */
 
 /* Gives bytes to the layer above. False: the connection is gone. */
-static bool deliver(struct tcp *t, struct tcb *c, struct span bytes)
+bool tcp_deliver(struct tcp *t, struct tcb *c, struct span bytes)
 {
 	struct tcp_watch watch;
 
@@ -157,7 +157,7 @@ static bool drain(struct tcp *t, struct tcb *c)
 		if (skip != 0 && t->dup_conn != tcb_id(t, c)) /* held, and come again */
 			tcp_note_dup(t, c, seg_of(m)->seq, seq_min(seg_end(m), c->rcv_nxt));
 		ooo_pop(t, c);
-		live = deliver(t, c, bytes);
+		live = tcp_deliver(t, c, bytes);
 		rte_pktmbuf_free(m);
 		if (!live)
 			return false;
@@ -190,7 +190,7 @@ static bool take_fin(struct tcp *t, struct tcb *c)
 }
 
 /* RFC 9293 3.8.6.3: at once for every second full segment, else within 40 ms. */
-static void owe_ack(struct tcp *t, struct tcb *c)
+void tcp_owe_ack(struct tcp *t, struct tcb *c)
 {
 	if (c->rcv_nxt - c->ack_sent >= 2u * c->rcv_mss) {
 		tcp_ack_at_turn_end(t, c);
@@ -237,8 +237,7 @@ bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struc
 
 	if ((bytes.bytes == 0 && !fin) || !may_receive(c))
 		return true;
-	if (bytes.bytes > c->rcv_mss)
-		c->rcv_mss = (uint16_t)RTE_MIN(bytes.bytes, (size_t)t->room_bytes);
+	tcp_note_size(t, c, bytes.bytes);
 	if (bytes.bytes != 0 && seq_lt(seq, c->rcv_nxt)) /* RFC 2883 4.1 */
 		tcp_note_dup(t, c, seq, seq_min(seq + (uint32_t)bytes.bytes, c->rcv_nxt));
 	if (!trim(c, &seq, &bytes, &fin)) {
@@ -259,13 +258,13 @@ bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struc
 		return true;
 	}
 	filled = c->ooo != NULL;
-	if (!deliver(t, c, bytes) || !drain(t, c))
+	if (!tcp_deliver(t, c, bytes) || !drain(t, c))
 		return false;
 	if (filled || t->dup_conn == tcb_id(t, c)) /* RFC 2883 4: part of it was a duplicate */
 		tcp_ack_at_turn_end(t, c);
 	/* Bytes behind a FIN are nonsense; it ends the stream where they would begin. */
 	if ((c->flags & TCB_F_PEER_FIN) && seq_leq(c->peer_fin, c->rcv_nxt) && may_receive(c))
 		return take_fin(t, c);
-	owe_ack(t, c);
+	tcp_owe_ack(t, c);
 	return true;
 }

@@ -130,6 +130,13 @@ static inline bool tcp_watch_end(struct tcp *t, struct tcp_watch *w)
 	return !w->gone;
 }
 
+/* A segment came that large. */
+static inline void tcp_note_size(const struct tcp *t, struct tcb *c, size_t bytes)
+{
+	if (bytes > c->rcv_mss)
+		c->rcv_mss = (uint16_t)(bytes < t->room_bytes ? bytes : t->room_bytes);
+}
+
 /* In use, by its line instead of the pool's mark: a slot that is free is CLOSED. */
 static inline bool tcb_is_used(const struct tcb *c)
 {
@@ -148,6 +155,8 @@ bool tcp_limit_try(struct tcp_limit *l, uint64_t now_us);
  * TCP_FLOW_NONE.
  */
 uint32_t tcp_look_up(const struct tcp *t, const struct tcp_tuple *tuple);
+/* The same when tcp_key_flow() of the tuple is known. */
+uint32_t tcp_look_up_hashed(const struct tcp *t, const struct tcp_tuple *tuple, uint64_t hash);
 struct tcb *tcp_find(struct tcp *t, const struct tcp_tuple *tuple);
 void tcp_set_state(struct tcp *t, struct tcb *c, enum tcp_state state);
 /* Frees the connection and tells the layer above; nothing is sent. */
@@ -242,8 +251,13 @@ void tcp_ecn_note_reduced(struct tcb *c);
 uint8_t tcp_ecn_flags(struct tcb *c, uint8_t flags, bool is_new);
 enum net_ecn tcp_ecn_field(const struct tcb *c, bool is_new);
 
+/* tcp_fast.c. True: the segment was what was foretold, and has been dealt with. */
+bool tcp_try_fast(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes);
+
 /* tcp_data.c. False: the connection is gone. */
+bool tcp_deliver(struct tcp *t, struct tcb *c, struct span bytes);
 bool tcp_take_data(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes);
+void tcp_owe_ack(struct tcp *t, struct tcb *c);
 void tcp_ooo_free(struct tcp *t, struct tcb *c);
 /* The peer sent these bytes again: its next ACK says so. */
 void tcp_note_dup(struct tcp *t, const struct tcb *c, uint32_t start, uint32_t end);

@@ -342,10 +342,8 @@ static uint16_t port_at(const struct net_seg *seg, unsigned at)
 /* In passes, so that the fetches of all overlap: first where the flow table will be looked at, then
  * the connections found there, with their timers.
  */
-void tcp_expect(const struct tcp *t, const struct net_seg *segs, uint32_t n)
+void tcp_expect(const struct tcp *t, struct net_seg *segs, uint32_t n)
 {
-	uint64_t hashes[TCP_EXPECT_MAX];
-
 	assert(n <= TCP_EXPECT_MAX);
 	for (uint32_t i = 0; i < n; i++) {
 		struct tcp_tuple tuple = { .local = segs[i].local,
@@ -353,11 +351,11 @@ void tcp_expect(const struct tcp *t, const struct net_seg *segs, uint32_t n)
 			                   .lport = port_at(&segs[i], 2),
 			                   .rport = port_at(&segs[i], 0) };
 
-		hashes[i] = tcp_key_flow(&t->key, &tuple);
-		tcp_flow_expect(&t->flow, hashes[i]);
+		segs[i].hash = tcp_key_flow(&t->key, &tuple);
+		tcp_flow_expect(&t->flow, segs[i].hash);
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t value = tcp_flow_guess(&t->flow, hashes[i]);
+		uint32_t value = tcp_flow_guess(&t->flow, segs[i].hash);
 		const uint8_t *c;
 
 		if (value == TCP_FLOW_NONE || (value & TCP_TW_BIT))
@@ -388,7 +386,8 @@ void tcp_input(struct tcp *t, uint64_t now_us, const struct net_seg *seg)
 	h.ecn = seg->ecn;
 	tuple.lport = h.dest_port;
 	tuple.rport = h.source_port;
-	value = tcp_look_up(t, &tuple);
+	value = tcp_look_up_hashed(t, &tuple,
+	                           seg->hash != 0 ? seg->hash : tcp_key_flow(&t->key, &tuple));
 	if (value == TCP_FLOW_NONE) {
 		if (t->conf.stray != NULL &&
 		    t->conf.stray(t->conf.stray_ctx, seg, h.dest_port, h.source_port))
@@ -401,6 +400,8 @@ void tcp_input(struct tcp *t, uint64_t now_us, const struct net_seg *seg)
 		return;
 	}
 	c = tcb_at(t, value);
+	if (tcp_try_fast(t, c, &h, bytes))
+		return;
 	step = steps[c->state][(h.flags & (F_ | S_ | R_)) | (h.flags & TCP_ACK ? A_ : 0)];
 	if (step == NULL)
 		count(&t->conf.counters->tcp_illegal);
