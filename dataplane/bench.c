@@ -49,6 +49,7 @@ struct bench {
 
 	double *costs, *cpu_costs; /* of the waves, cycles a piece */
 	uint32_t n_waves, n_left_out;
+	bool is_stuck; /* the worker has made no turns for PATIENCE_S */
 	uint32_t seed;
 };
 
@@ -106,10 +107,12 @@ static uint64_t turns(const struct bench *b)
  */
 static void let_turns_pass(struct bench *b)
 {
-	uint64_t from = turns(b);
+	uint64_t from = turns(b), end = rte_rdtsc() + (uint64_t)(PATIENCE_S * b->hz);
 
-	while (turns(b) < from + 3)
+	while (turns(b) < from + 3 && !b->is_stuck) {
 		rte_pause();
+		b->is_stuck = rte_rdtsc() > end;
+	}
 }
 
 static struct account account(struct bench *b)
@@ -127,10 +130,12 @@ static struct account account(struct bench *b)
 static void keep(struct bench *b, double busy, double cpu, uint32_t n)
 {
 	/* An idle turn or two are CPU time and no work; the other way round is a lost CPU. */
-	if (busy > 1.1 * cpu || b->n_waves == WAVES_MAX) {
+	if (busy > 1.1 * cpu) {
 		b->n_left_out++;
 		return;
 	}
+	if (b->n_waves == WAVES_MAX)
+		return;
 	b->costs[b->n_waves] = busy / n;
 	b->cpu_costs[b->n_waves++] = cpu / n;
 }
@@ -179,7 +184,7 @@ static int wait_work(struct bench *b)
 			return fail(b, "the worker takes nothing");
 	}
 	let_turns_pass(b);
-	return 0;
+	return b->is_stuck ? fail(b, "the worker makes no turns: its CPU is taken") : 0;
 }
 
 /* Waits for what the player sees of it; never while a wave is measured. */
@@ -232,6 +237,12 @@ static bool drained(struct bench *b, uint64_t want)
 {
 	(void)want;
 	return bench_player_is_drained(&b->player);
+}
+
+static bool is_known(struct bench *b, uint64_t want)
+{
+	(void)want;
+	return b->player.mac_known && b->above->cpu_known;
 }
 
 /* What was sent in a wave over the first `want` of order[] is acknowledged. */
@@ -549,8 +560,8 @@ static int run_row(struct bench *b, uint32_t row)
 	int rc;
 
 	rc = wait_for(b, drained, 0, "the worker does not run");
-	while (rc == 0 && (!b->player.mac_known || !b->above->cpu_known))
-		bench_player_take(&b->player);
+	if (rc == 0)
+		rc = wait_for(b, is_known, 0, "the worker does not say who it is");
 	/* Without a known way the first SYNs would wait for the gateway's address. */
 	for (uint64_t end = rte_rdtsc() + (uint64_t)(0.3 * b->hz); rc == 0 && rte_rdtsc() < end;)
 		bench_player_take(&b->player);

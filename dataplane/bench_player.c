@@ -9,6 +9,7 @@
 
 #include <rte_dev.h>
 #include <rte_byteorder.h>
+#include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_eth_ring.h>
 #include <rte_ether.h>
@@ -27,6 +28,7 @@ enum {
 	FRAME_ROOM = RTE_PKTMBUF_HEADROOM + 256,
 	FRAME_COST = 768, /* with headers of mbuf and mempool */
 	TS_BYTES = 12,
+	SEND_PATIENCE_S = 20,
 };
 
 static const uint8_t own_mac[6] = { 0x02, 0, 0, 0, 0, 1 };
@@ -252,9 +254,17 @@ void bench_player_add(struct bench_player *p, uint32_t i, uint8_t flags, uint32_
 
 void bench_player_send(struct bench_player *p)
 {
+	uint64_t end = rte_rdtsc() + SEND_PATIENCE_S * rte_get_tsc_hz();
+
 	while (p->n_wave != 0 &&
-	       rte_ring_enqueue_bulk(p->to, (void **)p->wave, p->n_wave, NULL) == 0)
+	       rte_ring_enqueue_bulk(p->to, (void **)p->wave, p->n_wave, NULL) == 0) {
 		rte_pause(); /* only an ARP answer may stand in it */
+		if (rte_rdtsc() > end) {
+			rte_pktmbuf_free_bulk(p->wave, p->n_wave);
+			p->n_unsent += p->n_wave;
+			p->n_wave = 0;
+		}
+	}
 	p->n_wave = 0;
 }
 

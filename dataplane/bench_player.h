@@ -44,7 +44,7 @@ struct bench_player {
 	bool mac_known;
 	struct rte_mbuf *wave[BENCH_WAVE_MAX];
 	uint32_t n_wave;
-	uint32_t n_unsent; /* frames that could not be made */
+	uint32_t n_unsent; /* frames that could not be made, or that the worker did not take */
 
 	/* what came from the worker */
 	uint64_t n_syn, n_fin, n_data, n_ack, n_rst, n_bad_sum, n_odd;

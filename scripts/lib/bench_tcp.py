@@ -6,11 +6,13 @@ memory. The median of RUNS runs is told, with the lowest and the highest beside 
 
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
 
 HUGE = "/proc/sys/vm/nr_hugepages"
+PATIENCE_S = 300
 HUGE_PAGES = 64  # 128 MB: the buffers of a run
 
 # metric -> (row of the program, unit, must, aim, more is better)
@@ -27,8 +29,11 @@ METRICS = {
 
 def run(program, row):
     """One run of a row: metric -> value."""
-    done = subprocess.run([program, "bench", "tcp", "--row", row], capture_output=True, text=True,
-                          check=False)
+    try:
+        done = subprocess.run([program, "bench", "tcp", "--row", row], capture_output=True,
+                              text=True, check=False, timeout=PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"bench: {row} did not end within {PATIENCE_S} seconds")
     if done.returncode != 0:
         sys.exit(f"bench: {done.stderr.strip() or done.stdout.strip()}")
     lines = (json.loads(line) for line in done.stdout.splitlines())
@@ -110,4 +115,6 @@ def main():
 
 if __name__ == "__main__":
     os.environ.setdefault("LC_ALL", "C")
+    for end in (signal.SIGTERM, signal.SIGHUP):  # so that the huge pages are put back
+        signal.signal(end, lambda *_: sys.exit(130))
     main()
