@@ -57,7 +57,8 @@ struct flight {
 	struct conn *conn; /* of FLIGHT_SENT */
 	void *slab;        /* NULL: nothing held */
 	struct tpl_out out;
-	struct span mail_from, rcpt_to;
+	struct span mail_from;
+	struct dp_rcpt rcpt;
 	struct flight *claim_next;  /* of one claim */
 	struct flight *prev, *next; /* in its lane's ready list, or a waiting list of sched */
 	struct store_rec rec;
