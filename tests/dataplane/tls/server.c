@@ -103,7 +103,9 @@ struct server *server_new(const struct server_conf *conf)
 	     SSL_CTX_use_PrivateKey(s->ctx, key) == 1);
 	need(SSL_CTX_set_min_proto_version(s->ctx, conf->version) == 1 &&
 	     SSL_CTX_set_max_proto_version(s->ctx, conf->version) == 1);
-	if (conf->suites != NULL)
+	if (conf->suites != NULL && conf->version == TLS1_3_VERSION)
+		need(SSL_CTX_set_ciphersuites(s->ctx, conf->suites) == 1);
+	else if (conf->suites != NULL)
 		need(SSL_CTX_set_cipher_list(s->ctx, conf->suites) == 1);
 	X509_free(cert);
 	EVP_PKEY_free(key);

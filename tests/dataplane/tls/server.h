@@ -14,7 +14,7 @@ struct server;
 struct server_conf {
 	int version;         /* the only one it speaks: 0x0303 or 0x0304 */
 	const char *name;    /* in its certificate, vouched for by the authority */
-	const char *suites;  /* of TLS 1.2; NULL: OpenSSL's */
+	const char *suites;  /* of that version; NULL: OpenSSL's */
 	bool is_self_signed; /* nobody vouches for it */
 	bool is_expired;     /* its certificate is */
 };
