@@ -249,7 +249,7 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 		return 0;
 	}
 	HOLDS(c->open && !c->quitting && c->worker == worker);
-	HOLDS(++c->jobs <= DP_JOBS_PER_CONN);
+	HOLDS(++c->jobs <= dp_jobs_per_conn(1));
 	if (++c->msgs > w.msgs_most)
 		w.msgs_most = c->msgs;
 	w.submit_us[w.submits++] = w.now_us;
