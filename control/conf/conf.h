@@ -209,8 +209,9 @@ int conf_load(const char *path, struct conf **out, char why[CONF_WHY_BYTES]);
 
 void conf_free(struct conf *conf);
 
-/* The limits for a domain and its first MX host: a site block that matches either, else the
- * default.
+/* What holds for a domain and its first MX host (NULL: not known yet): the first site block that
+ * matches either, else the default. A block with a route matches domains only: it decides before
+ * DNS is asked.
  */
 const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
                                           const char *mx_host);

@@ -382,6 +382,8 @@ const struct conf_opt conf_options[] = {
 	{ .name = "site.rcpt_timeout", SITE(times.rcpt_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
 	  .def_note = "smtp.rcpt_timeout",
 	  .help = "as smtp.rcpt_timeout; at a reload, a set of time-outs that a site had at the start" },
+	{ .name = "site.route", SITE(route), .type = CONF_TYPE_ROUTE, RELOAD,
+	  .help = "host:port that takes the mail instead of the MX hosts; a name or an address" },
 	{ .name = "site.rset_timeout", SITE(times.rset_ms), INT(MS, 100, 3600 * S, 60 * S), RELOAD,
 	  .def_note = "smtp.rset_timeout",
 	  .help = "as smtp.rset_timeout; at a reload, a set of time-outs that a site had at the start" },
