@@ -159,6 +159,7 @@ static bool begin_work(struct session *s, uint64_t now_us)
 		smtp_body_begin(&s->body);
 		set_cursors(s, DP_STEP_MAIL);
 		session_refuse_unfit(s, now_us);
+		session_pass_gate(s, now_us);
 		if (session_has_open_rcpts(s)) {
 			if (s->needs_rset)
 				set_cursors(s, DP_STEP_RSET);

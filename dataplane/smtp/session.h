@@ -160,6 +160,10 @@ void session_end_by_reply(struct session *s, uint64_t now_us);
 /* Judges, without asking the server, what it is sure to refuse of the job in progress. */
 void session_refuse_unfit(struct session *s, uint64_t now_us);
 
+/* Asks the content gate about the job in progress and judges all of its recipients if it says no.
+ */
+void session_pass_gate(struct session *s, uint64_t now_us);
+
 /* The way to TCP, in the clear or through TLS: as the functions of tcp.h. */
 size_t wire_write_start(struct session *s, uint64_t now_us, uint8_t **at);
 void wire_write_done(struct session *s, uint64_t now_us, size_t bytes);

@@ -88,8 +88,9 @@ static void count_verdict(struct session *s, const struct dp_evt *v)
 		count(&c->smtp_unconfirmed);
 		break;
 	case DP_OUT_NOT_TRIED:
-	case DP_OUT_GATED:
 		count(&c->smtp_not_tried);
+		break;
+	case DP_OUT_GATED: /* counted there */
 		break;
 	}
 	if (v->outcome == DP_OUT_DELIVERED || (v->outcome == DP_OUT_REFUSED && v->code != 421))
@@ -197,6 +198,28 @@ void session_refuse_unfit(struct session *s, uint64_t now_us)
 		refuse_here(s, now_us, DP_STEP_MAIL, 554, (const uint8_t[]){ 5, 6, 7 },
 		            "host does not offer SMTPUTF8");
 	s->recv.step = DP_STEP_MAIL;
+}
+
+void session_pass_gate(struct session *s, uint64_t now_us)
+{
+	const struct smtp_conf *conf = &s->smtp->conf;
+	struct dp_job *job = &s->jobs[s->job_first];
+	struct dp_evt said = { .text_bytes = 0 };
+
+	if (conf->gate == NULL || !session_has_open_rcpts(s) ||
+	    conf->gate(conf->gate_ctx, job, &said))
+		return;
+	for (uint16_t i = 0; i < job->n_rcpts; i++) {
+		struct dp_evt *v = &s->verdicts[i];
+
+		if (v->kind != 0)
+			continue;
+		session_judge(s, now_us, i, DP_OUT_GATED, NULL);
+		v->gate = said.gate;
+		v->gate_rule = said.gate_rule;
+		v->text_bytes = said.text_bytes;
+		memcpy(v->text, said.text, sizeof(v->text));
+	}
 }
 
 /* Trouble before anything was settled is the host's; later it may be the message's, or chance. */
