@@ -66,7 +66,7 @@ static int options(int argc, char **argv, struct dp_bench_conf *conf)
 			                 argv[optind - 1]);
 	}
 	if (optind != argc - 1 || strcmp(argv[optind], "tcp") != 0)
-		return cmd_usage("bench", "it is: bench tcp --row ROW");
+		return cmd_usage("bench", "it is: bench tcp --row ROW, or bench gate --corpus DIR");
 	if (conf->row == NULL)
 		return cmd_usage("bench", "--row is missing");
 	return 0;
@@ -100,8 +100,11 @@ int cmd_bench(int argc, char **argv)
 	struct dp_bench_result result;
 	const char *tmp = getenv("TMPDIR");
 	char why[DP_WHY_BYTES], dir[4096];
-	int rc = options(argc, argv, &conf);
+	int rc;
 
+	if (argc > 1 && strcmp(argv[1], "gate") == 0)
+		return cmd_bench_gate(argc - 1, argv + 1);
+	rc = options(argc, argv, &conf);
 	if (rc != 0)
 		return rc;
 	snprintf(dir, sizeof(dir), "%.4000s/posthaste-bench.XXXXXX", tmp != NULL ? tmp : "/tmp");

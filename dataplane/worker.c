@@ -174,6 +174,8 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 		e.smtp.helos = w->helos;
 		e.smtp.emit = worker_emit;
 		e.smtp.emit_ctx = w;
+		e.smtp.gate = worker_pass_gate;
+		e.smtp.gate_ctx = w;
 		e.smtp.counters = &w->counters;
 		rc = smtp_open(&e.smtp, w->tcp, w->now_us, &w->smtp);
 	}

@@ -177,6 +177,9 @@ static uint32_t obey(struct worker *w)
 		case WORKER_CMD_QUIT:
 			smtp_quit(w->smtp, w->now_us, cmd.conn);
 			break;
+		case WORKER_CMD_GATE:
+			worker_take_gate(w, cmd.gate);
+			break;
 		}
 	}
 	return n;
