@@ -33,6 +33,8 @@ static const struct {
 	                                                             "what an unsubscribe token says" },
 	{ "reference", cmd_reference, "options|commands|counters",   "the tables behind them, as Markdown" },
 	{ "bench",     cmd_bench,     "tcp --row ROW",               "measures the TCP layer on this machine; sends nothing" },
+	{ "sink",      cmd_sink,      "--kernel | --device DEVICE --address ADDR/BITS",
+	                                                             "a mail server that keeps nothing, for tests and measurements" },
 	/* clang-format on */
 };
 
