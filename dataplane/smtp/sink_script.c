@@ -429,12 +429,14 @@ enum {
 
 static int read_words(struct reader *r, const struct word *words, uint32_t n, const char *end)
 {
-	for (;;) {
+	for (uint32_t n_read = 0;; n_read++) {
 		struct span word = next_word(r);
 		uint32_t i = 0;
 
 		if (is_name(word, end))
-			return 0;
+			return words == conditions || n_read > 0
+			           ? 0
+			           : complain(r, "there is nothing to do behind \":\"");
 		while (i < n && !is_name(word, words[i].name))
 			i++;
 		if (word.bytes == 0)
