@@ -263,7 +263,7 @@ static void fill(struct sink_stack *st)
 		                     .window = 1,
 		                     .buffers = c->buffers,
 		                     .drain_max_ms = 1,
-		                     .smtp = { .connect_ms = 30000 },
+		                     .smtp = { .times = { .connect_ms = 30000 } },
 		                     .tcp = { .rx_window_bytes = RX_WINDOW_BYTES },
 		                     .state_dir = c->state_dir,
 		                     .secret = st->secret,
