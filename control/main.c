@@ -35,6 +35,8 @@ static const struct {
 	                                                             "what an unsubscribe token says" },
 	{ "reference", cmd_reference, "options|commands|counters|rules", "the tables behind them, as Markdown" },
 	{ "bench",     cmd_bench,     "tcp --row ROW | gate --corpus DIR", "measures on this machine; sends nothing" },
+	{ "sink",      cmd_sink,      "--kernel | --device DEVICE --address ADDR/BITS",
+	                                                             "a mail server that keeps nothing, for tests and measurements" },
 	/* clang-format on */
 };
 
