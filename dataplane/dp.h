@@ -73,13 +73,14 @@ struct dp_source_conf {
 	const char *helo;
 };
 
-/* Time-outs of the SMTP client, RFC 5321 4.5.3.2, and what a connection may do. */
+/* The SMTP client of a worker. */
 struct dp_smtp_conf {
-	uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,
-	    rset_ms, quit_ms;
+	struct dp_times times;    /* unless a dial says otherwise */
 	uint32_t reply_lines_max; /* in one multi-line reply */
 	uint32_t reply_bytes_max; /* of one reply, all its lines */
 	uint8_t pipelining;       /* 0 or 1: use RFC 2920 where offered */
+	uint8_t chunking;         /* 0 or 1: use RFC 3030 where offered */
+	uint16_t rcpts_max;       /* RCPT in one transaction; 0 is DP_RCPTS_MAX */
 };
 
 /* TCP of a worker; 0 of a number is its default. */
@@ -126,6 +127,8 @@ struct dp_conf {
 	enum dp_idle idle;
 	uint32_t drain_max_ms; /* patience for unanswered transactions at dp_drain() */
 	struct dp_smtp_conf smtp;
+	const struct dp_times *times; /* dp_dial.times 1 .. n_times */
+	uint32_t n_times;
 	struct dp_tcp_conf tcp;
 	struct dp_tls_conf tls;
 	const char *state_dir; /* for the record of open connections that outlives a crash */

@@ -100,13 +100,14 @@ uint8_t session_step(const struct session *s)
 static void expect(struct session *s, uint64_t now_us)
 {
 	const struct smtp *smtp = s->smtp;
-	const uint8_t *conf = (const uint8_t *)&smtp->conf;
+	const struct dp_times *times = session_times(s);
 	uint32_t ms;
 
 	if (s->is_silent || (s->end != SESSION_LIVES && smtp->is_draining))
 		ms = smtp->conf.linger_ms;
 	else
-		memcpy(&ms, conf + smtp_steps[session_step(s)].patience, sizeof(ms));
+		memcpy(&ms, (const uint8_t *)times + smtp_steps[session_step(s)].patience,
+		       sizeof(ms));
 	s->deadline_us = now_us + (uint64_t)ms * 1000;
 	if (smtp->is_draining && s->end == SESSION_LIVES && s->deadline_us > smtp->drain_until_us)
 		s->deadline_us = smtp->drain_until_us;

@@ -22,6 +22,10 @@
 #include "dataplane/smtp/reply.h"
 #include "dataplane/smtp/smtp.h"
 
+enum {
+	SMTP_RCPTS_MAX = 1, /* in one transaction */
+};
+
 /* How a session whose end is decided goes away. */
 enum session_end {
 	SESSION_LIVES,
@@ -31,8 +35,8 @@ enum session_end {
 };
 
 struct cursor {
-	uint8_t step; /* enum dp_step */
-	uint8_t rcpt; /* which recipient, at RCPT */
+	uint8_t step;  /* enum dp_step */
+	uint16_t rcpt; /* which recipient, at RCPT */
 };
 
 struct session {
@@ -40,6 +44,7 @@ struct session {
 	tcp_id tcp;
 	struct tls_conn *tls; /* NULL: in the clear */
 	uint32_t source;
+	uint16_t times; /* as in dp_dial */
 	struct dp_handle handle;
 	uint64_t conn; /* control's name for it */
 	uint64_t began_us, deadline_us;
@@ -70,8 +75,8 @@ struct session {
 	struct smtp_caps caps;
 	struct smtp_body body;
 	struct smtp_reply reply;
-	struct dp_job jobs[DP_JOBS_PER_CONN]; /* a ring; from job_first on, n_jobs of them */
-	struct dp_evt verdicts[DP_RCPTS_MAX]; /* of the job in progress; kind 0: still open */
+	struct dp_job jobs[DP_JOBS_PER_CONN];   /* a ring; from job_first on, n_jobs of them */
+	struct dp_evt verdicts[SMTP_RCPTS_MAX]; /* of the job in progress; kind 0: still open */
 	char host[DP_HELO_BYTES];
 };
 
@@ -94,7 +99,7 @@ struct smtp_step {
 	hear_fn *hear;     /* judges the reply; NULL: none is due */
 	uint8_t reach;     /* enum dp_reach: whom a 4yz or 5yz reply here concerns */
 	bool pipelined;    /* the next command may follow unanswered (RFC 2920 3.1) */
-	uint16_t patience; /* where in struct smtp_conf its time-out is (RFC 5321 4.5.3.2) */
+	uint16_t patience; /* where in struct dp_times its time-out is (RFC 5321 4.5.3.2) */
 };
 
 extern const struct smtp_step smtp_steps[DP_N_STEPS];
@@ -105,6 +110,14 @@ static inline const struct dp_job *session_job(const struct session *s)
 	return &s->jobs[s->job_first];
 }
 
+/* Its time-outs. */
+static inline const struct dp_times *session_times(const struct session *s)
+{
+	const struct smtp_conf *conf = &s->smtp->conf;
+
+	return s->times == 0 ? &conf->times : &conf->more_times[s->times - 1];
+}
+
 /* The step it waits at: the one whose reply is due, else the one that is said next. */
 uint8_t session_step(const struct session *s);
 
@@ -112,7 +125,7 @@ uint8_t session_step(const struct session *s);
 bool session_has_open_rcpts(const struct session *s);
 
 /* Fixes the verdict of a recipient of the job in progress, unless it has one. */
-void session_judge(struct session *s, uint64_t now_us, uint8_t rcpt, enum dp_outcome outcome,
+void session_judge(struct session *s, uint64_t now_us, uint16_t rcpt, enum dp_outcome outcome,
                    const struct smtp_reply *reply);
 
 /* The same for all of them. */

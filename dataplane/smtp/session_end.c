@@ -24,7 +24,7 @@ static void put_reply(struct dp_evt *evt, const struct smtp_reply *reply)
 
 bool session_has_open_rcpts(const struct session *s)
 {
-	for (uint8_t i = 0; i < session_job(s)->n_rcpts; i++) {
+	for (uint16_t i = 0; i < session_job(s)->n_rcpts; i++) {
 		if (s->verdicts[i].kind == 0)
 			return true;
 	}
@@ -43,7 +43,7 @@ static enum dp_reach reach_of(const struct session *s, const struct smtp_reply *
 	return smtp_steps[step].reach;
 }
 
-void session_judge(struct session *s, uint64_t now_us, uint8_t rcpt, enum dp_outcome outcome,
+void session_judge(struct session *s, uint64_t now_us, uint16_t rcpt, enum dp_outcome outcome,
                    const struct smtp_reply *reply)
 {
 	struct dp_evt *v = &s->verdicts[rcpt];
@@ -69,7 +69,7 @@ void session_judge(struct session *s, uint64_t now_us, uint8_t rcpt, enum dp_out
 void session_judge_all(struct session *s, uint64_t now_us, enum dp_outcome outcome,
                        const struct smtp_reply *reply)
 {
-	for (uint8_t i = 0; i < session_job(s)->n_rcpts; i++)
+	for (uint16_t i = 0; i < session_job(s)->n_rcpts; i++)
 		session_judge(s, now_us, i, outcome, reply);
 }
 
@@ -88,6 +88,7 @@ static void count_verdict(struct session *s, const struct dp_evt *v)
 		count(&c->smtp_unconfirmed);
 		break;
 	case DP_OUT_NOT_TRIED:
+	case DP_OUT_GATED:
 		count(&c->smtp_not_tried);
 		break;
 	}
@@ -97,7 +98,7 @@ static void count_verdict(struct session *s, const struct dp_evt *v)
 
 void session_settle(struct session *s, uint64_t now_us)
 {
-	uint8_t n = session_job(s)->n_rcpts;
+	uint16_t n = session_job(s)->n_rcpts;
 
 	assert(s->has_job && !session_has_open_rcpts(s));
 	s->has_job = s->is_dotted = s->is_body_due = false;
@@ -105,7 +106,7 @@ void session_settle(struct session *s, uint64_t now_us)
 	s->job_first = (uint8_t)((s->job_first + 1) % DP_JOBS_PER_CONN);
 	s->n_jobs--;
 	s->send = s->recv = (struct cursor){ .step = DP_STEP_IDLE };
-	for (uint8_t i = 0; i < n; i++) {
+	for (uint16_t i = 0; i < n; i++) {
 		count_verdict(s, &s->verdicts[i]);
 		session_emit(s, now_us, &s->verdicts[i]);
 		s->verdicts[i].kind = 0;
@@ -115,7 +116,7 @@ void session_settle(struct session *s, uint64_t now_us)
 void smtp_emit_not_tried(struct smtp *smtp, const struct session *s, uint64_t now_us,
                          const struct dp_job *job, enum dp_why why)
 {
-	for (uint8_t i = 0; i < job->n_rcpts; i++) {
+	for (uint16_t i = 0; i < job->n_rcpts; i++) {
 		struct dp_evt evt = { .kind = DP_EVT_RCPT,
 			              .outcome = DP_OUT_NOT_TRIED,
 			              .step = DP_STEP_IDLE,
@@ -175,8 +176,8 @@ void session_refuse_unfit(struct session *s, uint64_t now_us)
 	const struct dp_job *job = session_job(s);
 	char text[DP_TEXT_MAX];
 
-	for (uint8_t i = 0; i < job->n_rcpts; i++) {
-		if (is_unfit(s, job->rcpts[i]))
+	for (uint16_t i = 0; i < job->n_rcpts; i++) {
+		if (is_unfit(s, job->rcpts[i].address))
 			refuse_here(s, now_us, DP_STEP_RCPT, 553, (const uint8_t[]){ 5, 1, 3 },
 			            "recipient address cannot be said in SMTP");
 	}

@@ -120,6 +120,7 @@ void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial 
 	s->conn = dial->conn;
 	s->source = dial->source;
 	s->policy = dial->tls;
+	s->times = dial->times <= smtp->conf.n_more_times ? dial->times : 0;
 	s->remote = dial->remote;
 	s->is_implicit = dial->remote_port == SMTPS_PORT && smtp->conf.tls != NULL;
 	memcpy(s->host, dial->host, sizeof(s->host));
@@ -146,7 +147,7 @@ void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job)
 	struct session *s = find_session(smtp, job->conn);
 	enum dp_why why;
 
-	assert(job->n_rcpts >= 1 && job->n_rcpts <= DP_RCPTS_MAX && job->n_wire <= DP_SPANS_MAX);
+	assert(job->n_rcpts >= 1 && job->n_rcpts <= SMTP_RCPTS_MAX && job->n_wire <= DP_SPANS_MAX);
 	if (s == NULL)
 		why = DP_WHY_PEER_CLOSED; /* whatever it was, its CLOSED event has told */
 	else if (s->end != SESSION_LIVES)

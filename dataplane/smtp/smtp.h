@@ -21,8 +21,9 @@ typedef void smtp_emit_fn(void *ctx, const struct dp_evt *evt);
 
 struct smtp_conf {
 	uint32_t sessions_max;
-	uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,
-	    rset_ms, quit_ms;
+	struct dp_times times;             /* of dials that name none */
+	const struct dp_times *more_times; /* dp_dial.times 1 .. n_more_times; borrowed */
+	uint32_t n_more_times;
 	uint32_t linger_ms; /* patience for the peer's FIN after QUIT */
 	uint32_t reply_lines_max, reply_bytes_max;
 	uint8_t pipelining;       /* 0 or 1 */

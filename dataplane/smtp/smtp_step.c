@@ -78,7 +78,7 @@ static bool say_mail(struct session *s, uint64_t now_us)
 
 static bool say_rcpt(struct session *s, uint64_t now_us)
 {
-	const struct span *to = &session_job(s)->rcpts[s->send.rcpt];
+	const struct span *to = &session_job(s)->rcpts[s->send.rcpt].address;
 	char line[COMMAND_BYTES];
 	int n = snprintf(line, sizeof(line), "RCPT TO:<%.*s>\r\n", (int)to->bytes,
 	                 (const char *)to->at);
@@ -288,7 +288,7 @@ static void hear_idle(struct session *s, uint64_t now_us, const struct smtp_repl
 		hear_nonsense(s, now_us);
 }
 
-#define PATIENCE(field) offsetof(struct smtp_conf, field)
+#define PATIENCE(field) offsetof(struct dp_times, field)
 
 /* clang-format off */
 const struct smtp_step smtp_steps[DP_N_STEPS] = {

@@ -244,7 +244,7 @@ static void what_the_host_cannot_take_is_refused_without_asking_it(void)
 		greet("250-mx\r\n250-SIZE 1000\r\n250 PIPELINING\r\n");
 		job = job_of(1);
 		job.mail_from = span_str(cases[i].from);
-		job.rcpts[0] = span_str(cases[i].to);
+		job.rcpts = &(const struct dp_rcpt){ .address = span_str(cases[i].to) };
 		job.size_bytes = cases[i].size_bytes;
 		job.needs_8bit = cases[i].needs_8bit;
 		job.needs_smtputf8 = cases[i].needs_smtputf8;
