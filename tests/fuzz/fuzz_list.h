@@ -57,7 +57,7 @@ static void import(const char *csv, const char *types, char delimiter)
 	unlink(path);
 }
 
-static void fuzz_list(const uint8_t *data, size_t bytes, const char *types, char delimiter)
+static inline void fuzz_list(const uint8_t *data, size_t bytes, const char *types, char delimiter)
 {
 	static bool made;
 	char csv[32];
