@@ -18,7 +18,6 @@ enum {
 	DP_TEXTS_MAX = 64,    /* pieces of text in a job */
 	DP_RCPTS_MAX = 100,   /* recipients in a job (RFC 5321 4.5.3.1.8) */
 	DP_WINDOW_MAX = 32,   /* transactions in flight on a connection */
-	DP_JOBS_PER_CONN = 2, /* one in progress, one waiting: no idle round trip through control */
 	DP_CREDENTIALS_MAX = 256,
 	DP_USER_MAX = 255,    /* bytes of who we are to a host */
 	DP_SECRET_MAX = 6144, /* and of the password or token that goes with it */
@@ -26,6 +25,14 @@ enum {
 	DP_ASK_ROWS = 64,     /* rows of one answer */
 	DP_ADDRESS_MAX = 320, /* local part 64 + @ + domain 255 (RFC 5321 4.5.3.1) */
 };
+
+/* Jobs that a connection takes: those in flight, and one that waits, so that no round trip goes
+ * through control.
+ */
+static inline uint32_t dp_jobs_per_conn(uint32_t window)
+{
+	return (window == 0 ? 1 : window) + 1;
+}
 
 /* A session of a worker; a stale one is recognised, never dereferenced. */
 struct dp_handle {

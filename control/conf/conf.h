@@ -167,8 +167,8 @@ struct conf {
 		uint32_t idle; /* enum dp_idle */
 	} worker;
 	struct {
-		uint32_t reply_lines_max, reply_bytes_max;
-		bool pipelining;
+		uint32_t reply_lines_max, reply_bytes_max, rcpts_max;
+		bool pipelining, chunking;
 	} smtp;
 	struct {
 		uint32_t threads;

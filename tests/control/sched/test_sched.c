@@ -303,7 +303,7 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 		return 0;
 	}
 	HOLDS(c->open && !c->quitting && c->worker == worker);
-	HOLDS(++c->jobs <= DP_JOBS_PER_CONN && c->jobs <= c->jobs_max);
+	HOLDS(++c->jobs <= c->jobs_max);
 	HOLDS(w.mail_max == 0 || c->msgs < w.mail_max);
 	c->mixed |= c->carried != 0 && c->carried != domain_of(job) + 1;
 	c->carried = domain_of(job) + 1;
