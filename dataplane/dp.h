@@ -137,6 +137,7 @@ struct dp_conf {
 };
 
 struct dp;
+struct gate;
 
 /* How many bytes the tables of `conf` take, all workers together. Pure; any thread. */
 uint64_t dp_memory_bytes(const struct dp_conf *conf);
@@ -170,6 +171,15 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job);
  * -EAGAIN.
  */
 int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle conn);
+
+/* From the next message on every worker scans with `gate`, which has a lane for each, and keeps it
+ * until another has taken its place. Returns 0; -EAGAIN when a command ring is full or the last one
+ * has not reached every worker: call again with the same.
+ */
+int dp_set_gate(struct dp *dp, struct gate *gate);
+
+/* Every worker scans with it, so that what was there before may be freed. */
+bool dp_has_gate(const struct dp *dp, const struct gate *gate);
 
 /* No new MAIL on any session: what has its last byte out waits for its answer, the rest is reset
  * and reported NOT_TRIED; then QUIT and close. Called again: goes to the bound at once.

@@ -199,6 +199,12 @@ struct conf {
 		uint32_t level; /* enum dp_log_level */
 		uint32_t lines_per_s;
 	} log;
+	struct {
+		char *rules;         /* "": the shipped ones */
+		char *tag_header;    /* name of the field of tags */
+		uint32_t cycles_max; /* of a byte; 0: however many */
+		uint32_t pause_hits; /* messages stopped before a campaign is paused; 0: never */
+	} gate;
 	uint32_t campaigns_max;
 };
 

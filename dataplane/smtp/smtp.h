@@ -19,6 +19,11 @@ struct smtp;
 /* Takes one event; always has room (credits, see dp.h). */
 typedef void smtp_emit_fn(void *ctx, const struct dp_evt *evt);
 
+/* The content gate, asked before a message is offered. True: it may go, with what was put in front
+ * of its wire. False: nobody gets it; `said` has the gate's fields and the text of an event.
+ */
+typedef bool smtp_gate_fn(void *ctx, struct dp_job *job, struct dp_evt *said);
+
 struct smtp_conf {
 	uint32_t sessions_max;
 	uint32_t txns_max;     /* messages submitted and not settled: credits (see dp.h) */
@@ -34,6 +39,8 @@ struct smtp_conf {
 	struct tls *tls; /* made with smtp_tls_ops; NULL: every session is in the clear */
 	smtp_emit_fn *emit;
 	void *emit_ctx;
+	smtp_gate_fn *gate; /* NULL: everything passes */
+	void *gate_ctx;
 	struct dp_counters *counters;
 };
 
