@@ -14,6 +14,7 @@
 
 #include "control/cmd.h"
 #include "control/json_value.h"
+#include "control/text.h"
 #include "control/xalloc.h"
 #include "templates/tpl.h"
 
@@ -36,7 +37,7 @@ enum {
 };
 
 struct composing {
-	const char *dir, *row_path, *from, *to, *mail_from;
+	const char *path, *row_path, *from, *to, *mail_from;
 	json_t *row;
 	struct span names[TPL_COLUMNS_MAX];
 	bool has_parts[TPL_COLUMNS_MAX];
@@ -145,10 +146,12 @@ static int read_canon(struct composing *c, const char *text)
 
 static int say(const struct composing *c, const struct tpl_err *err)
 {
+	char place[TEXT_PLACE_BYTES];
+
+	text_place(c->path, err->file, place);
 	if (err->line != 0)
-		return cmd_fail("%s/%s:%u:%u: %s", c->dir, err->file, err->line, err->column,
-		                err->text);
-	return cmd_fail("%s/%s: %s", c->dir, err->file, err->text);
+		return cmd_fail("%s:%u:%u: %s", place, err->line, err->column, err->text);
+	return cmd_fail("%s: %s", place, err->text);
 }
 
 static int print(const struct tpl_out *out)
@@ -182,7 +185,7 @@ static int compose(struct composing *c)
 	if (sign == NULL)
 		return cmd_usage("compose", "--from %s: no address", c->from);
 	campaign.id_domain = span_of(sign + 1, strcspn(sign + 1, ">"));
-	if (tpl_open(c->dir, &c->columns, &tpl, &err) != 0)
+	if (tpl_open(c->path, &c->columns, &tpl, &err) != 0)
 		return say(c, &err);
 	job.tpl = tpl;
 	for (r = -ENOSPC; r == -ENOSPC && room <= SLAB_BYTES_MAX; room *= 4) {
@@ -213,10 +216,11 @@ static void fini(struct composing *c)
 /* ---- the command line ---- */
 
 static const char help[] =
-    "posthaste compose --template DIR --row FILE.json --from A --to B [--mail-from A]\n"
+    "posthaste compose --template PATH --row FILE.json --from A --to B [--mail-from A]\n"
     "                  [--dkim DOMAIN:SELECTOR:KEYFILE]...\n\n"
     "Prints the whole message as it would be sent, with CRLF line ends.\n\n"
-    "  --template DIR       message.liquid with body.html.liquid and/or body.text.liquid\n"
+    "  --template PATH      a folder: message.liquid with body.html.liquid and/or\n"
+    "                       body.text.liquid; or one file: header, empty line, body\n"
     "  --row FILE           an object; its members are the columns (without \"email\", B is it)\n"
     "  --from A             From: where the template has none\n"
     "  --to B               the recipient\n"
@@ -246,7 +250,7 @@ static int take_option(struct composing *c, int o, const char *signers[TPL_SIGNA
 
 	switch (o) {
 	case O_TEMPLATE:
-		c->dir = optarg;
+		c->path = optarg;
 		return 0;
 	case O_ROW:
 		c->row_path = optarg;
@@ -278,7 +282,7 @@ static int take_option(struct composing *c, int o, const char *signers[TPL_SIGNA
 
 static const char *missing(const struct composing *c)
 {
-	return c->dir == NULL        ? "--template"
+	return c->path == NULL       ? "--template"
 	       : c->row_path == NULL ? "--row"
 	       : c->from == NULL     ? "--from"
 	       : c->to == NULL       ? "--to"

@@ -30,9 +30,8 @@ struct compose {
 	size_t piece_at; /* where the piece being written begins */
 };
 
-/* Fails the row: `why` is wrong with `what`, in `file`. Returns -EINVAL. */
-int row_fails(struct compose *c, const char *file, uint32_t line, const char *what,
-              const char *why);
+/* Fails the row: `why` is wrong with `what`, in the header. Returns -EINVAL. */
+int row_fails(struct compose *c, const char *what, const char *why);
 
 /* Writes the fields of the message but those of its parts. Returns 0 or -EINVAL with the error. */
 int compose_header(struct compose *c);

@@ -261,13 +261,15 @@ struct tpl_out {
 	bool needs_smtputf8; /* RFC 6531 */
 };
 
-/* Compiles the template folder `dir` (message.liquid, body.html.liquid and/or body.text.liquid;
+/* Compiles the template folder `path` (message.liquid, body.html.liquid and/or body.text.liquid;
  * every other NAME.liquid is a partial for `render` and `include`; attachments/ and inline/ hold
- * files that go with every message) for rows with these columns. Returns 0, or -errno with `err`
- * filled: -EINVAL for a template that is wrong, -ENOENT for one that is not there. Reads the
- * folder; keeps copies only.
+ * files that go with every message), or the one file `path`, or the one in the folder `path` where
+ * it holds nothing else (header fields, an empty line, the body, which is HTML when it begins with
+ * <!doctype html or <html, else text; named NAME.merge: with merge tags), for rows with these
+ * columns. Returns 0, or -errno with `err` filled: -EINVAL for a template that is wrong, -ENOENT
+ * for one that is not there. Reads the folder; keeps copies only.
  */
-int tpl_open(const char *dir, const struct tpl_columns *columns, struct tpl **out,
+int tpl_open(const char *path, const struct tpl_columns *columns, struct tpl **out,
              struct tpl_err *err);
 
 /* Frees it; no thread may be composing from it. NULL is allowed. */
