@@ -32,6 +32,7 @@ enum {
 	O_MAIL_FROM,
 	O_DKIM,
 	O_CANON,
+	O_ENCODING,
 	O_TIME,
 	O_NUMBER,
 };
@@ -47,6 +48,7 @@ struct composing {
 	char *signer_texts[TPL_SIGNATURES_MAX];
 	uint32_t n_signers;
 	uint8_t header, body; /* enum tpl_canon */
+	bool may_8bit;
 	int64_t time_s;
 	uint64_t number;
 };
@@ -166,7 +168,9 @@ static int print(const struct tpl_out *out)
 static int compose(struct composing *c)
 {
 	const char *sign = strrchr(c->from, '@');
-	struct tpl_campaign campaign = { .name = span_str("compose"), .from = span_str(c->from) };
+	struct tpl_campaign campaign = { .name = span_str("compose"),
+		                         .from = span_str(c->from),
+		                         .may_8bit = c->may_8bit };
 	struct tpl_signers signers = { c->signers, c->n_signers };
 	struct tpl_job job = { .campaign = &campaign,
 		               .values = c->values,
@@ -228,6 +232,7 @@ static const char help[] =
     "  --dkim D:S:KEYFILE   signs for domain D, selector S, with a PEM key; up to 4 times\n"
     "  --canonicalization C of these signatures: relaxed/relaxed (default), relaxed/simple,\n"
     "                       simple/relaxed, simple/simple\n"
+    "  --encoding E         8bit: bodies beyond ASCII go as they are (default: 7bit)\n"
     "  --time T             of the first attempt, Unix seconds (default: now)\n"
     "  --number N           of the row in its campaign (1)\n";
 
@@ -270,6 +275,11 @@ static int take_option(struct composing *c, int o, const char *signers[TPL_SIGNA
 		return 0;
 	case O_CANON:
 		return read_canon(c, optarg);
+	case O_ENCODING:
+		c->may_8bit = strcmp(optarg, "8bit") == 0;
+		return c->may_8bit || strcmp(optarg, "7bit") == 0
+		           ? 0
+		           : cmd_usage("compose", "--encoding %s: 7bit or 8bit", optarg);
 	case O_TIME:
 		return read_number("time", optarg, &c->time_s);
 	case O_NUMBER:
@@ -300,6 +310,7 @@ int cmd_compose(int argc, char **argv)
 		{ "mail-from",        required_argument, NULL, O_MAIL_FROM },
 		{ "dkim",             required_argument, NULL, O_DKIM },
 		{ "canonicalization", required_argument, NULL, O_CANON },
+		{ "encoding",         required_argument, NULL, O_ENCODING },
 		{ "time",             required_argument, NULL, O_TIME },
 		{ "number",           required_argument, NULL, O_NUMBER },
 		{ "help",             no_argument,       NULL, 'h' },

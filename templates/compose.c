@@ -202,7 +202,7 @@ static void compose_init(struct compose *c, const struct tpl_job *job, uint8_t *
 	    (struct buf){ .at = slab, .max = slab_bytes < UINT32_MAX ? slab_bytes : UINT32_MAX };
 	c->err = err;
 	c->fields = c->subject = c->html = c->text = c->from_line = span_of(NULL, 0);
-	c->utf8 = false;
+	c->utf8 = c->has_8bit = false;
 	c->token[0] = '\0';
 	c->header_at = c->body_at = c->piece_at = 0;
 	c->n_pieces = 0;
@@ -223,6 +223,7 @@ static int compose(struct compose *c, struct tpl_out *out)
 	compose_parts(c);
 	if (c->out.full)
 		return -ENOSPC;
+	made.needs_8bit = c->has_8bit;
 	made.needs_smtputf8 = c->utf8 || !utf8_is_ascii(job->envelope.mail_from);
 	if (job->signers != NULL && (r = sign(c, &made)) != 0)
 		return r;

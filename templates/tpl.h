@@ -58,6 +58,7 @@ struct tpl_campaign {
 	struct span sign_with;      /* names of signers, separated by commas; empty: by From */
 	uint32_t id;                /* in tokens */
 	uint8_t class;              /* enum tpl_class */
+	bool may_8bit;              /* bodies beyond ASCII go as they are (RFC 6152), not encoded */
 	/* Where these are empty, what they are for is left out; where the template writes such a
 	 * field itself, ours is.
 	 */
@@ -240,6 +241,7 @@ struct tpl_job {
 	uint64_t number;             /* of the row in its campaign; unique, keys Message-ID */
 	int64_t first_attempt_s;     /* Unix time; becomes Date */
 	int64_t now_s;               /* Unix time of this attempt */
+	bool as_7bit;                /* for a host that takes no 8-bit text: as without may_8bit */
 	struct span unsubscribe_url; /* the room's own; leave it empty */
 };
 
