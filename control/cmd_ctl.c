@@ -168,6 +168,7 @@ static int campaign_start_client(int argc, char **argv)
 	put_word(line, "pool", c.spec.pool);
 	put_word(line, "to_test", c.spec.to_test);
 	put_word(line, "class", c.spec.class);
+	put_word(line, "tls_min", c.spec.tls_min);
 	put_word(line, "tenant", c.spec.tenant);
 	put_word(line, "stream", c.spec.stream);
 	put_word(line, "list_id", c.spec.list_id);

@@ -27,6 +27,7 @@ enum {
 	O_EXPORT,
 	O_JSON,
 	O_CLASS,
+	O_TLS_MIN,
 	O_TENANT,
 	O_STREAM,
 	O_LIST_ID,
@@ -55,6 +56,7 @@ static const struct option long_options[] = {
 	{ "export",         required_argument, NULL, O_EXPORT },
 	{ "json",           no_argument,       NULL, O_JSON },
 	{ "class",          required_argument, NULL, O_CLASS },
+	{ "tls-min",        required_argument, NULL, O_TLS_MIN },
 	{ "tenant",         required_argument, NULL, O_TENANT },
 	{ "stream",         required_argument, NULL, O_STREAM },
 	{ "list-id",        required_argument, NULL, O_LIST_ID },
@@ -77,6 +79,7 @@ static const char common_help[] =
     "  --limit N            take the first N recipients only\n"
     "  --rejected FILE      where bad rows are listed (default: beside the list)\n"
     "  --class C            bulk (default) or transactional\n"
+    "  --tls-min P          none, opportunistic, encrypt or verify: never less, whatever the site\n"
     "  --tenant T           who sends, in Feedback-ID and unsubscribe tokens\n"
     "  --stream S           what kind of mail, there too (default: the class)\n"
     "  --list-id L          List-Id, like \"News <news.shop.example>\"\n"
@@ -200,6 +203,8 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return 0;
 	case O_CLASS:
 		return replace(&s->class, optarg);
+	case O_TLS_MIN:
+		return replace(&s->tls_min, optarg);
 	case O_TENANT:
 		return replace(&s->tenant, optarg);
 	case O_STREAM:
@@ -279,6 +284,7 @@ void cmd_campaign_free(struct cmd_campaign *c)
 	free(s->to_test);
 	free(s->rejected_path);
 	free(s->class);
+	free(s->tls_min);
 	free(s->tenant);
 	free(s->stream);
 	free(s->list_id);

@@ -75,7 +75,8 @@ struct campaign_spec {
 	    *return_path; /* envelope sender for all; NULL: one per recipient under bounce_domain */
 	char *pool;       /* of sources; NULL: any */
 	/* What kind of mail it is, for fields of the header; NULL: not said. */
-	char *class; /* "bulk" or "transactional" */
+	char *class;   /* "bulk" or "transactional" */
+	char *tls_min; /* the least it asks of TLS, as dp_tls.def names it; NULL: nothing */
 	char *tenant, *stream;
 	char *list_id;     /* as List-Id has it */
 	char *feedback_id; /* who sends */
@@ -160,6 +161,9 @@ bool campaign_apply(struct campaign *c, const struct store_rec *rec);
 
 /* Marks a recipient in flight or back; the sum over states does not change. */
 void campaign_set_in_flight(struct campaign *c, uint32_t row, bool in_flight);
+
+/* The least it asks of TLS (enum dp_tls_policy), or -EINVAL when its word for that is none. */
+int campaign_tls_min(const struct campaign_spec *spec);
 
 /* The envelope sender of a row: the spec's return path, or one under bounce_domain that names
  * campaign and row (control/bounce/verp.h). Writes at most DP_ADDRESS_MAX bytes; returns the

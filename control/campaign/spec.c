@@ -23,6 +23,7 @@ static const struct {
 	{ "return_path", offsetof(struct campaign_spec, return_path) },
 	{ "pool", offsetof(struct campaign_spec, pool) },
 	{ "class", offsetof(struct campaign_spec, class) },
+	{ "tls_min", offsetof(struct campaign_spec, tls_min) },
 	{ "tenant", offsetof(struct campaign_spec, tenant) },
 	{ "stream", offsetof(struct campaign_spec, stream) },
 	{ "list_id", offsetof(struct campaign_spec, list_id) },

@@ -20,6 +20,8 @@ enum {
 	CONF_PORTS_MAX = 8,
 	CONF_SOURCES_MAX = 4096,
 	CONF_SITES_MAX = 1024,
+	CONF_CLASSES_MAX = 8,
+	CONF_TENANTS_MAX = 4096,
 	CONF_RETRY_STEPS_MAX = 30,
 	CONF_DKIM_MAX = 512, /* keys in memory that is locked: two sets during a reload */
 	CONF_CREDENTIALS_MAX = 256,
@@ -78,6 +80,9 @@ struct conf_limits {
 	uint32_t credential_no; /* its place in conf.credentials, from 1; 0: none */
 	bool auth_in_clear;     /* credentials may go to a host nobody vouches for */
 	bool requiretls;        /* may be trusted with REQUIRETLS (RFC 8689) */
+	/* Written in a site block: the providers' table says nothing about it. */
+	bool has_conns_max, has_msgs_max, has_tls;
+	const char *provider; /* of provider.def; NULL: none */
 };
 
 struct conf_site {
@@ -108,6 +113,12 @@ struct conf_dkim {
 	uint32_t canon;     /* enum conf_canon */
 	uint32_t sign;      /* enum conf_sign */
 	uint32_t expires_s; /* worked out when the file leaves it at 0 */
+};
+
+/* A class of mail, or a tenant: what is asked of all its mail. */
+struct conf_class {
+	char *name;
+	uint32_t tls_min; /* enum dp_tls_policy */
 };
 
 struct conf {
@@ -147,6 +158,8 @@ struct conf {
 	} hosts;
 	struct conf_dkim *dkim;
 	uint32_t n_dkim;
+	struct conf_class *classes, *tenants;
+	uint32_t n_classes, n_tenants;
 	struct {
 		char *url, *mailto; /* "": none */
 	} unsubscribe;
@@ -209,16 +222,20 @@ int conf_load(const char *path, struct conf **out, char why[CONF_WHY_BYTES]);
 
 void conf_free(struct conf *conf);
 
-/* The limits for a domain and its first MX host: a site block that matches either, else the
- * default.
+/* The limits for a domain and its first MX host (NULL: not known): of the first site block that
+ * matches either, else the default; for the hosts of a provider (provider.def) no laxer than its
+ * row, but for what the block writes. Its strings are `conf`'s.
  */
-const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
-                                          const char *mx_host);
+struct conf_limits conf_limits_for(const struct conf *conf, const char *domain,
+                                   const char *mx_host);
 
 /* Numbers the sets of time-outs of `fresh` as `started`, whose data plane runs, has them. False
  * when it lacks one: that takes a restart.
  */
 bool conf_adopt_times(struct conf *fresh, const struct conf *started);
+
+/* The least that mail of that class and tenant asks of TLS (enum dp_tls_policy); NULL: not said. */
+uint8_t conf_tls_min(const struct conf *conf, const char *class, const char *tenant);
 
 /* Writes every option with its value and where it came from ("default", "file:line"), one a line,
  * secrets never; as text or as one JSON object.

@@ -108,23 +108,20 @@ static void site_set_answer(struct site *site, struct mx_answer *answer)
 	}
 }
 
-/* The site of an answer: domains of one MX set share it, and so its sessions, only if they ask the
- * same of TLS. A domain that has nowhere to send to is a site of its own, so that its
+/* The site of an answer: domains of one MX set share it, and its limits; which sessions they share,
+ * their lanes say. A domain that has nowhere to send to is a site of its own, so that its
  * recipients are judged by the same machinery.
  */
 static struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answer *answer)
 {
-	static const char *const marks[] = { [DP_TLS_NONE] = "+none",
-		                             [DP_TLS_OPPORTUNISTIC] = "",
-		                             [DP_TLS_ENCRYPT] = "+encrypt",
-		                             [DP_TLS_VERIFY] = "+verify" };
-	const struct conf_limits *limits =
+	struct conf_limits limits =
 	    conf_limits_for(s->conf, dom->name, answer->n_hosts > 0 ? answer->hosts[0].name : "");
-	char key[MX_NAME_BYTES + 16];
+	char key[MX_NAME_BYTES + 2];
 	struct site *site;
 
+	dom->tls = (uint8_t)limits.tls;
 	if (answer->fate == MX_OK)
-		snprintf(key, sizeof(key), "%s%s", answer->site, marks[limits->tls]);
+		snprintf(key, sizeof(key), "%s", answer->site);
 	else
 		snprintf(key, sizeof(key), "!%s", dom->name);
 	HASH_FIND_STR(s->sites_by_key, key, site);
@@ -135,8 +132,8 @@ static struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answ
 		site->slot = slot_get(s);
 		site->gen = (uint32_t)(s->random += 0x9e3779b9);
 		site->wake_us = UINT64_MAX;
-		site->limits = limits;
-		site->tls = (uint8_t)limits->tls;
+		site->limits_now = limits;
+		site->limits = &site->limits_now;
 		s->sites[site->slot] = site;
 		HASH_ADD_STR(s->sites_by_key, key, site);
 	}
@@ -362,7 +359,7 @@ static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struc
 
 		return judge_row(s, sl, row, &v, site->answer->why) ? GAVE : GAVE_STARVED;
 	}
-	lane = lane_for(s, sl->dom, c, row);
+	lane = lane_for(s, sl, row);
 	if (lane == NULL)
 		return judge_row(s, sl, row, &no_source,
 		                 "no source of this pool has an address of the hosts' family")
@@ -439,7 +436,7 @@ void site_run(struct sched *s, struct site *site)
 	DL_FOREACH_SAFE(site->lanes, lane, next)
 	{
 		lane_run(s, lane);
-		if (lane->alone != 0 && lane->n_conns == 0 && lane->n_ahead == 0)
+		if (lane->is_apart && lane->n_conns == 0 && lane->n_ahead == 0)
 			lane_free(lane);
 	}
 	site->running = 0;
