@@ -206,7 +206,7 @@ struct conf {
 	struct {
 		char *ca_file;    /* PEM */
 		uint32_t clear_s; /* a host whose handshakes fail is sent to in the clear */
-		uint32_t sessions_max, handshake_budget_us;
+		uint32_t sessions_max;
 	} tls;
 	struct {
 		uint32_t level; /* enum dp_log_level */

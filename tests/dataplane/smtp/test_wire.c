@@ -21,7 +21,6 @@ static void begin(const struct server_conf *conf)
 {
 	struct tls_conf tls_conf = { .conns_max = 4,
 		                     .sessions_max = 4,
-		                     .handshake_budget_us = 1000,
 		                     .ca_file = server_ca_file(),
 		                     .counters = &world.counters,
 		                     .ops = &smtp_tls_ops };
