@@ -164,6 +164,42 @@ static void a_session_is_resumed_with_the_same_host_and_demand_only(void)
 	}
 }
 
+/* One ticket serves all that open at once; the counters tell how often. */
+static void connections_that_open_together_are_all_resumed(void)
+{
+	static const struct server_conf *const versions[] = { &tls12, &tls13 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_conn *conns[3];
+		struct server *first;
+
+		begin(versions[i]);
+		connect_to("mx.y.test", TLS_ANY);
+		talk();
+		tls_stop(b.conn);
+		first = b.server;
+		for (int k = 0; k < 3; k++) {
+			connect_to("mx.y.test", TLS_ANY);
+			conns[k] = b.conn;
+		}
+		for (int k = 0; k < 3; k++) {
+			b.conn = conns[k];
+			b.id = (tcp_id)(k + 1);
+			b.server = server_beside(first);
+			talk();
+			CU_ASSERT_EQUAL(b.n_failed, 0);
+			tls_stop(b.conn);
+			server_free(b.server);
+		}
+		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_handshakes), 4);
+		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_resumption_offered), 3);
+		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_resumed), 3);
+		b.conn = NULL;
+		b.server = first;
+		end();
+	}
+}
+
 /* New keys are a matter of course, a new handshake is refused; neither stops the talk. */
 static void questions_of_the_peer_between_do_no_harm(void)
 {
@@ -349,6 +385,7 @@ SUITE("dataplane/tls/tls_conn", TEST(tls12_and_tls13_carry_bytes_however_they_ar
       TEST(a_certificate_is_checked_where_that_is_demanded), TEST(an_old_version_is_refused),
       TEST(goodbye_is_said_and_heard),
       TEST(a_session_is_resumed_with_the_same_host_and_demand_only),
+      TEST(connections_that_open_together_are_all_resumed),
       TEST(questions_of_the_peer_between_do_no_harm), TEST(what_is_no_tls_fails_with_a_reason),
       TEST(a_changed_byte_ends_the_connection), TEST(a_slow_tcp_loses_no_byte),
       TEST(a_turn_takes_one_step), TEST(a_connection_may_be_stopped_from_within_and_while_it_waits),
