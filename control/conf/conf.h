@@ -180,8 +180,8 @@ struct conf {
 		uint32_t idle; /* enum dp_idle */
 	} worker;
 	struct {
-		uint32_t reply_lines_max, reply_bytes_max;
-		bool pipelining;
+		uint32_t reply_lines_max, reply_bytes_max, rcpts_max;
+		bool pipelining, chunking;
 	} smtp;
 	struct {
 		uint32_t threads;
@@ -212,6 +212,12 @@ struct conf {
 		uint32_t level; /* enum dp_log_level */
 		uint32_t lines_per_s;
 	} log;
+	struct {
+		char *rules;         /* "": the shipped ones */
+		char *tag_header;    /* name of the field of tags */
+		uint32_t cycles_max; /* of a byte; 0: however many */
+		uint32_t pause_hits; /* messages stopped before a campaign is paused; 0: never */
+	} gate;
 	uint32_t campaigns_max;
 };
 
@@ -222,9 +228,10 @@ int conf_load(const char *path, struct conf **out, char why[CONF_WHY_BYTES]);
 
 void conf_free(struct conf *conf);
 
-/* The limits for a domain and its first MX host (NULL: not known): of the first site block that
+/* What holds for a domain and its first MX host (NULL: not known yet): the first site block that
  * matches either, else the default; for the hosts of a provider (provider.def) no laxer than its
- * row, but for what the block writes. Its strings are `conf`'s.
+ * row, but for what the block writes. A block with a route matches domains only: it decides before
+ * DNS is asked. Its strings are `conf`'s.
  */
 struct conf_limits conf_limits_for(const struct conf *conf, const char *domain,
                                    const char *mx_host);

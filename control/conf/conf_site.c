@@ -6,6 +6,18 @@
 #include "control/conf/conf_opt.h"
 #include "control/xalloc.h"
 
+static int check_site(const struct conf_loaded *ld, uint32_t site, char *why)
+{
+	const struct conf_limits *l = &ld->conf.sites[site].limits;
+	bool is_name = l->route.host[0] != '\0' && ip_is_unset(&l->route.addr);
+
+	if (l->tls == DP_TLS_VERIFY && l->route.host[0] != '\0' && !is_name)
+		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.route", site), why,
+		                     "site.route: an address has no name that tls = verify could "
+		                     "check; write the host's name");
+	return 0;
+}
+
 static int check_windows(const struct conf_loaded *ld, const struct conf_limits *l,
                          enum conf_block block, uint32_t instance, const char *name, char *why)
 {
@@ -79,8 +91,10 @@ int conf_check_sites(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
 	for (uint32_t i = 0; i < conf->n_sites && err >= 0; i++) {
 		struct conf_limits *l = &conf->sites[i].limits;
 
-		err = check_windows(ld, l, CONF_BLOCK_SITE, i, "site.transactions_in_flight_max",
-		                    why);
+		err = check_site(ld, i, why);
+		if (err == 0)
+			err = check_windows(ld, l, CONF_BLOCK_SITE, i,
+			                    "site.transactions_in_flight_max", why);
 		if (err > 0)
 			l->window_max = l->window;
 	}
@@ -131,12 +145,15 @@ struct conf_limits conf_limits_for(const struct conf *conf, const char *domain, 
 {
 	struct conf_limits l = conf->limits;
 
-	for (uint32_t i = 0; i < conf->n_sites; i++)
-		if (matches(conf->sites[i].match, domain) ||
-		    matches(conf->sites[i].match, mx_host)) {
-			l = conf->sites[i].limits;
+	for (uint32_t i = 0; i < conf->n_sites; i++) {
+		const struct conf_site *site = &conf->sites[i];
+
+		if (matches(site->match, domain) ||
+		    (site->limits.route.host[0] == '\0' && matches(site->match, mx_host))) {
+			l = site->limits;
 			break;
 		}
+	}
 	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++)
 		if (matches(providers[i].match, mx_host)) {
 			apply(&l, &providers[i]);

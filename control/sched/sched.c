@@ -148,6 +148,7 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 	struct load *load;
 
 	s->conf = s->cf.conf = conf;
+	s->n_confs++;
 	hosts_set_max(s->hosts, conf->hosts.entries_max);
 	LL_FOREACH_SAFE(s->pools, p, next_pool)
 	{
@@ -165,9 +166,7 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 
 		if (site == NULL)
 			continue;
-		site->limits_now =
-		    conf_limits_for(conf, site->domain,
-		                    site->answer->n_hosts > 0 ? site->answer->hosts[0].name : "");
+		site_set_limits(s, site);
 		site->blocked = 0;
 		site_todo(s, site);
 	}
