@@ -25,6 +25,7 @@ static SSL *make_ssl(struct tls_conn *c, const struct tls_peer *peer)
 {
 	SSL *ssl = SSL_new(c->tls->ctx[peer->demand]);
 	BIO *bio = BIO_new(c->tls->bio);
+	struct ip_addr literal;
 
 	if (ssl == NULL || bio == NULL) {
 		SSL_free(ssl);
@@ -37,7 +38,8 @@ static SSL *make_ssl(struct tls_conn *c, const struct tls_peer *peer)
 	SSL_set_app_data(ssl, c);
 	SSL_set_connect_state(ssl);
 	/* RFC 6066 3: a name, never an address. */
-	if (peer->host[0] != '\0' && SSL_set_tlsext_host_name(ssl, peer->host) != 1)
+	if (peer->host[0] != '\0' && ip_parse(peer->host, &literal) != 0 &&
+	    SSL_set_tlsext_host_name(ssl, peer->host) != 1)
 		goto fail;
 	if (peer->demand == TLS_CHECKED) {
 		SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);

@@ -57,6 +57,11 @@ static void a_certificate_is_checked_where_that_is_demanded(void)
 		/* clang-format off */
 		{ "vouched for", "mx.y.test", { .version = 0x0304, .name = "mx.y.test" }, TLS_CHECKED, "" },
 		{ "a wildcard covers one label", "mx.y.test", { .version = 0x0304, .name = "*.y.test" }, TLS_CHECKED, "" },
+		{ "an A-label", "xn--bcher-kva.test", { .version = 0x0304, .name = "xn--bcher-kva.test" }, TLS_CHECKED, "" },
+		{ "a wildcard covers an A-label", "xn--bcher-kva.y.test", { .version = 0x0304, .name = "*.y.test" }, TLS_CHECKED, "" },
+		{ "a part of an A-label is no wildcard", "xn--bcher-kva.y.test", { .version = 0x0304, .name = "xn--b*.y.test" }, TLS_CHECKED, "hostname mismatch" },
+		{ "nor is a part of a name", "mx.y.test", { .version = 0x0304, .name = "m*.y.test" }, TLS_CHECKED, "hostname mismatch" },
+		{ "two labels are more than one", "a.b.y.test", { .version = 0x0304, .name = "*.y.test" }, TLS_CHECKED, "hostname mismatch" },
 		{ "another name", "mx.z.test", { .version = 0x0304, .name = "mx.y.test" }, TLS_CHECKED, "hostname mismatch" },
 		{ "no name to compare", "", { .version = 0x0304, .name = "mx.y.test" }, TLS_CHECKED, "hostname mismatch" },
 		{ "another name under 1.2", "mx.z.test", { .version = 0x0303, .name = "mx.y.test" }, TLS_CHECKED, "hostname mismatch" },
@@ -86,6 +91,29 @@ static void a_certificate_is_checked_where_that_is_demanded(void)
 		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_failed), works ? 0 : 1);
 		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_no_aead),
 		                works && cases[i].server.suites != NULL ? 1 : 0);
+		end();
+	}
+}
+
+/* RFC 6066 3: what stands in SNI is the name that is checked, in A-labels; an address is none. */
+static void the_server_is_told_the_name_of_the_host(void)
+{
+	static const struct {
+		const char *host, *want;
+	} cases[] = {
+		{ "mx.y.test", "mx.y.test" },
+		{ "xn--bcher-kva.test", "xn--bcher-kva.test" },
+		{ "192.0.2.1", "" },
+		{ "2001:db8::1", "" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin(&tls13);
+		connect_to(cases[i].host, TLS_ANY);
+		talk();
+		CU_ASSERT_EQUAL(b.n_secured, 1);
+		CU_ASSERT_STRING_EQUAL(server_sni(b.server), cases[i].want);
 		end();
 	}
 }
@@ -382,7 +410,8 @@ static void a_ca_file_that_cannot_be_read_is_named(void)
 }
 
 SUITE("dataplane/tls/tls_conn", TEST(tls12_and_tls13_carry_bytes_however_they_are_cut),
-      TEST(a_certificate_is_checked_where_that_is_demanded), TEST(an_old_version_is_refused),
+      TEST(a_certificate_is_checked_where_that_is_demanded),
+      TEST(the_server_is_told_the_name_of_the_host), TEST(an_old_version_is_refused),
       TEST(goodbye_is_said_and_heard),
       TEST(a_session_is_resumed_with_the_same_host_and_demand_only),
       TEST(connections_that_open_together_are_all_resumed),
