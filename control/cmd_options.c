@@ -73,7 +73,8 @@ static const struct option long_options[] = {
 
 static const char common_help[] =
     "  --name N             of the campaign: letters, digits, '.', '_', '-'; never used before\n"
-    "  --template DIR       message.liquid with body.html.liquid and/or body.text.liquid\n"
+    "  --template PATH      a folder: message.liquid with body.html.liquid and/or\n"
+    "                       body.text.liquid; or one file: header, empty line, body\n"
     "  --recipients FILE    CSV with a header line, or JSONL: one object a line; columns or\n"
     "                       members become variables\n"
     "  --from A             address of From: where the template has none\n"
@@ -100,7 +101,7 @@ static void print_help(const char *command)
 {
 	if (strcmp(command, "send") == 0)
 		printf(
-		    "posthaste send -c FILE --name N --template DIR --recipients FILE --from A\n\n"
+		    "posthaste send -c FILE --name N --template PATH --recipients FILE --from A\n\n"
 		    "Starts the engine, imports and sends one campaign, shows how it goes, stops.\n"
 		    "A campaign of that name that was not finished goes on.\n\n"
 		    "  -c, --config FILE    configuration\n%s"
@@ -109,7 +110,7 @@ static void print_help(const char *command)
 		    common_help);
 	else
 		printf(
-		    "posthaste campaign start [-c FILE | -s SOCKET] --name N --template DIR\n"
+		    "posthaste campaign start [-c FILE | -s SOCKET] --name N --template PATH\n"
 		    "                         --recipients FILE --from A\n\n"
 		    "  -c, --config FILE    configuration of the running engine, for its socket\n"
 		    "  -s, --socket FILE    its socket\n%s",
