@@ -13,6 +13,8 @@
 #include <jansson.h>
 
 #include "control/cmd.h"
+#include "control/json_value.h"
+#include "control/text.h"
 #include "control/xalloc.h"
 #include "templates/tpl.h"
 
@@ -30,44 +32,44 @@ enum {
 	O_MAIL_FROM,
 	O_DKIM,
 	O_CANON,
+	O_ENCODING,
 	O_TIME,
 	O_NUMBER,
 };
 
 struct composing {
-	const char *dir, *row_path, *from, *to, *mail_from;
+	const char *path, *row_path, *from, *to, *mail_from;
 	json_t *row;
-	struct span names[TPL_COLUMNS_MAX], values[TPL_COLUMNS_MAX];
-	char *texts[TPL_COLUMNS_MAX]; /* of values that were no strings */
+	struct span names[TPL_COLUMNS_MAX];
+	bool has_parts[TPL_COLUMNS_MAX];
+	struct tpl_value values[TPL_COLUMNS_MAX];
 	struct tpl_columns columns;
 	struct tpl_signer signers[TPL_SIGNATURES_MAX];
 	char *signer_texts[TPL_SIGNATURES_MAX];
 	uint32_t n_signers;
 	uint8_t header, body; /* enum tpl_canon */
+	bool may_8bit;
 	int64_t time_s;
 	uint64_t number;
 };
 
 /* ---- the row ---- */
 
-static int add_column(struct composing *c, const char *name, json_t *value)
+/* A member of the row is a column, with whatever value JSON can say. */
+static int add_column(struct composing *c, const char *name, const json_t *value)
 {
 	uint32_t i = c->columns.n;
+	char path[JSON_VALUE_PATH_BYTES];
 
 	if (i == TPL_COLUMNS_MAX)
 		return cmd_fail("%s: over %d members", c->row_path, TPL_COLUMNS_MAX);
-	c->names[i] = span_str(name);
-	c->values[i] = span_of(NULL, 0);
-	if (json_is_string(value)) {
-		c->values[i] = span_of(json_string_value(value), json_string_length(value));
-	} else if (json_is_number(value) || json_is_boolean(value)) {
-		c->texts[i] = xcheck(json_dumps(value, JSON_ENCODE_ANY));
-		c->values[i] = span_str(c->texts[i]);
-	} else if (!json_is_null(value)) {
-		return cmd_fail("%s: \"%.100s\" is neither a text, a number, true, false nor null",
-		                c->row_path, name);
-	}
 	c->columns.n++;
+	c->names[i] = span_str(name);
+	c->has_parts[i] = json_is_array(value) || json_is_object(value) || json_is_null(value);
+	if (!json_value_read(value, &c->values[i], path))
+		return cmd_fail("%s: %.64s%s%.96s: arrays and objects over %d deep", c->row_path,
+		                name, path[0] == '[' || path[0] == '\0' ? "" : ".", path,
+		                TPL_DATA_DEPTH_MAX);
 	return 0;
 }
 
@@ -75,7 +77,7 @@ static int read_row(struct composing *c)
 {
 	json_error_t error;
 
-	c->row = json_load_file(c->row_path, 0, &error);
+	c->row = json_load_file(c->row_path, JSON_REJECT_DUPLICATES, &error);
 	if (c->row == NULL)
 		return cmd_fail("%s:%d:%d: %s", c->row_path, error.line, error.column, error.text);
 	if (!json_is_object(c->row))
@@ -87,9 +89,10 @@ static int read_row(struct composing *c)
 	/* A list has the address as a column; here it may be left out. */
 	if (json_object_get(c->row, "email") == NULL && c->columns.n < TPL_COLUMNS_MAX) {
 		c->names[c->columns.n] = span_str("email");
-		c->values[c->columns.n++] = span_str(c->to);
+		c->values[c->columns.n++] = tpl_text_value(span_str(c->to));
 	}
 	c->columns.names = c->names;
+	c->columns.has_parts = c->has_parts;
 	return 0;
 }
 
@@ -145,10 +148,12 @@ static int read_canon(struct composing *c, const char *text)
 
 static int say(const struct composing *c, const struct tpl_err *err)
 {
+	char place[TEXT_PLACE_BYTES];
+
+	text_place(c->path, err->file, place);
 	if (err->line != 0)
-		return cmd_fail("%s/%s:%u:%u: %s", c->dir, err->file, err->line, err->column,
-		                err->text);
-	return cmd_fail("%s/%s: %s", c->dir, err->file, err->text);
+		return cmd_fail("%s:%u:%u: %s", place, err->line, err->column, err->text);
+	return cmd_fail("%s: %s", place, err->text);
 }
 
 static int print(const struct tpl_out *out)
@@ -163,7 +168,9 @@ static int print(const struct tpl_out *out)
 static int compose(struct composing *c)
 {
 	const char *sign = strrchr(c->from, '@');
-	struct tpl_campaign campaign = { .name = span_str("compose"), .from = span_str(c->from) };
+	struct tpl_campaign campaign = { .name = span_str("compose"),
+		                         .from = span_str(c->from),
+		                         .may_8bit = c->may_8bit };
 	struct tpl_signers signers = { c->signers, c->n_signers };
 	struct tpl_job job = { .campaign = &campaign,
 		               .values = c->values,
@@ -182,7 +189,7 @@ static int compose(struct composing *c)
 	if (sign == NULL)
 		return cmd_usage("compose", "--from %s: no address", c->from);
 	campaign.id_domain = span_of(sign + 1, strcspn(sign + 1, ">"));
-	if (tpl_open(c->dir, &c->columns, &tpl, &err) != 0)
+	if (tpl_open(c->path, &c->columns, &tpl, &err) != 0)
 		return say(c, &err);
 	job.tpl = tpl;
 	for (r = -ENOSPC; r == -ENOSPC && room <= SLAB_BYTES_MAX; room *= 4) {
@@ -206,17 +213,18 @@ static void fini(struct composing *c)
 		free(c->signer_texts[i]);
 	}
 	for (uint32_t i = 0; i < TPL_COLUMNS_MAX; i++)
-		free(c->texts[i]);
+		json_value_free(&c->values[i]);
 	json_decref(c->row);
 }
 
 /* ---- the command line ---- */
 
 static const char help[] =
-    "posthaste compose --template DIR --row FILE.json --from A --to B [--mail-from A]\n"
+    "posthaste compose --template PATH --row FILE.json --from A --to B [--mail-from A]\n"
     "                  [--dkim DOMAIN:SELECTOR:KEYFILE]...\n\n"
     "Prints the whole message as it would be sent, with CRLF line ends.\n\n"
-    "  --template DIR       message.liquid with body.html.liquid and/or body.text.liquid\n"
+    "  --template PATH      a folder: message.liquid with body.html.liquid and/or\n"
+    "                       body.text.liquid; or one file: header, empty line, body\n"
     "  --row FILE           an object; its members are the columns (without \"email\", B is it)\n"
     "  --from A             From: where the template has none\n"
     "  --to B               the recipient\n"
@@ -224,6 +232,7 @@ static const char help[] =
     "  --dkim D:S:KEYFILE   signs for domain D, selector S, with a PEM key; up to 4 times\n"
     "  --canonicalization C of these signatures: relaxed/relaxed (default), relaxed/simple,\n"
     "                       simple/relaxed, simple/simple\n"
+    "  --encoding E         8bit: bodies beyond ASCII go as they are (default: 7bit)\n"
     "  --time T             of the first attempt, Unix seconds (default: now)\n"
     "  --number N           of the row in its campaign (1)\n";
 
@@ -246,7 +255,7 @@ static int take_option(struct composing *c, int o, const char *signers[TPL_SIGNA
 
 	switch (o) {
 	case O_TEMPLATE:
-		c->dir = optarg;
+		c->path = optarg;
 		return 0;
 	case O_ROW:
 		c->row_path = optarg;
@@ -266,6 +275,11 @@ static int take_option(struct composing *c, int o, const char *signers[TPL_SIGNA
 		return 0;
 	case O_CANON:
 		return read_canon(c, optarg);
+	case O_ENCODING:
+		c->may_8bit = strcmp(optarg, "8bit") == 0;
+		return c->may_8bit || strcmp(optarg, "7bit") == 0
+		           ? 0
+		           : cmd_usage("compose", "--encoding %s: 7bit or 8bit", optarg);
 	case O_TIME:
 		return read_number("time", optarg, &c->time_s);
 	case O_NUMBER:
@@ -278,7 +292,7 @@ static int take_option(struct composing *c, int o, const char *signers[TPL_SIGNA
 
 static const char *missing(const struct composing *c)
 {
-	return c->dir == NULL        ? "--template"
+	return c->path == NULL       ? "--template"
 	       : c->row_path == NULL ? "--row"
 	       : c->from == NULL     ? "--from"
 	       : c->to == NULL       ? "--to"
@@ -296,6 +310,7 @@ int cmd_compose(int argc, char **argv)
 		{ "mail-from",        required_argument, NULL, O_MAIL_FROM },
 		{ "dkim",             required_argument, NULL, O_DKIM },
 		{ "canonicalization", required_argument, NULL, O_CANON },
+		{ "encoding",         required_argument, NULL, O_ENCODING },
 		{ "time",             required_argument, NULL, O_TIME },
 		{ "number",           required_argument, NULL, O_NUMBER },
 		{ "help",             no_argument,       NULL, 'h' },

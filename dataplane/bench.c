@@ -583,7 +583,7 @@ static int with_worker(struct bench *b, uint32_t row)
 		              .window = 1,
 		              .buffers = BUFFERS,
 		              .drain_max_ms = 1,
-		              .smtp = { .connect_ms = 60000 },
+		              .smtp = { .times = { .connect_ms = 60000 } },
 		              .state_dir = b->conf->state_dir,
 		              .secret = secret,
 		              .log = b->conf->log };

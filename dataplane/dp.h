@@ -73,13 +73,14 @@ struct dp_source_conf {
 	const char *helo;
 };
 
-/* Time-outs of the SMTP client, RFC 5321 4.5.3.2, and what a connection may do. */
+/* The SMTP client of a worker. */
 struct dp_smtp_conf {
-	uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,
-	    rset_ms, quit_ms;
+	struct dp_times times;    /* unless a dial says otherwise */
 	uint32_t reply_lines_max; /* in one multi-line reply */
 	uint32_t reply_bytes_max; /* of one reply, all its lines */
 	uint8_t pipelining;       /* 0 or 1: use RFC 2920 where offered */
+	uint8_t chunking;         /* 0 or 1: use RFC 3030 where offered */
+	uint16_t rcpts_max;       /* RCPT in one transaction; 0 is DP_RCPTS_MAX */
 };
 
 /* TCP of a worker; 0 of a number is its default. */
@@ -126,6 +127,8 @@ struct dp_conf {
 	enum dp_idle idle;
 	uint32_t drain_max_ms; /* patience for unanswered transactions at dp_drain() */
 	struct dp_smtp_conf smtp;
+	const struct dp_times *times; /* dp_dial.times 1 .. n_times */
+	uint32_t n_times;
 	struct dp_tcp_conf tcp;
 	struct dp_tls_conf tls;
 	const char *state_dir; /* for the record of open connections that outlives a crash */
@@ -134,6 +137,7 @@ struct dp_conf {
 };
 
 struct dp;
+struct gate;
 
 /* How many bytes the tables of `conf` take, all workers together. Pure; any thread. */
 uint64_t dp_memory_bytes(const struct dp_conf *conf);
@@ -155,7 +159,8 @@ uint32_t dp_workers_of(const struct dp *dp, uint32_t source, uint32_t *first);
  */
 int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial);
 
-/* Hands one message to an open session of `worker`; at most DP_JOBS_PER_CONN may be unsettled on
+/* Hands one message to an open session of `worker`; at most dp_jobs_per_conn() of its
+ * window may be unsettled on
  * it. The job is copied; its spans must stay until DP_EVT_BODY_TAKEN or its last DP_EVT_RCPT. The
  * caller has spent one credit per recipient. A session that is gone by then answers with
  * DP_OUT_NOT_TRIED. Returns 0, or -EAGAIN when the command ring is full: keep the job.
@@ -166,6 +171,15 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job);
  * -EAGAIN.
  */
 int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle conn);
+
+/* From the next message on every worker scans with `gate`, which has a lane for each, and keeps it
+ * until another has taken its place. Returns 0; -EAGAIN when a command ring is full or the last one
+ * has not reached every worker: call again with the same.
+ */
+int dp_set_gate(struct dp *dp, struct gate *gate);
+
+/* Every worker scans with it, so that what was there before may be freed. */
+bool dp_has_gate(const struct dp *dp, const struct gate *gate);
 
 /* No new MAIL on any session: what has its last byte out waits for its answer, the rest is reset
  * and reported NOT_TRIED; then QUIT and close. Called again: goes to the bound at once.

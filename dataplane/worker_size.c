@@ -44,7 +44,7 @@ static void tcp_conf_of(const struct dp_conf *conf, struct tcp_conf *to)
 	to->time_wait_max = time_wait_of(conf);
 	to->tx_bytes_max = given_or(from->tx_bytes_max, TX_BYTES_MAX);
 	to->rx_window_bytes = given_or(from->rx_window_bytes, RX_WINDOW_BYTES);
-	to->syn_timeout_ms = conf->smtp.connect_ms;
+	to->syn_timeout_ms = conf->smtp.times.connect_ms;
 	to->user_timeout_ms = given_or(from->user_timeout_ms, USER_TIMEOUT_MS);
 	to->keepalive_ms = from->keepalive_ms;
 	to->rst_per_second_max = given_or(from->rst_per_second_max, RST_PER_SECOND_MAX);
@@ -88,20 +88,17 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
 		                    .ca_file = conf->tls.ca_file };
 
 	e->smtp = (struct smtp_conf){ .sessions_max = conf->conns_max,
-		                      .connect_ms = s->connect_ms,
-		                      .banner_ms = s->banner_ms,
-		                      .ehlo_ms = s->ehlo_ms,
-		                      .mail_ms = s->mail_ms,
-		                      .rcpt_ms = s->rcpt_ms,
-		                      .data_ms = s->data_ms,
-		                      .body_ms = s->body_ms,
-		                      .dot_ms = s->dot_ms,
-		                      .rset_ms = s->rset_ms,
-		                      .quit_ms = s->quit_ms,
+		                      .times = s->times,
+		                      .more_times = conf->times,
+		                      .n_more_times = conf->n_times,
 		                      .linger_ms = LINGER_MS,
 		                      .reply_lines_max = s->reply_lines_max,
 		                      .reply_bytes_max = s->reply_bytes_max,
-		                      .pipelining = s->pipelining };
+		                      .pipelining = s->pipelining,
+		                      .chunking = s->chunking,
+		                      .has_tls = 1,
+		                      .rcpts_max = s->rcpts_max,
+		                      .txns_max = conf->window };
 }
 
 /* Sessions, and half as many again whose end control has not read yet. */

@@ -35,6 +35,10 @@ struct tpl_err {
 /* The names of the columns of a recipient table, in table order; unique, UTF-8. */
 struct tpl_columns {
 	const struct span *names;
+	/* By column: its values may be arrays or objects, whose parts a template may ask for.
+	 * NULL: in no column.
+	 */
+	const bool *has_parts;
 	uint32_t n;
 };
 
@@ -54,6 +58,7 @@ struct tpl_campaign {
 	struct span sign_with;      /* names of signers, separated by commas; empty: by From */
 	uint32_t id;                /* in tokens */
 	uint8_t class;              /* enum tpl_class */
+	bool may_8bit;              /* bodies beyond ASCII go as they are (RFC 6152), not encoded */
 	/* Where these are empty, what they are for is left out; where the template writes such a
 	 * field itself, ours is.
 	 */
@@ -173,65 +178,7 @@ struct tpl_signers {
 /* NULL, or what is wrong with domain, selector or a name of a field. */
 const char *tpl_signer_check(const struct tpl_signer *signer);
 
-struct tpl_envelope {
-	struct span mail_from; /* per recipient, under bounce_domain */
-	struct span rcpt_to;
-};
-
-/* One message to compose. `values[i]` belongs to column i of the tpl_columns given at open. */
-struct tpl_job {
-	const struct tpl *tpl;
-	const struct tpl_campaign *campaign;
-	const struct span *values;
-	const struct tpl_signers *signers; /* NULL: none */
-	const struct tpl_token_keys
-	    *tokens; /* NULL: none; needed where there is an unsubscribe_url */
-	struct tpl_envelope envelope;
-	uint32_t variant;            /* 0: the only one */
-	uint64_t number;             /* of the row in its campaign; unique, keys Message-ID */
-	int64_t first_attempt_s;     /* Unix time; becomes Date */
-	int64_t now_s;               /* Unix time of this attempt */
-	struct span unsubscribe_url; /* the room's own; leave it empty */
-};
-
-/* What a part of the text is, for scanners. */
-enum tpl_label { TPL_LABEL_SUBJECT, TPL_LABEL_HEADER, TPL_LABEL_TEXT, TPL_LABEL_HTML };
-
-struct tpl_text {
-	struct span bytes; /* decoded, UTF-8 */
-	enum tpl_label label;
-};
-
-struct tpl_out {
-	struct span wire[TPL_SPANS_MAX]; /* the message with CRLF line ends, not dot-stuffed */
-	uint32_t n_wire;
-	struct tpl_text text[TPL_TEXTS_MAX];
-	uint32_t n_text;
-	uint32_t size_bytes; /* sum of wire */
-	bool needs_8bit;     /* RFC 6152 */
-	bool needs_smtputf8; /* RFC 6531 */
-};
-
-/* Compiles the template folder `dir` (message.liquid, body.html.liquid and/or body.text.liquid;
- * every other NAME.liquid is a partial for `render` and `include`; attachments/ and inline/ hold
- * files that go with every message) for rows with these columns. Returns 0, or -errno with `err`
- * filled: -EINVAL for a template that is wrong, -ENOENT for one that is not there. Reads the
- * folder; keeps copies only.
- */
-int tpl_open(const char *dir, const struct tpl_columns *columns, struct tpl **out,
-             struct tpl_err *err);
-
-/* Frees it; no thread may be composing from it. NULL is allowed. */
-void tpl_close(struct tpl *tpl);
-
-/* Writes the message into `slab`. The spans of `out` point into `slab` and into `job->tpl`, and
- * are valid as long as both are. Returns 0; -ENOSPC when `slab_bytes` are too few (nothing in
- * `out`); -EINVAL with `err` filled when this row cannot be composed: it alone fails.
- */
-int tpl_compose(const struct tpl_job *job, uint8_t *slab, size_t slab_bytes, struct tpl_out *out,
-                struct tpl_err *err);
-
-/* ---- a template alone, over data of any shape ---- */
+/* ---- values ---- */
 
 enum tpl_kind {
 	TPL_NIL,
@@ -266,6 +213,78 @@ struct tpl_member {
 };
 
 enum { TPL_DATA_DEPTH_MAX = 64 }; /* arrays and objects inside one another */
+
+static inline struct tpl_value tpl_text_value(struct span s)
+{
+	return (struct tpl_value){ .kind = TPL_STRING,
+		                   .n = (uint32_t)s.bytes,
+		                   .text = s.at == NULL ? "" : (const char *)s.at };
+}
+
+/* ---- messages ---- */
+
+struct tpl_envelope {
+	struct span mail_from; /* per recipient, under bounce_domain */
+	struct span rcpt_to;
+};
+
+/* One message to compose. `values[i]` belongs to column i of the tpl_columns given at open. */
+struct tpl_job {
+	const struct tpl *tpl;
+	const struct tpl_campaign *campaign;
+	const struct tpl_value *values;
+	const struct tpl_signers *signers; /* NULL: none */
+	const struct tpl_token_keys
+	    *tokens; /* NULL: none; needed where there is an unsubscribe_url */
+	struct tpl_envelope envelope;
+	uint32_t variant;            /* 0: the only one */
+	uint64_t number;             /* of the row in its campaign; unique, keys Message-ID */
+	int64_t first_attempt_s;     /* Unix time; becomes Date */
+	int64_t now_s;               /* Unix time of this attempt */
+	bool as_7bit;                /* for a host that takes no 8-bit text: as without may_8bit */
+	struct span unsubscribe_url; /* the room's own; leave it empty */
+};
+
+/* What a part of the text is, for scanners. */
+enum tpl_label { TPL_LABEL_SUBJECT, TPL_LABEL_HEADER, TPL_LABEL_TEXT, TPL_LABEL_HTML };
+
+struct tpl_text {
+	struct span bytes; /* decoded, UTF-8 */
+	enum tpl_label label;
+};
+
+struct tpl_out {
+	struct span wire[TPL_SPANS_MAX]; /* the message with CRLF line ends, not dot-stuffed */
+	uint32_t n_wire;
+	struct tpl_text text[TPL_TEXTS_MAX];
+	uint32_t n_text;
+	uint32_t size_bytes; /* sum of wire */
+	bool needs_8bit;     /* RFC 6152 */
+	bool needs_smtputf8; /* RFC 6531 */
+};
+
+/* Compiles the template folder `path` (message.liquid, body.html.liquid and/or body.text.liquid;
+ * every other NAME.liquid is a partial for `render` and `include`; attachments/ and inline/ hold
+ * files that go with every message), or the one file `path`, or the one in the folder `path` where
+ * it holds nothing else (header fields, an empty line, the body, which is HTML when it begins with
+ * <!doctype html or <html, else text; named NAME.merge: with merge tags), for rows with these
+ * columns. Returns 0, or -errno with `err` filled: -EINVAL for a template that is wrong, -ENOENT
+ * for one that is not there. Reads the folder; keeps copies only.
+ */
+int tpl_open(const char *path, const struct tpl_columns *columns, struct tpl **out,
+             struct tpl_err *err);
+
+/* Frees it; no thread may be composing from it. NULL is allowed. */
+void tpl_close(struct tpl *tpl);
+
+/* Writes the message into `slab`. The spans of `out` point into `slab` and into `job->tpl`, and
+ * are valid as long as both are. Returns 0; -ENOSPC when `slab_bytes` are too few (nothing in
+ * `out`); -EINVAL with `err` filled when this row cannot be composed: it alone fails.
+ */
+int tpl_compose(const struct tpl_job *job, uint8_t *slab, size_t slab_bytes, struct tpl_out *out,
+                struct tpl_err *err);
+
+/* ---- a template alone, over data of any shape ---- */
 
 /* One template text, and the partials that `render` and `include` find by name. */
 struct tpl_text_source {

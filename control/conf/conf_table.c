@@ -74,6 +74,8 @@ static const char *check_pool(const char *text, int64_t n)
 
 static const char *check_match(const char *text)
 {
+	if (strcmp(text, "*") == 0)
+		return NULL; /* every domain */
 	return conf_check_hostname(strncmp(text, "*.", 2) == 0 ? text + 2 : text, 0);
 }
 
@@ -152,6 +154,27 @@ static const char *check_feedback_id(const char *text, int64_t n)
 	(void)n;
 	return bytes < 5 || bytes > 15 ? "has not 5 to 15 characters; choose another"
 	                               : check_word(text);
+}
+
+static const char *check_rules_path(const char *text, int64_t n)
+{
+	return text[0] == '\0' ? NULL : check_path(text, n);
+}
+
+/* RFC 5322 2.2: printable ASCII but the colon; ours is not one that says something already. */
+static const char *check_field_name(const char *text, int64_t n)
+{
+	size_t bytes = strlen(text);
+
+	(void)n;
+	if (strncasecmp(text, "X-", 2) != 0 || bytes < 3 || bytes > 60)
+		return "is no field of 3 to 60 bytes that begins with X-; write it like "
+		       "X-Example-Tag";
+	for (size_t i = 0; i < bytes; i++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-",
+		           text[i]) == NULL)
+			return "is no field name; use letters, digits and hyphens";
+	return NULL;
 }
 
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
@@ -242,6 +265,33 @@ const struct conf_opt conf_options[] = {
 	  .help = "TCP port of mail hosts: 25, 24, 465 or 587" },
 	{ .name = "feedback_id", AT(feedback_id), STR("posthaste"), NOW, .check = check_feedback_id,
 	  .help = "who sends, at the end of Feedback-ID; choose one and keep it" },
+	{ .name = "gate.cycles_per_byte_max", AT(gate.cycles_max), INT(NONE, 0, 1000, 5), RELOAD,
+	  .help = "rules that cost more of a worker's cycles a byte are refused; 0: however many" },
+	{ .name = "gate.pause_hits", AT(gate.pause_hits), INT(NONE, 0, 1000000, 3), RELOAD,
+	  .help = "recipients that stop rules may hold or reject before their campaign is paused; 0: any number" },
+	{ .name = "gate.rules", AT(gate.rules), STR(""), RELOAD, .check = check_rules_path,
+	  .def_note = "shipped, see `posthaste reference rules`",
+	  .help = "file of rules that the content gate holds every message against; read again on reload" },
+	{ .name = "gate.tag_header", AT(gate.tag_header), STR("X-Posthaste-Tag"), RELOAD,
+	  .check = check_field_name,
+	  .help = "field in which rules that tag put their id; no dkim.headers may name it" },
+	{ .name = "hosts.bdat_works", AT(hosts.bdat_works_s), INT(S, 0, 365 * DAY, DAY), RELOAD,
+	  .help = "a host that took a message by BDAT gets it in one flight with RCPT this long" },
+	{ .name = "hosts.entries_max", AT(hosts.entries_max), INT(NONE, 16, 10000000, 100000), RELOAD,
+	  .help = "host addresses that something is remembered of; the longest unused leave" },
+	{ .name = "hosts.limits", AT(hosts.limits_s), INT(S, 0, 365 * DAY, DAY), RELOAD,
+	  .help = "what a host said of its LIMITS (RFC 9422) holds this long" },
+	{ .name = "hosts.no_8bitmime", AT(hosts.no_8bitmime_s), INT(S, 0, 365 * DAY, DAY), RELOAD,
+	  .help = "a host without 8BITMIME is composed for as 7-bit this long" },
+	{ .name = "hosts.no_chunking", AT(hosts.no_chunking_s), INT(S, 0, 365 * DAY, 7 * DAY), RELOAD,
+	  .help = "a host that refused BDAT is not asked again for this long" },
+	{ .name = "hosts.no_pipelining", AT(hosts.no_pipelining_s), INT(S, 0, 365 * DAY, 7 * DAY),
+	  RELOAD,
+	  .help = "a host that lost count of pipelined commands gets one at a time this long" },
+	{ .name = "hosts.tls", AT(hosts.tls_s), INT(S, 0, 365 * DAY, 30 * DAY), RELOAD,
+	  .help = "a host that completed TLS is not sent to in the clear this long" },
+	{ .name = "hosts.window", AT(hosts.window_s), INT(S, 0, 365 * DAY, DAY), RELOAD,
+	  .help = "what was proven of a host's transactions in flight holds this long" },
 	{ .name = "limits.connections", AT(limits.conns_max), INT(NONE, 1, 100000, 10), RELOAD,
 	  .help = "connections from one source to one site" },
 	{ .name = "limits.idle", AT(limits.idle_ms), INT(MS, 0, 300 * S, 5 * S), RELOAD,
@@ -251,6 +301,12 @@ const struct conf_opt conf_options[] = {
 	  .help = "messages before QUIT" },
 	{ .name = "limits.rate", AT(limits.rate_per_s), INT(NONE, 1, 1000000, 100), RELOAD,
 	  .help = "messages a second to one site" },
+	{ .name = "limits.transactions_in_flight", AT(limits.window),
+	  INT(NONE, 1, DP_WINDOW_MAX, 1), RELOAD,
+	  .help = "unanswered transactions on a connection; more save round trips" },
+	{ .name = "limits.transactions_in_flight_max", AT(limits.window_max),
+	  INT(NONE, 1, DP_WINDOW_MAX, 4), RELOAD,
+	  .help = "for hosts that have proven to take them: doubled after 256 answers, none lost" },
 	{ .name = "log.level", AT(log.level), ONE_OF(log_levels), .def_str = "info", RELOAD,
 	  .help = "least important lines that are logged" },
 	{ .name = "log.lines_per_second", AT(log.lines_per_s), INT(NONE, 0, 100000, 100), RELOAD,
@@ -317,48 +373,91 @@ const struct conf_opt conf_options[] = {
 	  .help = "a host that failed is avoided this long" },
 	{ .name = "shutdown.drain_max", AT(shutdown.drain_max_ms), INT(MS, 0, 600 * S, 60 * S), NOW,
 	  .help = "patience for unanswered transactions at the end" },
+	{ .name = "site.banner_timeout", SITE(times.banner_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
+	  .def_note = "smtp.banner_timeout",
+	  .help = "as smtp.banner_timeout; at a reload, a set of time-outs that a site had at the start" },
+	{ .name = "site.body_timeout", SITE(times.body_ms), INT(MS, 100, 3600 * S, 180 * S), RELOAD,
+	  .def_note = "smtp.body_timeout",
+	  .help = "as smtp.body_timeout; at a reload, a set of time-outs that a site had at the start" },
+	{ .name = "site.connect_timeout", SITE(times.connect_ms), INT(MS, 100, 300 * S, 30 * S), RELOAD,
+	  .def_note = "smtp.connect_timeout",
+	  .help = "as smtp.connect_timeout; at a reload, a set of time-outs that a site had at the start" },
 	{ .name = "site.connections", SITE(conns_max), INT(NONE, 1, 100000, 10), RELOAD,
 	  .def_note = "limits.connections",
 	  .help = "connections from one source to this site" },
+	{ .name = "site.data_timeout", SITE(times.data_ms), INT(MS, 100, 3600 * S, 120 * S), RELOAD,
+	  .def_note = "smtp.data_timeout",
+	  .help = "as smtp.data_timeout; at a reload, a set of time-outs that a site had at the start" },
+	{ .name = "site.dot_timeout", SITE(times.dot_ms), INT(MS, 100, 3600 * S, 600 * S), RELOAD,
+	  .def_note = "smtp.dot_timeout",
+	  .help = "as smtp.dot_timeout; at a reload, a set of time-outs that a site had at the start" },
+	{ .name = "site.ehlo_timeout", SITE(times.ehlo_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
+	  .def_note = "smtp.ehlo_timeout",
+	  .help = "as smtp.ehlo_timeout; at a reload, a set of time-outs that a site had at the start" },
 	{ .name = "site.idle", SITE(idle_ms), INT(MS, 0, 300 * S, 5 * S), RELOAD,
 	  .def_note = "limits.idle",
 	  .help = "an unused connection is kept this long" },
+	{ .name = "site.mail_timeout", SITE(times.mail_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
+	  .def_note = "smtp.mail_timeout",
+	  .help = "as smtp.mail_timeout; at a reload, a set of time-outs that a site had at the start" },
 	{ .name = "site.messages_per_connection", SITE(msgs_per_conn_max),
 	  INT(NONE, 1, 1000000, 100), RELOAD,
 	  .def_note = "limits.messages_per_connection",
 	  .help = "messages before QUIT" },
+	{ .name = "site.quit_timeout", SITE(times.quit_ms), INT(MS, 0, 300 * S, 5 * S), RELOAD,
+	  .def_note = "smtp.quit_timeout",
+	  .help = "as smtp.quit_timeout; at a reload, a set of time-outs that a site had at the start" },
 	{ .name = "site.rate", SITE(rate_per_s), INT(NONE, 1, 1000000, 100), RELOAD,
 	  .def_note = "limits.rate",
 	  .help = "messages a second" },
+	{ .name = "site.rcpt_timeout", SITE(times.rcpt_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
+	  .def_note = "smtp.rcpt_timeout",
+	  .help = "as smtp.rcpt_timeout; at a reload, a set of time-outs that a site had at the start" },
+	{ .name = "site.route", SITE(route), .type = CONF_TYPE_ROUTE, RELOAD,
+	  .help = "host:port that takes the mail instead of the MX hosts; a name or an address" },
+	{ .name = "site.rset_timeout", SITE(times.rset_ms), INT(MS, 100, 3600 * S, 60 * S), RELOAD,
+	  .def_note = "smtp.rset_timeout",
+	  .help = "as smtp.rset_timeout; at a reload, a set of time-outs that a site had at the start" },
 	{ .name = "site.tls", SITE(tls), ONE_OF(tls_policies), .def_str = "opportunistic", RELOAD,
 	  .def_note = "tls.policy",
 	  .help = "none, opportunistic, encrypt or verify, as tls.policy" },
-	{ .name = "smtp.banner_timeout", AT(smtp.banner_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
+	{ .name = "site.transactions_in_flight", SITE(window), INT(NONE, 1, DP_WINDOW_MAX, 1), RELOAD,
+	  .def_note = "limits.transactions_in_flight",
+	  .help = "unanswered transactions on a connection" },
+	{ .name = "site.transactions_in_flight_max", SITE(window_max),
+	  INT(NONE, 1, DP_WINDOW_MAX, 4), RELOAD,
+	  .def_note = "limits.transactions_in_flight_max",
+	  .help = "the same, for hosts that have proven to take them" },
+	{ .name = "smtp.banner_timeout", AT(limits.times.banner_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
 	  .help = "patience for the greeting (this and the next: RFC 5321 4.5.3.2)" },
-	{ .name = "smtp.body_timeout", AT(smtp.body_ms), INT(MS, 100, 3600 * S, 180 * S), NOW,
+	{ .name = "smtp.body_timeout", AT(limits.times.body_ms), INT(MS, 100, 3600 * S, 180 * S), NOW,
 	  .help = "patience for the peer to take data" },
-	{ .name = "smtp.connect_timeout", AT(smtp.connect_ms), INT(MS, 100, 300 * S, 30 * S), NOW,
+	{ .name = "smtp.chunking", AT(smtp.chunking), .type = CONF_TYPE_BOOL, .def = true, NOW,
+	  .help = "use CHUNKING where it is offered (RFC 3030)" },
+	{ .name = "smtp.connect_timeout", AT(limits.times.connect_ms), INT(MS, 100, 300 * S, 30 * S), NOW,
 	  .help = "patience for a connection" },
-	{ .name = "smtp.data_timeout", AT(smtp.data_ms), INT(MS, 100, 3600 * S, 120 * S), NOW,
+	{ .name = "smtp.data_timeout", AT(limits.times.data_ms), INT(MS, 100, 3600 * S, 120 * S), NOW,
 	  .help = "patience for the answer to DATA" },
-	{ .name = "smtp.dot_timeout", AT(smtp.dot_ms), INT(MS, 100, 3600 * S, 600 * S), NOW,
+	{ .name = "smtp.dot_timeout", AT(limits.times.dot_ms), INT(MS, 100, 3600 * S, 600 * S), NOW,
 	  .help = "patience for the answer to a whole message; a shorter one makes duplicates" },
-	{ .name = "smtp.ehlo_timeout", AT(smtp.ehlo_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
+	{ .name = "smtp.ehlo_timeout", AT(limits.times.ehlo_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
 	  .help = "patience for the answer to EHLO and HELO" },
-	{ .name = "smtp.mail_timeout", AT(smtp.mail_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
+	{ .name = "smtp.mail_timeout", AT(limits.times.mail_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
 	  .help = "patience for the answer to MAIL" },
 	{ .name = "smtp.pipelining", AT(smtp.pipelining), .type = CONF_TYPE_BOOL, .def = true, NOW,
 	  .help = "use PIPELINING where it is offered (RFC 2920)" },
-	{ .name = "smtp.quit_timeout", AT(smtp.quit_ms), INT(MS, 0, 300 * S, 5 * S), NOW,
+	{ .name = "smtp.quit_timeout", AT(limits.times.quit_ms), INT(MS, 0, 300 * S, 5 * S), NOW,
 	  .help = "patience for the answer to QUIT" },
-	{ .name = "smtp.rcpt_timeout", AT(smtp.rcpt_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
+	{ .name = "smtp.rcpt_timeout", AT(limits.times.rcpt_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
 	  .help = "patience for the answer to RCPT" },
+	{ .name = "smtp.rcpts_max", AT(smtp.rcpts_max), INT(NONE, 1, DP_RCPTS_MAX, DP_RCPTS_MAX), NOW,
+	  .help = "recipients of one message in one transaction" },
 	{ .name = "smtp.reply_bytes_max", AT(smtp.reply_bytes_max),
 	  INT(BYTES, 512, MIB, 64 * KIB), NOW,
 	  .help = "largest reply, all its lines; a larger one ends the session" },
 	{ .name = "smtp.reply_lines_max", AT(smtp.reply_lines_max), INT(NONE, 1, 10000, 128), NOW,
 	  .help = "lines in one reply; one with more ends the session" },
-	{ .name = "smtp.rset_timeout", AT(smtp.rset_ms), INT(MS, 100, 3600 * S, 60 * S), NOW,
+	{ .name = "smtp.rset_timeout", AT(limits.times.rset_ms), INT(MS, 100, 3600 * S, 60 * S), NOW,
 	  .help = "patience for the answer to RSET" },
 	{ .name = "socket_path", AT(socket_path), STR(NULL), NOW, .check = check_socket,
 	  .def_note = "posthaste.sock in state_dir",

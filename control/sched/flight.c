@@ -138,7 +138,7 @@ void sched_on_composed(struct sched *s, const struct compose_done *done)
 	}
 	f->out = done->out;
 	f->mail_from = done->mail_from;
-	f->rcpt_to = done->rcpt_to;
+	f->rcpt.address = done->rcpt_to;
 	f->state = FLIGHT_READY;
 	lane_push(s, f->lane, f);
 }

@@ -171,16 +171,16 @@ static void prepare(struct bench *b)
 		                    .state_dir = dir,
 		                    .secret = secret,
 		                    .log = log_line,
-		                    .smtp = { .connect_ms = 60000,
-		                              .banner_ms = 60000,
-		                              .ehlo_ms = 60000,
-		                              .mail_ms = 60000,
-		                              .rcpt_ms = 60000,
-		                              .data_ms = 60000,
-		                              .body_ms = 60000,
-		                              .dot_ms = 60000,
-		                              .rset_ms = 60000,
-		                              .quit_ms = 60000,
+		                    .smtp = { .times = { .connect_ms = 60000,
+		                                         .banner_ms = 60000,
+		                                         .ehlo_ms = 60000,
+		                                         .mail_ms = 60000,
+		                                         .rcpt_ms = 60000,
+		                                         .data_ms = 60000,
+		                                         .body_ms = 60000,
+		                                         .dot_ms = 60000,
+		                                         .rset_ms = 60000,
+		                                         .quit_ms = 60000 },
 		                              .reply_lines_max = 100,
 		                              .reply_bytes_max = 65536,
 		                              .pipelining = 1 } };
@@ -238,11 +238,13 @@ static void open_far(struct bench *b)
 static void submit(struct bench *b, uint32_t i)
 {
 	struct session *s = &b->sessions[i];
-	static const char from[] = "sender@example.com", to[] = "someone@mx.example";
+	static const struct dp_rcpt to = { .address = { (const uint8_t *)"someone@mx.example",
+		                                        18 } };
+	static const char from[] = "sender@example.com";
 	struct dp_job job = { .conn = s->handle,
 		              .message = i + 1,
 		              .mail_from = span_of(from, sizeof(from) - 1),
-		              .rcpts = { span_of(to, sizeof(to) - 1) },
+		              .rcpts = &to,
 		              .n_rcpts = 1,
 		              .n_wire = 1 };
 	struct span text = message_of(b, i);

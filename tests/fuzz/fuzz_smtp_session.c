@@ -35,7 +35,8 @@ static struct {
 	struct dp_handle open[DIALS_MAX]; /* by dial */
 	bool is_open[DIALS_MAX], is_closed[DIALS_MAX];
 	struct {
-		char *bytes; /* address and body; NULL once they may be freed */
+		struct dp_rcpt
+		    *rcpt; /* and behind it address and body; NULL once they may be freed */
 		uint8_t n_verdicts;
 		bool is_taken;
 	} jobs[JOBS_MAX];
@@ -44,8 +45,8 @@ static struct {
 
 static void free_spans(uint64_t message)
 {
-	free(w.jobs[message].bytes);
-	w.jobs[message].bytes = NULL;
+	free(w.jobs[message].rcpt);
+	w.jobs[message].rcpt = NULL;
 }
 
 static void on_evt(void *ctx, const struct dp_evt *evt)
@@ -89,22 +90,24 @@ static void submit(uint8_t arg)
 	static const char body[] =
 	    "a\r\n.\r\n..b\r\n\r\nwith a rather long line at the end of it\r\n";
 	struct dp_job job = { .message = w.n_jobs, .n_rcpts = 1, .n_wire = 2 };
-	char *at = malloc(sizeof(body) + 8);
+	struct dp_rcpt *rcpt = calloc(1, sizeof(*rcpt) + sizeof(body) + 8);
+	char *at = (char *)(rcpt + 1);
 
-	if (w.n_jobs == JOBS_MAX || at == NULL) {
-		free(at);
+	if (w.n_jobs == JOBS_MAX || rcpt == NULL) {
+		free(rcpt);
 		return;
 	}
 	memcpy(at, "r@y.test", 8);
 	memcpy(at + 8, body, sizeof(body));
 	job.conn = w.open[arg % DIALS_MAX];
-	job.rcpts[0] = span_of(at, 8);
+	rcpt->address = span_of(at, 8);
+	job.rcpts = rcpt;
 	job.mail_from = span_of(at, (arg & 16) != 0 ? 8 : 0);
 	job.wire[0] = span_of(at + 8, (arg & 32) != 0 ? 7 : 0);
 	job.wire[1] = span_of(at + 8 + job.wire[0].bytes, sizeof(body) - 1 - job.wire[0].bytes);
 	job.size_bytes = sizeof(body) - 1;
 	job.needs_8bit = (arg & 64) != 0;
-	w.jobs[w.n_jobs].bytes = at;
+	w.jobs[w.n_jobs].rcpt = rcpt;
 	w.jobs[w.n_jobs].n_verdicts = 0;
 	w.jobs[w.n_jobs].is_taken = false;
 	w.n_jobs++;
@@ -193,20 +196,22 @@ static void begin(void)
 {
 	const struct smtp_conf conf = {
 		.sessions_max = 4,
-		.connect_ms = 1000,
-		.banner_ms = 2000,
-		.ehlo_ms = 2000,
-		.mail_ms = 2000,
-		.rcpt_ms = 2000,
-		.data_ms = 2000,
-		.body_ms = 2000,
-		.dot_ms = 4000,
-		.rset_ms = 2000,
-		.quit_ms = 1000,
+		.times = { .connect_ms = 1000,
+		           .banner_ms = 2000,
+		           .ehlo_ms = 2000,
+		           .mail_ms = 2000,
+		           .rcpt_ms = 2000,
+		           .data_ms = 2000,
+		           .body_ms = 2000,
+		           .dot_ms = 4000,
+		           .rset_ms = 2000,
+		           .quit_ms = 1000 },
 		.linger_ms = 500,
 		.reply_lines_max = 10,
 		.reply_bytes_max = 300,
 		.pipelining = 1,
+		.chunking = 1,
+		.txns_max = JOBS_MAX,
 		.helos = helos,
 		.emit = on_evt,
 		.counters = &w.counters,
@@ -233,7 +238,7 @@ static void finish(void)
 	assert(smtp_n_sessions(w.smtp) == 0 && w.n_closed == w.n_dials);
 	for (uint32_t i = 0; i < w.n_jobs; i++) {
 		assert(w.jobs[i].n_verdicts == 1);
-		assert(w.jobs[i].bytes == NULL);
+		assert(w.jobs[i].rcpt == NULL);
 	}
 	for (tcp_id id = 0; id < FAKE_CONNS_MAX; id++)
 		assert(!w.tcp.conns[id].is_used);

@@ -86,10 +86,42 @@ class Compose(unittest.TestCase):
         self.refused(self.words(), "message.liquid:1:13: ", "line end")
         self.row({"n": "a"})
         self.refused(self.words(), "unknown variable \"age\"")
-        self.row({"n": {"a": 1}})
-        self.refused(self.words(), "\"n\" is neither a text")
-        self.write("row.json", "{")
-        self.refused(self.words(), "row.json:1:")
+        self.row({"cart": {"items": [0, json.loads("[" * 70 + "]" * 70)]}})
+        self.refused(self.words(), "row.json: cart.items[1][0][0]", "over 64 deep")
+        for text in ("{", '{"n": 1, "n": 2}', '{"n": 99999999999999999999}'):
+            self.write("row.json", text)
+            self.refused(self.words(), "row.json:1:")
+
+    def test_values_of_a_row_keep_their_types(self):
+        self.write("tpl/body.text.liquid",
+                   "{% for i in cart.items %}{{ i.name }} {{ i.price | times: 2 }};{% endfor %}"
+                   "{% if n > 2 %} more{% endif %}{% if vip %} vip{% endif %}{{ none.x }} {{ cart.size }}\n")
+        self.row({"n": 3, "age": 1.5, "vip": False, "none": None,
+                  "cart": {"items": [{"name": "Tea", "price": 4}, {"name": "Jörg's", "price": 2.5}]}})
+        done = run(*self.words())
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertIn("\r\n\r\nTea 8;J=C3=B6rg's 5.0; more 1\r\n", done.stdout.decode())
+        self.row({"n": "text", "age": 1, "vip": 1, "none": 1, "cart": 1})
+        self.refused(self.words(), "unknown variable \"cart.items\"")
+
+    def test_all_of_a_template_may_be_one_file(self):
+        self.write("one/receipt.liquid", "Subject: {{ n }}\nReply-To: x@y.test\n\n<!DOCTYPE html>\n<p>{{ n }}</p>\n")
+        self.row({"n": "a & b"})
+        for path in ("one/receipt.liquid", "one"):
+            done = run(*self.words("--template", self.path(path), leave_out=["--template"]))
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertIn(b"\r\n\r\n<!DOCTYPE html>\r\n<p>a &amp; b</p>\r\n", done.stdout)
+        for text, where, what in (("Subject: x\n\n\nhi {{ nn }}\n", ":4:7: ", "did you mean n?"),
+                                  ("Subject: x\nTo: y\n\nhi\n", ":2:1: ", "may not write To"),
+                                  ("\nhi\n", "receipt.liquid: ", "no Subject"),
+                                  ("Subject: {{ n }}\n", "receipt.liquid: ", "no empty line")):
+            self.write("one/receipt.liquid", text)
+            self.refused(self.words("--template", self.path("one/receipt.liquid"), leave_out=["--template"]),
+                         "one/receipt.liquid" + where if where[0] == ":" else where, what)
+        self.write("one/receipt.merge", "Subject: [n]\r\n\r\n[n] {{ n }}\r\n")
+        done = run(*self.words("--template", self.path("one/receipt.merge"), leave_out=["--template"]))
+        self.assertTrue(done.stdout.endswith(b"\r\n\r\na & b {{ n }}\r\n"), done.stdout[-80:])
+        self.refused(self.words("--template", self.path("one"), leave_out=["--template"]), "message.liquid")
 
     def test_a_token_that_is_none_is_told(self):
         self.write("conf", 'bounce_domain = b.test\nport p { device = x; address = 10.9.0.2/24 }\n'

@@ -1,6 +1,6 @@
 /* compose_files.c - composes one message from a template folder, for the tests that read it back.
  *
- *	compose_files DIR FROM TO NUMBER TIME [name=value...]
+ *	compose_files [--8bit] [--as-7bit] PATH FROM TO NUMBER TIME [name=value...]
  *
  * Writes the message to standard output, or file:line:column: text to standard error and exits 1.
  */
@@ -14,7 +14,8 @@ enum { SLAB_BYTES = 8 << 20 };
 
 int main(int argc, char **argv)
 {
-	struct span names[TPL_COLUMNS_MAX], values[TPL_COLUMNS_MAX];
+	struct span names[TPL_COLUMNS_MAX];
+	struct tpl_value values[TPL_COLUMNS_MAX];
 	struct tpl_columns columns = { .names = names };
 	struct tpl_campaign campaign = { .name = span_str("spring-2026"),
 		                         .id_domain = span_str("id.example"),
@@ -26,6 +27,10 @@ int main(int argc, char **argv)
 	struct tpl_err err;
 	int r;
 
+	for (; argc > 1 && argv[1][0] == '-'; argv++, argc--) {
+		campaign.may_8bit |= strcmp(argv[1], "--8bit") == 0;
+		job.as_7bit |= strcmp(argv[1], "--as-7bit") == 0;
+	}
 	if (argc < 6 || slab == NULL)
 		return 2;
 	for (int i = 6; i < argc && columns.n < TPL_COLUMNS_MAX; i++, columns.n++) {
@@ -34,7 +39,7 @@ int main(int argc, char **argv)
 		if (eq == NULL)
 			return 2;
 		names[columns.n] = span_of(argv[i], (size_t)(eq - argv[i]));
-		values[columns.n] = span_str(eq + 1);
+		values[columns.n] = tpl_text_value(span_str(eq + 1));
 	}
 	campaign.from = span_str(argv[2]);
 	job.envelope.mail_from = span_str("b+1.1.x@bounce.example");

@@ -194,7 +194,7 @@ static void a_refusal_while_rcpt_is_half_said_touches_no_span_after_the_verdict(
 	greet(PIPED);
 	job = job_of(1);
 	memcpy(to, "who@y.test", 10);
-	job.rcpts[0] = span_of(to, 10);
+	job.rcpts = &(const struct dp_rcpt){ .address = span_of(to, 10) };
 	c->room = 30 + 12;
 	smtp_submit(world.smtp, world.now_us, &job);
 	CLIENT("MAIL FROM:<a@x.test> SIZE=21\r\nRCPT TO:<who");
@@ -238,7 +238,7 @@ static void parameters_are_said_where_offered_and_needed(void)
 	job = job_of(1);
 	job.needs_8bit = job.needs_smtputf8 = 1;
 	job.mail_from = span_of(NULL, 0);
-	job.rcpts[0] = span_str("j\xc3\xb6rg@y.test");
+	job.rcpts = &(const struct dp_rcpt){ .address = span_str("j\xc3\xb6rg@y.test") };
 	smtp_submit(world.smtp, world.now_us, &job);
 	CLIENT("MAIL FROM:<> SIZE=21 BODY=8BITMIME SMTPUTF8\r\n");
 	SERVER("250 ok\r\n");

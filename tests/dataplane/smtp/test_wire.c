@@ -318,7 +318,7 @@ static void a_server_that_stalls_in_the_handshake_runs_out_of_patience(void)
 	begin(&good);
 	start_tls(DP_TLS_ENCRYPT);
 	(void)smtp_tick(world.smtp, world.now_us, 100);
-	wait_ms(world.conf.ehlo_ms + 1000);
+	wait_ms(world.conf.times.ehlo_ms + 1000);
 	CU_ASSERT_EQUAL(world.tcp.n_aborts, 1);
 	CU_ASSERT_EQUAL(last(DP_EVT_CLOSED)->why, DP_WHY_TIMEOUT);
 	CU_ASSERT_EQUAL(last(DP_EVT_CLOSED)->step, DP_STEP_TLS);

@@ -21,20 +21,22 @@ void world_conf(void)
 {
 	world.conf = (struct smtp_conf){
 		.sessions_max = 4,
-		.connect_ms = 30000,
-		.banner_ms = 300000,
-		.ehlo_ms = 300000,
-		.mail_ms = 300000,
-		.rcpt_ms = 300000,
-		.data_ms = 120000,
-		.body_ms = 180000,
-		.dot_ms = 600000,
-		.rset_ms = 300000,
-		.quit_ms = 10000,
+		.times = { .connect_ms = 30000,
+		           .banner_ms = 300000,
+		           .ehlo_ms = 300000,
+		           .mail_ms = 300000,
+		           .rcpt_ms = 300000,
+		           .data_ms = 120000,
+		           .body_ms = 180000,
+		           .dot_ms = 600000,
+		           .rset_ms = 300000,
+		           .quit_ms = 10000 },
 		.linger_ms = 2000,
 		.reply_lines_max = 100,
 		.reply_bytes_max = 16384,
 		.pipelining = 1,
+		.chunking = 1,
+		.txns_max = 256,
 		.helos = helos,
 		.emit = keep,
 		.counters = &world.counters,
@@ -85,15 +87,17 @@ void greet(const char *ehlo_reply)
 struct dp_job job_of(uint64_t message)
 {
 	static const char body[] = "Subject: hi\r\n\r\nbody\r\n";
-	static char to[16][16];
-	char *r = to[message % 16];
+	static char to[64][16];
+	static struct dp_rcpt rcpts[64];
+	char *r = to[message % 64];
 
 	snprintf(r, sizeof(to[0]), "r%u@y.test", (unsigned)message);
+	rcpts[message % 64].address = span_str(r);
 	return (struct dp_job){
 		.conn = world.conn,
 		.message = message,
 		.mail_from = span_str("a@x.test"),
-		.rcpts = { span_str(r) },
+		.rcpts = &rcpts[message % 64],
 		.wire = { span_str(body) },
 		.n_rcpts = 1,
 		.n_wire = 1,
