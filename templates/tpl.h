@@ -58,7 +58,9 @@ struct tpl_campaign {
 	struct span sign_with;      /* names of signers, separated by commas; empty: by From */
 	uint32_t id;                /* in tokens */
 	uint8_t class;              /* enum tpl_class */
-	bool may_8bit;              /* bodies beyond ASCII go as they are (RFC 6152), not encoded */
+	bool
+	    files_first; /* attachments stand before the bodies: hashed once, not in each message */
+	bool may_8bit;   /* bodies beyond ASCII go as they are (RFC 6152), not encoded */
 	/* Where these are empty, what they are for is left out; where the template writes such a
 	 * field itself, ours is.
 	 */
