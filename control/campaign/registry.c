@@ -37,6 +37,7 @@ int campaigns_open(const struct campaigns_conf *conf, struct campaigns **out,
 	cs->conf.feedback_id = cs->feedback_id = copy(conf->feedback_id);
 	cs->conf.unsubscribe_url = cs->unsubscribe_url = copy(conf->unsubscribe_url);
 	cs->conf.unsubscribe_mailto = cs->unsubscribe_mailto = copy(conf->unsubscribe_mailto);
+	cs->conf.postal_address = cs->postal_address = copy(conf->postal_address);
 	cs->next_id = 1;
 	cs->news_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (cs->news_fd < 0 || (mkdir(dir, 0700) != 0 && errno != EEXIST)) {
@@ -90,6 +91,7 @@ void campaigns_close(struct campaigns *cs)
 	free(cs->feedback_id);
 	free(cs->unsubscribe_url);
 	free(cs->unsubscribe_mailto);
+	free(cs->postal_address);
 	free(cs->bounce_domain);
 	free(cs->dir);
 	free(cs);

@@ -65,6 +65,13 @@ struct conf_site {
 	struct conf_limits limits;
 };
 
+enum conf_lint_dns {
+	CONF_LINT_DNS_AUTO,
+	CONF_LINT_DNS_OFF,
+	CONF_LINT_DNS_WARN,
+	CONF_LINT_DNS_REFUSE
+};
+
 enum conf_sign { CONF_SIGN_FROM, CONF_SIGN_ALL, CONF_SIGN_NAMED };
 enum conf_canon {
 	CONF_RELAXED_RELAXED,
@@ -116,7 +123,12 @@ struct conf {
 	struct {
 		uint32_t rotate_s, keep_s;
 	} token;
-	char *feedback_id; /* last part of Feedback-ID */
+	char *feedback_id;    /* last part of Feedback-ID */
+	char *postal_address; /* "": none */
+	struct {
+		uint32_t dns;                     /* enum conf_lint_dns */
+		char *block_lists, *domain_lists; /* zones, with blanks between; "": none */
+	} lint;
 	struct {
 		uint32_t after_s[CONF_RETRY_STEPS_MAX]; /* wait after attempt 1, 2, ...; the last
 		                                           repeats */
