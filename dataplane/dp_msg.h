@@ -85,11 +85,22 @@ enum dp_proto {
 	DP_PROTO_LMTP, /* RFC 2033 */
 };
 
+/* How a session authenticates (RFC 4954). AUTO: by what is offered and what the secret is. */
+enum dp_auth {
+	DP_AUTH_AUTO,
+	DP_AUTH_PLAIN,       /* RFC 4616 */
+	DP_AUTH_LOGIN,       /* of no RFC, and in use */
+	DP_AUTH_XOAUTH2,     /* likewise */
+	DP_AUTH_OAUTHBEARER, /* RFC 7628 */
+	DP_N_AUTHS
+};
+
 /* What is known of a host beyond its own words: control remembers it, sessions find it out. */
 enum dp_known {
 	DP_KNOWN_NO_PIPELINING = 1 << 0, /* offers PIPELINING and loses count */
 	DP_KNOWN_NO_CHUNKING = 1 << 1,   /* offers CHUNKING and refuses BDAT */
 	DP_KNOWN_BDAT_WORKS = 1 << 2,    /* has accepted a message by BDAT */
+	DP_KNOWN_PIPELINING = 1 << 3, /* offers PIPELINING: a window of more than one is of use */
 };
 
 /* When a recipient wants to be reported on (RFC 3461 4.1); 0: not asked. */

@@ -345,6 +345,8 @@ void conf_free(struct conf *conf)
 	free(conf->ports);
 	free(conf->sources);
 	free(conf->sites);
+	free(conf->times);
+	free(conf->credentials);
 	free(conf->dkim);
 	free(ld->origins);
 	free(ld->file);
@@ -355,6 +357,8 @@ static bool matches(const char *match, const char *name)
 {
 	size_t match_bytes, name_bytes;
 
+	if (strcmp(match, "*") == 0)
+		return true;
 	if (name == NULL)
 		return false;
 	if (match[0] != '*')

@@ -191,6 +191,7 @@ static void values_text(const struct conf_opt *o, FILE *out)
 		[CONF_TYPE_ADDR4] = "IPv4 address",
 		[CONF_TYPE_ADDR6] = "IPv6 address",
 		[CONF_TYPE_PORT] = "name of a port",
+		[CONF_TYPE_ROUTE] = "host:port",
 		[CONF_TYPE_PREFIX] = "list of addresses with prefix length",
 		[CONF_TYPE_SERVER] = "list of addresses",
 		[CONF_TYPE_NEIGHBOUR] = "list of addresses, each with its MAC address",

@@ -81,11 +81,10 @@ static uint32_t slot_get(struct sched *s)
 	return s->free_slots[--s->n_free_slots];
 }
 
-/* Takes on a newer answer: addresses that stay keep their history. */
+/* Takes on a newer answer. */
 static void site_set_answer(struct site *site, struct mx_answer *answer)
 {
-	struct host_addr *old = site->addrs;
-	uint32_t n_old = site->n_addrs, n = 0;
+	uint32_t n = 0;
 
 	if (site->answer != NULL)
 		mx_release(site->answer);
@@ -93,24 +92,20 @@ static void site_set_answer(struct site *site, struct mx_answer *answer)
 	site->has_v4 = site->has_v6 = 0;
 	for (uint32_t i = 0; i < answer->n_hosts; i++)
 		n += answer->hosts[i].n_addrs;
+	free(site->addrs);
 	site->addrs = xcalloc(n > 0 ? n : 1, sizeof(*site->addrs));
 	site->n_addrs = 0;
 	for (uint32_t i = 0; i < answer->n_hosts; i++) {
 		for (uint32_t j = 0; j < answer->hosts[i].n_addrs; j++) {
 			struct host_addr *h = &site->addrs[site->n_addrs++];
 
-			h->addr = answer->hosts[i].addrs[j];
-			for (uint32_t k = 0; k < n_old; k++)
-				if (ip_eq(&old[k].addr, &h->addr))
-					*h = old[k];
-			h->host = i;
+			*h = (struct host_addr){ answer->hosts[i].addrs[j], i };
 			if (ip_is_v4(&h->addr))
 				site->has_v4 = 1;
 			else
 				site->has_v6 = 1;
 		}
 	}
-	free(old);
 }
 
 /* The site of an answer: domains of one MX set share it, and so its sessions, only if they ask the
@@ -289,6 +284,7 @@ struct sdomain *sdomain_of(struct sched *s, struct span name)
 	dom = xcalloc(1, sizeof(*dom) + name.bytes + 1);
 	memcpy(dom->name, name.at, name.bytes);
 	dom->s = s;
+	dom->id = ++s->n_domain_ids;
 	HASH_ADD(hh, s->domains, name, name.bytes, dom);
 	return dom;
 }
@@ -366,7 +362,7 @@ static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struc
 
 		return judge_row(s, sl, row, &v, site->answer->why) ? GAVE : GAVE_STARVED;
 	}
-	lane = lane_for(s, site, c, row);
+	lane = lane_for(s, sl->dom, c, row);
 	if (lane == NULL)
 		return judge_row(s, sl, row, &no_source,
 		                 "no source of this pool has an address of the hosts' family")
@@ -441,6 +437,10 @@ void site_run(struct sched *s, struct site *site)
 	if (gave == GAVE_STARVED)
 		site_hungry(s, site);
 	DL_FOREACH_SAFE(site->lanes, lane, next)
-	lane_run(s, lane);
+	{
+		lane_run(s, lane);
+		if (lane->alone != 0 && lane->n_conns == 0 && lane->n_ahead == 0)
+			lane_free(lane);
+	}
 	site->running = 0;
 }

@@ -135,6 +135,18 @@ static bool read_all(struct tls_conn *c)
 	}
 }
 
+/* Who vouched for whom was checked, if it was to be, and is not asked again: the certificates above
+ * the server's own are a third of what a connection keeps. The stack is the session's, as are its
+ * copies of it for tickets; all take it empty.
+ */
+static void forget_chain(struct tls_conn *c)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(c->ssl);
+
+	while (chain != NULL && sk_X509_num(chain) > 0)
+		X509_free(sk_X509_pop(chain));
+}
+
 static void secured(struct tls_conn *c)
 {
 	struct tls *tls = c->tls;
@@ -142,6 +154,7 @@ static void secured(struct tls_conn *c)
 	uint32_t slot = c->slot, gen = pool_gen(&tls->conns, slot);
 
 	c->state = TLS_STATE_SECURE;
+	forget_chain(c);
 	count(&counters->tls_handshakes);
 	if (c->was_offered)
 		count(&counters->tls_resumption_offered);
@@ -215,11 +228,12 @@ static void seal_written(struct tls *tls)
 	if (c == NULL)
 		return;
 	tls->writer = NULL;
-	ERR_clear_error();
-	if (c->seal.ctx != NULL)
+	if (c->seal.ctx != NULL) {
 		done = tls_seal_record(c, SSL3_RT_APPLICATION_DATA, plain);
-	else
+	} else {
+		ERR_clear_error();
 		done = SSL_write_ex(c->ssl, plain.at, plain.bytes, &took) == 1;
+	}
 	if (done) {
 		count_n(&tls->conf.counters->tls_bytes_out, plain.bytes);
 		return;

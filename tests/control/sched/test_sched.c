@@ -137,6 +137,8 @@ static void closed(struct fake_conn *c, enum dp_why why)
 	l->evt.kind = DP_EVT_CLOSED;
 	l->evt.conn = c->name;
 	l->evt.why = (uint8_t)why;
+	if (why != DP_WHY_QUIT && c->msgs == 0)
+		l->evt.reach = DP_REACH_HOST;
 	l->worker = c->worker;
 	c->used = false;
 	w.conns_open--;
@@ -410,7 +412,13 @@ static struct conf conf = {
 	.sources = sources,
 	.n_sources = 2,
 	.egress = { .smtp_port = 25 },
-	.limits = { .conns_max = 3, .rate_per_s = 0, .msgs_per_conn_max = 20, .idle_ms = 500 },
+	.limits = { .conns_max = 3,
+	            .rate_per_s = 0,
+	            .msgs_per_conn_max = 20,
+	            .idle_ms = 500,
+	            .window = 1,
+	            .window_max = 1 },
+	.hosts = { .entries_max = 64, .tls_s = 30 * 86400, .window_s = 3600 },
 	.retry = { .after_s = { 2, 4 }, .n_after = 2, .give_up_s = 15, .host_s = 4 },
 	.worker = { .conns_max = 32, .window = WINDOW },
 	.dns = { .queries_max = LOOK_UPS_MAX },

@@ -54,10 +54,10 @@ const struct tls_ops rig_ops = { .secured = on_secured,
 	                         .peer_closed = on_peer_closed,
 	                         .failed = on_failed };
 
-void begin(const struct server_conf *server)
+void begin_with(const struct server_conf *server, uint32_t conns_max, uint32_t sessions_max)
 {
-	struct tls_conf conf = { .conns_max = 4,
-		                 .sessions_max = 8,
+	struct tls_conf conf = { .conns_max = conns_max,
+		                 .sessions_max = sessions_max,
 		                 .handshake_budget_us = 1000,
 		                 .ca_file = server_ca_file(),
 		                 .counters = &b.counters,
@@ -67,6 +67,11 @@ void begin(const struct server_conf *server)
 	if (tls_open(&conf, &b.tcp, &b.tls, b.why) != 0)
 		abort();
 	b.server = server_new(server);
+}
+
+void begin(const struct server_conf *server)
+{
+	begin_with(server, 4, 8);
 }
 
 void connect_to(const char *host, enum tls_demand demand)

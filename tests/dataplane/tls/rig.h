@@ -29,6 +29,7 @@ extern const struct tls_ops rig_ops;
 extern const struct server_conf tls12, tls13; /* of mx.y.test */
 
 void begin(const struct server_conf *server);
+void begin_with(const struct server_conf *server, uint32_t conns_max, uint32_t sessions_max);
 void connect_to(const char *host, enum tls_demand demand);
 void end(void);
 

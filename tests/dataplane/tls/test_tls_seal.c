@@ -6,19 +6,24 @@
 
 enum { TEXT_BYTES = 40000, RECORD_BYTES = 16384 };
 
+#define SUITE_OF(v, s)                                                                             \
+	{                                                                                          \
+		.version = v, .name = "mx.y.test", .suites = s                                     \
+	}
+
 static const struct {
 	const char *why;
 	struct server_conf server;
 	bool in_place;
 } suites[] = {
 	/* clang-format off */
-	{ "1.3 AES-128-GCM",  { 0x0304, "mx.y.test", "TLS_AES_128_GCM_SHA256", 0, 0 },        true },
-	{ "1.3 AES-256-GCM",  { 0x0304, "mx.y.test", "TLS_AES_256_GCM_SHA384", 0, 0 },        true },
-	{ "1.3 ChaCha20",     { 0x0304, "mx.y.test", "TLS_CHACHA20_POLY1305_SHA256", 0, 0 },  true },
-	{ "1.2 AES-128-GCM",  { 0x0303, "mx.y.test", "ECDHE-ECDSA-AES128-GCM-SHA256", 0, 0 }, true },
-	{ "1.2 AES-256-GCM",  { 0x0303, "mx.y.test", "ECDHE-ECDSA-AES256-GCM-SHA384", 0, 0 }, true },
-	{ "1.2 ChaCha20",     { 0x0303, "mx.y.test", "ECDHE-ECDSA-CHACHA20-POLY1305", 0, 0 }, true },
-	{ "1.2 AES-CBC",      { 0x0303, "mx.y.test", "ECDHE-ECDSA-AES128-SHA256", 0, 0 },     false },
+	{ "1.3 AES-128-GCM", SUITE_OF(0x0304, "TLS_AES_128_GCM_SHA256"), true },
+	{ "1.3 AES-256-GCM", SUITE_OF(0x0304, "TLS_AES_256_GCM_SHA384"), true },
+	{ "1.3 ChaCha20", SUITE_OF(0x0304, "TLS_CHACHA20_POLY1305_SHA256"), true },
+	{ "1.2 AES-128-GCM", SUITE_OF(0x0303, "ECDHE-ECDSA-AES128-GCM-SHA256"), true },
+	{ "1.2 AES-256-GCM", SUITE_OF(0x0303, "ECDHE-ECDSA-AES256-GCM-SHA384"), true },
+	{ "1.2 ChaCha20", SUITE_OF(0x0303, "ECDHE-ECDSA-CHACHA20-POLY1305"), true },
+	{ "1.2 AES-CBC", SUITE_OF(0x0303, "ECDHE-ECDSA-AES128-SHA256"), false },
 	/* clang-format on */
 };
 enum { N_SUITES = sizeof(suites) / sizeof(suites[0]) };
