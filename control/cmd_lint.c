@@ -46,8 +46,14 @@ static int look(struct linting *l, const struct campaign *c, struct lint_report 
 		                .signers = l->keys == NULL ? NULL : keyring_signers(l->keys),
 		                .tokens = &tokens,
 		                .now_s = time(NULL) };
+	struct lint_samples *samples = lint_run_content(&run, report);
+	char why[256];
 
-	(void)lint_run_content(&run, report);
+	if (!l->opt.dns)
+		lint_run_no_dns(report, "DNS is asked with --dns");
+	else if (lint_run_dns(&run, samples, report, why) != 0)
+		lint_run_no_dns(report, why);
+	free(samples);
 	if (l->opt.json)
 		lint_write_json(report, stdout);
 	else

@@ -3,9 +3,12 @@
 
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
-#include "control/lint/sample.h"
 #include "control/xalloc.h"
+
+enum { KEY_BITS_MIN = 1024, KEY_BITS_ADVISED = 2048 }; /* RFC 8301 3.2 */
 
 /* The file that holds the fields, for places; what it is worth is for the template's own reader. */
 static void read_fields(const struct campaign *c, struct lint_campaign *lc, uint8_t **memory)
@@ -86,13 +89,58 @@ static void tell_import(const struct campaign *c, struct lint_report *r)
 static void skip_signatures(struct lint_report *r)
 {
 	static const uint8_t ids[] = { LINT_ONE_CLICK_SIGNED, LINT_SIGNED,     LINT_SIGNED_RSA,
-		                       LINT_SIGNED_FIELDS,    LINT_SIGNED_HOW, LINT_SIGNED_CANON };
+		                       LINT_SIGNED_FIELDS,    LINT_SIGNED_HOW, LINT_SIGNED_CANON,
+		                       LINT_DKIM_KEY };
 
 	for (size_t i = 0; i < sizeof(ids); i++)
 		lint_skip(r, ids[i], "no keys are known: name the configuration with -c FILE");
 }
 
-bool lint_run_content(const struct lint_run *run, struct lint_report *report)
+/* Item 12, as far as one engine sees: what else it runs. */
+static void tell_peer(const struct lint_run *run, struct lint_report *r)
+{
+	if (!run->among_others)
+		lint_skip(r, LINT_SEPARATE, "seen when a campaign starts beside others");
+	else if (run->c->mixes_with != NULL)
+		lint_found(r, LINT_SEPARATE, run->c->mixes_with,
+		           "this campaign is of another class, with the same pool and From domain");
+	lint_pass(r, LINT_SEPARATE);
+}
+
+static const struct tpl_signer *signer_of(const struct tpl_signers *all, const char *domain,
+                                          const char *selector)
+{
+	for (uint32_t i = 0; i < all->n; i++)
+		if (strcasecmp(all->at[i].domain, domain) == 0 &&
+		    strcasecmp(all->at[i].selector, selector) == 0)
+			return &all->at[i];
+	return NULL;
+}
+
+/* That a key is sound, signs, and verifies what it signed, is seen when it is read. */
+static void check_bits(const struct tpl_signers *all, const struct lint_samples *samples,
+                       struct lint_report *r)
+{
+	for (uint32_t i = 0; i < samples->n_signers; i++) {
+		const struct lint_signer *seen = &samples->signers[i];
+		const struct tpl_signer *s = signer_of(all, seen->domain, seen->selector);
+		char where[600];
+
+		if (s == NULL || strncmp(tpl_key_algorithm(s->key), "rsa", 3) != 0)
+			continue;
+		snprintf(where, sizeof(where), "%s._domainkey.%s", seen->selector, seen->domain);
+		if (tpl_key_bits(s->key) < KEY_BITS_MIN)
+			lint_found(r, LINT_DKIM_KEY, where, "%u bits", tpl_key_bits(s->key));
+		else if (tpl_key_bits(s->key) < KEY_BITS_ADVISED)
+			lint_found_as(r, LINT_DKIM_KEY, LINT_WARNING, where,
+			              "%u bits: 2048 are advised", tpl_key_bits(s->key));
+	}
+	if (samples->n_signers == 0)
+		lint_skip(r, LINT_DKIM_KEY, "no message was signed");
+	lint_pass(r, LINT_DKIM_KEY);
+}
+
+struct lint_samples *lint_run_content(const struct lint_run *run, struct lint_report *report)
 {
 	const struct campaign *c = run->c;
 	struct lint_campaign lc = {
@@ -109,7 +157,6 @@ bool lint_run_content(const struct lint_run *run, struct lint_report *report)
 	uint32_t rows = table_n_rows(c->table), n = rows < LINT_RUN_ROWS ? rows : LINT_RUN_ROWS;
 	struct lint_samples *samples = xcalloc(1, sizeof(*samples));
 	uint8_t *memory;
-	bool all_broken;
 
 	read_fields(c, &lc, &memory);
 	lint_samples_init(samples, &lc, report);
@@ -122,9 +169,11 @@ bool lint_run_content(const struct lint_run *run, struct lint_report *report)
 		skip_signatures(report);
 	lint_samples_end(samples);
 	tell_import(c, report);
-	all_broken = samples->n > 0 && samples->n_broken == samples->n;
+	tell_peer(run, report);
+	if (!lc.signatures_unknown)
+		check_bits(run->signers, samples, report);
 	free(trial.slab);
 	free(memory);
-	free(samples);
-	return all_broken;
+	samples->campaign = NULL; /* it ends here */
+	return samples;
 }

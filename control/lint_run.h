@@ -6,9 +6,14 @@
 
 #include "control/campaign/campaign.h"
 #include "control/conf/conf.h"
-#include "control/lint/lint.h"
+#include "control/lint/sample.h"
 
-enum { LINT_RUN_ROWS = 200 }; /* composed as samples: half of them the first, the others spread */
+enum {
+	LINT_RUN_ROWS = 200, /* composed as samples: half of them the first, the others spread */
+	LINT_RUN_DOMAINS = 1000,  /* of recipients, the largest, asked for */
+	LINT_RUN_AT_ONCE = 50,    /* questions to the DNS */
+	LINT_RUN_WAIT_MS = 60000, /* for all of them */
+};
 
 struct lint_run {
 	const struct campaign *c;
@@ -17,9 +22,19 @@ struct lint_run {
 	const struct tpl_token_keys *tokens; /* NULL: none */
 	const _Atomic bool *cancel;          /* NULL or: becomes true to stop */
 	int64_t now_s;
+	bool among_others; /* it is known what runs beside it */
 };
 
-/* Runs all checks that the campaign itself answers; items that need DNS are left open. Returns true
- * when every sample broke a rule for messages: the template is at fault, not a row.
+/* Runs all checks that the campaign itself answers; items that need DNS are left open. Returns what
+ * was seen of the samples: free() it.
  */
-bool lint_run_content(const struct lint_run *run, struct lint_report *report);
+struct lint_samples *lint_run_content(const struct lint_run *run, struct lint_report *report);
+
+/* Runs the checks that ask the DNS, after those. Without an answer in time a check is told as not
+ * made. Returns 0, or -errno with one line when no question can be asked at all.
+ */
+int lint_run_dns(const struct lint_run *run, const struct lint_samples *samples,
+                 struct lint_report *report, char why[256]);
+
+/* Tells that these checks were not made because nobody asked. */
+void lint_run_no_dns(struct lint_report *report, const char *why);

@@ -208,6 +208,7 @@ void campaign_free(struct campaign *c)
 	if (c->table != NULL)
 		table_close(c->table);
 	free(c->bounce_domain);
+	free(c->mixes_with);
 	spec_fini(&c->spec);
 	free(c);
 }

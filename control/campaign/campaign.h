@@ -102,6 +102,8 @@ struct campaign {
 	uint64_t in_flight;
 	uint64_t attempts; /* transactions begun, all recipients */
 	struct table_import_result import;
+	char *mixes_with; /* when it started: a campaign of another class with the same pool and
+	                     From domain; NULL: none */
 	int64_t started_s, ended_s; /* Unix; 0: not yet */
 };
 

@@ -221,6 +221,9 @@ int conf_load(const char *path, struct conf **out, char why[CONF_WHY_BYTES]);
 
 void conf_free(struct conf *conf);
 
+/* Reads the name servers of a resolv.conf (resolv.conf(5)); 0 when none. */
+uint32_t conf_resolv_read(const char *path, struct ip_addr *servers, uint32_t n_max);
+
 /* The limits for a domain and its first MX host: a site block that matches either, else the
  * default.
  */

@@ -14,6 +14,7 @@
 enum {
 	LINT_SAMPLES_MAX = 1000,
 	LINT_LINK_DOMAINS_MAX = 64,
+	LINT_SIGNERS_MAX = 8, /* different signatures, over all samples */
 	LINT_HTML_CLIP_BYTES = 102 << 10,
 	LINT_DATE_SLACK_S = 300,
 	LINT_SOURCE_BYTES_MAX = 1 << 20, /* of a template's file of fields */
@@ -50,6 +51,10 @@ struct lint_samples {
 	char from_domain[256]; /* of the first sample; "": none */
 	char link_domains[LINT_LINK_DOMAINS_MAX][256];
 	uint32_t n_link_domains;
+	struct lint_signer { /* d= and s= of signatures, small letters */
+		char domain[256], selector[256];
+	} signers[LINT_SIGNERS_MAX];
+	uint32_t n_signers;
 };
 
 void lint_samples_init(struct lint_samples *s, const struct lint_campaign *campaign,

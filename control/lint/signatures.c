@@ -108,6 +108,29 @@ static void check_fields(struct lint_look *k, const struct signature *s)
 	}
 }
 
+static void lower_copy(struct span s, char out[256])
+{
+	size_t n = s.bytes < 255 ? s.bytes : 255;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (char)(s.at[i] >= 'A' && s.at[i] <= 'Z' ? s.at[i] | 0x20 : s.at[i]);
+	out[n] = '\0';
+}
+
+static void keep_signer(struct lint_samples *all, const struct signature *s)
+{
+	struct lint_signer new;
+
+	lower_copy(tag_of(s, "d"), new.domain);
+	lower_copy(tag_of(s, "s"), new.selector);
+	for (uint32_t i = 0; i < all->n_signers; i++)
+		if (strcmp(all->signers[i].domain, new.domain) == 0 &&
+		    strcmp(all->signers[i].selector, new.selector) == 0)
+			return;
+	if (all->n_signers < LINT_SIGNERS_MAX)
+		all->signers[all->n_signers++] = new;
+}
+
 void lint_look_at_signatures(struct lint_look *k)
 {
 	uint32_t n = 0, n_rsa = 0, n_one_click = 0;
@@ -125,6 +148,7 @@ void lint_look_at_signatures(struct lint_look *k)
 		/* Many receivers cannot verify another kind: it must be an RSA signature. */
 		n_one_click += s.is_rsa && times_listed(s.signs, "List-Unsubscribe") > 0 &&
 		               times_listed(s.signs, "List-Unsubscribe-Post") > 0;
+		keep_signer(k->all, &s);
 		check_how(k, &s);
 		check_fields(k, &s);
 	}
