@@ -276,6 +276,7 @@ void import_adopt(struct job *job)
 	if (job->keep) {
 		spec_fini(&c->spec);
 		free(c->bounce_domain);
+		free(c->mixes_with);
 		*c = *job->draft;
 		free(job->draft), job->draft = NULL;
 		c->status = CAMPAIGN_RUNNING;

@@ -118,8 +118,8 @@ def send(engine, run):
             out.writerows((f"r{n}@{case.name}.test", "Oslo", n) for n in range(N))
     env = dict(os.environ, RUNTIME_DIRECTORY=systest.folder("dpdk"))
     done = subprocess.run([engine, "send", "-c", str(run / "conf"), "--name", "tls", "--template",
-                           str(template), "--recipients", str(run / "list.csv"), "--from",
-                           "news@sender.test", "--until-attempts", "1", "--export",
+                           str(template), "--recipients", str(run / "list.csv"), "--class",
+                           "transactional", "--from", "news@sender.test", "--until-attempts", "1", "--export",
                            str(run / "export.csv")], env=env, capture_output=True, text=True,
                           check=False, timeout=200)
     systest.equal(done.returncode, 0, f"send: {done.stdout}{done.stderr}")
