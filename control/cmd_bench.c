@@ -66,14 +66,14 @@ static int options(int argc, char **argv, struct dp_bench_conf *conf)
 			                 argv[optind - 1]);
 	}
 	if (optind != argc - 1 || strcmp(argv[optind], "tcp") != 0)
-		return cmd_usage("bench", "it is: bench tcp --row ROW");
+		return cmd_usage("bench", "it is: bench tcp --row ROW, or bench gate --corpus DIR");
 	if (conf->row == NULL)
 		return cmd_usage("bench", "--row is missing");
 	return 0;
 }
 
 /* The record of open connections and what EAL leaves. */
-static void remove_dir(const char *path)
+void cmd_remove_dir(const char *path)
 {
 	DIR *d = opendir(path);
 	struct dirent *e;
@@ -85,7 +85,7 @@ static void remove_dir(const char *path)
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
 		if (e->d_type == DT_DIR)
-			remove_dir(name);
+			cmd_remove_dir(name);
 		else
 			(void)unlink(name);
 	}
@@ -100,8 +100,11 @@ int cmd_bench(int argc, char **argv)
 	struct dp_bench_result result;
 	const char *tmp = getenv("TMPDIR");
 	char why[DP_WHY_BYTES], dir[4096];
-	int rc = options(argc, argv, &conf);
+	int rc;
 
+	if (argc > 1 && strcmp(argv[1], "gate") == 0)
+		return cmd_bench_gate(argc - 1, argv + 1);
+	rc = options(argc, argv, &conf);
 	if (rc != 0)
 		return rc;
 	snprintf(dir, sizeof(dir), "%.4000s/posthaste-bench.XXXXXX", tmp != NULL ? tmp : "/tmp");
@@ -109,7 +112,7 @@ int cmd_bench(int argc, char **argv)
 		return cmd_fail("bench: %s: %s", dir, strerror(errno));
 	conf.state_dir = dir;
 	rc = dp_bench(&conf, &result, why);
-	remove_dir(dir);
+	cmd_remove_dir(dir);
 	if (rc != 0)
 		return cmd_fail("bench: %s", why);
 	for (uint32_t i = 0; i < result.n; i++)

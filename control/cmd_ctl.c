@@ -163,6 +163,8 @@ static int campaign_start_client(int argc, char **argv)
 	put_word(line, "template", c.spec.template_dir);
 	put_word(line, "recipients", c.spec.recipients_path);
 	put_word(line, "address_column", c.spec.address_column);
+	put_word(line, "types", c.spec.types);
+	put_word(line, "delimiter", c.spec.delimiter);
 	put_word(line, "from", c.spec.from);
 	put_word(line, "return_path", c.spec.return_path);
 	put_word(line, "pool", c.spec.pool);

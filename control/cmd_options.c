@@ -19,6 +19,8 @@ enum {
 	O_RETURN_PATH,
 	O_POOL,
 	O_COLUMN,
+	O_TYPES,
+	O_DELIMITER,
 	O_DRY_RUN,
 	O_TO_TEST,
 	O_LIMIT,
@@ -49,6 +51,8 @@ static const struct option long_options[] = {
 	{ "return-path",    required_argument, NULL, O_RETURN_PATH },
 	{ "pool",           required_argument, NULL, O_POOL },
 	{ "address-column", required_argument, NULL, O_COLUMN },
+	{ "types",          required_argument, NULL, O_TYPES },
+	{ "delimiter",      required_argument, NULL, O_DELIMITER },
 	{ "dry-run",        no_argument,       NULL, O_DRY_RUN },
 	{ "to-test",        required_argument, NULL, O_TO_TEST },
 	{ "limit",          required_argument, NULL, O_LIMIT },
@@ -72,9 +76,13 @@ static const struct option long_options[] = {
 static const char common_help[] =
     "  --name N             of the campaign: letters, digits, '.', '_', '-'; never used before\n"
     "  --template DIR       message.liquid with body.html.liquid and/or body.text.liquid\n"
-    "  --recipients FILE    CSV with a header line; its columns become variables\n"
+    "  --recipients FILE    CSV with a header line, or JSONL: one object a line; columns or\n"
+    "                       members become variables\n"
     "  --from A             address of From: where the template has none\n"
     "  --address-column C   the column with the address (email)\n"
+    "  --types C:T,...      what texts of columns are: string (default), number, bool, date, json\n"
+    "  --delimiter D        of CSV: comma, semicolon, tab, pipe or one character (default: seen\n"
+    "                       in the header line)\n"
     "  --return-path A      one envelope sender for all (default: one each under bounce_domain)\n"
     "  --pool P             of sources to send from (default: all)\n"
     "  --to-test A          every message goes to this address instead\n"
@@ -198,6 +206,10 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return replace(&s->pool, optarg);
 	case O_COLUMN:
 		return replace(&s->address_column, optarg);
+	case O_TYPES:
+		return replace(&s->types, optarg);
+	case O_DELIMITER:
+		return replace(&s->delimiter, optarg);
 	case O_TO_TEST:
 		return replace(&s->to_test, optarg);
 	case O_DRY_RUN:
@@ -299,6 +311,8 @@ void cmd_campaign_free(struct cmd_campaign *c)
 	free(s->template_dir);
 	free(s->recipients_path);
 	free(s->address_column);
+	free(s->types);
+	free(s->delimiter);
 	free(s->from);
 	free(s->return_path);
 	free(s->pool);

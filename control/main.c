@@ -22,7 +22,7 @@ static const struct {
 	{ "send",      cmd_send,      "-c FILE --name N --template DIR --recipients FILE.csv --from A",
 	                                                             "run, start one campaign, wait for it, stop" },
 	{ "check",     cmd_check,     "-c FILE",                     "what is wrong with a configuration" },
-	{ "campaign",  cmd_campaign,  "start|status|export ...",     "campaigns of a running engine" },
+	{ "campaign",  cmd_campaign,  "start|status|export|pause|resume|release|cancel-held ...", "campaigns of a running engine" },
 	{ "ctl",       cmd_ctl,       "[-c FILE | -s SOCKET] [--json] WORDS...",
 	                                                             "any command of a running engine; try: ctl help" },
 	{ "render",    cmd_render,    "TEMPLATE [--data FILE.json] | --batch FILE.jsonl",
@@ -31,10 +31,14 @@ static const struct {
 	                                                             "one message as it would be sent, signed" },
 	{ "lint",      cmd_lint,      "--template DIR --recipients FILE [-c FILE] [--dns] [--json] ...",
 	                                                             "what receivers would refuse, before the first message" },
+	{ "scan",      cmd_scan,      "[-c FILE | --rules FILE] [--json] FILE...",
+	                                                             "what the content gate would say of messages" },
 	{ "token",     cmd_token,     "verify -c FILE [--json] TOKEN",
 	                                                             "what an unsubscribe token says" },
-	{ "reference", cmd_reference, "options|commands|counters",   "the tables behind them, as Markdown" },
-	{ "bench",     cmd_bench,     "tcp --row ROW",               "measures the TCP layer on this machine; sends nothing" },
+	{ "reference", cmd_reference, "options|commands|counters|rules", "the tables behind them, as Markdown" },
+	{ "bench",     cmd_bench,     "tcp --row ROW | gate --corpus DIR", "measures on this machine; sends nothing" },
+	{ "sink",      cmd_sink,      "--kernel | --device DEVICE --address ADDR/BITS",
+	                                                             "a mail server that keeps nothing, for tests and measurements" },
 	/* clang-format on */
 };
 

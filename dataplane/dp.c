@@ -383,6 +383,24 @@ int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle conn)
 	return worker_try_quit(dp->workers[worker], conn) ? 0 : -EAGAIN;
 }
 
+int dp_set_gate(struct dp *dp, struct gate *gate)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		if (!worker_try_gate(dp->workers[i], gate))
+			rc = -EAGAIN;
+	return rc;
+}
+
+bool dp_has_gate(const struct dp *dp, const struct gate *gate)
+{
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		if (!worker_has_gate(dp->workers[i], gate))
+			return false;
+	return true;
+}
+
 void dp_drain(struct dp *dp)
 {
 	for (uint32_t i = 0; i < dp->n_workers; i++)

@@ -137,6 +137,7 @@ struct dp_conf {
 };
 
 struct dp;
+struct gate;
 
 /* How many bytes the tables of `conf` take, all workers together. Pure; any thread. */
 uint64_t dp_memory_bytes(const struct dp_conf *conf);
@@ -158,7 +159,8 @@ uint32_t dp_workers_of(const struct dp *dp, uint32_t source, uint32_t *first);
  */
 int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial);
 
-/* Hands one message to an open session of `worker`; at most DP_JOBS_PER_CONN may be unsettled on
+/* Hands one message to an open session of `worker`; at most dp_jobs_per_conn() of its
+ * window may be unsettled on
  * it. The job is copied; its spans must stay until DP_EVT_BODY_TAKEN or its last DP_EVT_RCPT. The
  * caller has spent one credit per recipient. A session that is gone by then answers with
  * DP_OUT_NOT_TRIED. Returns 0, or -EAGAIN when the command ring is full: keep the job.
@@ -169,6 +171,15 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job);
  * -EAGAIN.
  */
 int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle conn);
+
+/* From the next message on every worker scans with `gate`, which has a lane for each, and keeps it
+ * until another has taken its place. Returns 0; -EAGAIN when a command ring is full or the last one
+ * has not reached every worker: call again with the same.
+ */
+int dp_set_gate(struct dp *dp, struct gate *gate);
+
+/* Every worker scans with it, so that what was there before may be freed. */
+bool dp_has_gate(const struct dp *dp, const struct gate *gate);
 
 /* No new MAIL on any session: what has its last byte out waits for its answer, the rest is reset
  * and reported NOT_TRIED; then QUIT and close. Called again: goes to the bound at once.

@@ -14,15 +14,23 @@
 
 enum {
 	DP_TEXT_MAX = 192,    /* reply text that an event carries */
-	DP_SPANS_MAX = 16,    /* spans of a message in a job */
+	DP_SPANS_MAX = 20,    /* spans of a message in a job, those of tags included */
+	DP_TAGS_MAX = 4,      /* header lines that the content gate may put in front of a message */
 	DP_TEXTS_MAX = 64,    /* pieces of text in a job */
 	DP_RCPTS_MAX = 100,   /* recipients in a job (RFC 5321 4.5.3.1.8) */
 	DP_WINDOW_MAX = 32,   /* transactions in flight on a connection */
-	DP_JOBS_PER_CONN = 2, /* one in progress, one waiting: no idle round trip through control */
 	DP_HELO_BYTES = 256,  /* a domain name (RFC 1035 2.3.4) and NUL */
 	DP_ASK_ROWS = 64,     /* rows of one answer */
 	DP_ADDRESS_MAX = 320, /* local part 64 + @ + domain 255 (RFC 5321 4.5.3.1) */
 };
+
+/* Jobs that a connection takes: those in flight, and one that waits, so that no round trip goes
+ * through control.
+ */
+static inline uint32_t dp_jobs_per_conn(uint32_t window)
+{
+	return (window == 0 ? 1 : window) + 1;
+}
 
 /* A session of a worker; a stale one is recognised, never dereferenced. */
 struct dp_handle {
@@ -117,6 +125,10 @@ enum dp_ret { DP_RET_NONE, DP_RET_FULL, DP_RET_HDRS };
 /* Which part of a message a piece of text is, as templates label them. */
 enum dp_part { DP_PART_SUBJECT, DP_PART_TEXT, DP_PART_HTML, DP_PART_HEADER, DP_PART_NAME };
 
+/* What a rule of the content gate asks for, mildest first, and how bad it is that it had to. */
+enum dp_gate_action { DP_GATE_PASS, DP_GATE_TAG, DP_GATE_HOLD, DP_GATE_REJECT };
+enum dp_gate_grade { DP_GATE_NOTE, DP_GATE_STOP };
+
 /* Time-outs of the SMTP client (RFC 5321 4.5.3.2). */
 struct dp_times {
 	uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,
@@ -171,6 +183,7 @@ struct dp_job {
 	uint8_t needs_binary;               /* 0 or 1: not made of lines (RFC 3030 3) */
 	uint8_t requiretls;                 /* 0 or 1: RFC 8689 */
 	uint8_t ret;                        /* enum dp_ret */
+	uint8_t released; /* 0 or 1: was held once; rules that hold are passed over */
 };
 
 /* Past the last: what dp_answer.next says when there is nothing more to ask for. */
@@ -210,14 +223,14 @@ struct dp_evt {
 	uint8_t enhanced[3]; /* RFC 3463 class.subject.detail, 0.0.0: none; each saturates at 255 */
 	uint8_t
 	    tls; /* of DP_EVT_OPEN: 12 or 13, TLS 1.2 or 1.3, the suite is in `text`; 0: clear */
-	uint8_t gate_action; /* of DP_OUT_GATED */
-	uint16_t code;       /* SMTP reply code; 0: no reply was involved */
-	uint16_t rcpt;       /* index in the job */
-	uint16_t learnt;     /* enum dp_known: what this session has found out so far */
+	uint8_t gate;    /* of DP_OUT_GATED: enum dp_gate_action << 1 | enum dp_gate_grade */
+	uint16_t code;   /* SMTP reply code; 0: no reply was involved */
+	uint16_t rcpt;   /* index in the job */
+	uint16_t learnt; /* enum dp_known: what this session has found out so far */
 	uint16_t rcpts_max, mail_max,
 	    domains_max; /* of DP_EVT_OPEN: LIMITS (RFC 9422); 0: unknown */
 	uint16_t text_bytes;
-	uint32_t gate_rule; /* of DP_OUT_GATED: its index in the rules */
+	uint32_t gate_rule; /* of DP_OUT_GATED: its index; `text` has its id */
 	uint32_t took_us; /* of DP_EVT_RCPT: since MAIL FROM left; of DP_EVT_OPEN: since the SYN */
 	uint64_t conn;    /* as in dp_dial */
 	uint64_t message; /* as in dp_job; 0 for connection events */

@@ -76,6 +76,9 @@ void worker_close(struct worker *w);
 bool worker_try_connect(struct worker *w, const struct dp_dial *dial);
 bool worker_try_submit(struct worker *w, const struct dp_job *job);
 bool worker_try_quit(struct worker *w, struct dp_handle conn);
+/* Orders it unless it has been; false too while the last one was not taken. */
+bool worker_try_gate(struct worker *w, struct gate *gate);
+bool worker_has_gate(const struct worker *w, const struct gate *gate);
 void worker_drain(struct worker *w);
 uint32_t worker_poll(struct worker *w, struct dp_evt *evts, uint32_t n);
 bool worker_has_events(const struct worker *w);

@@ -36,7 +36,12 @@ enum {
 	WORKER_PORT_LAST = 65535,
 };
 
-enum worker_cmd_kind { WORKER_CMD_CONNECT, WORKER_CMD_SUBMIT, WORKER_CMD_QUIT };
+enum worker_cmd_kind {
+	WORKER_CMD_CONNECT,
+	WORKER_CMD_SUBMIT,
+	WORKER_CMD_QUIT,
+	WORKER_CMD_GATE,
+};
 
 /* An order on its way down. */
 struct worker_cmd {
@@ -45,6 +50,7 @@ struct worker_cmd {
 		struct dp_dial dial;
 		struct dp_job job;
 		struct dp_handle conn;
+		struct gate *gate;
 	};
 };
 
@@ -115,6 +121,7 @@ struct worker {
 	struct tcp *tcp;
 	struct tls *tls;
 	struct smtp *smtp;
+	struct gate *gate; /* NULL: none yet, everything passes */
 	struct trace trace;
 	struct stale stale;
 	struct worker_tx tx;
@@ -132,10 +139,12 @@ struct worker {
 	struct spsc cmds, evts;
 	struct wake wake;
 	struct worker_ask ask;
+	_Atomic(struct gate *) gate_taken; /* the one in use, as control may know */
 	_Atomic bool stop;
 	_Atomic uint32_t drains; /* calls of worker_drain() */
 
 	/* the control thread's */
+	struct gate *gate_ordered;
 	pthread_t thread;
 	sem_t started;
 	int start_rc;
@@ -199,6 +208,10 @@ void worker_sleep(struct worker *w);
 /* worker_ask.c: goes on with the answer to an open question. True when there was one. */
 bool worker_is_asked(const struct worker *w);
 bool worker_answer(struct worker *w);
+
+/* worker_gate.c: another gate from the next message on; and a smtp_gate_fn. */
+void worker_take_gate(struct worker *w, struct gate *gate);
+bool worker_pass_gate(void *worker, struct dp_job *job, struct dp_evt *said);
 
 /* Hands a frame to the port at the end of the turn; a net_tx_fn. */
 void worker_tx_add(void *worker, struct rte_mbuf *m);

@@ -177,6 +177,9 @@ static uint32_t obey(struct worker *w)
 		case WORKER_CMD_QUIT:
 			smtp_quit(w->smtp, w->now_us, cmd.conn);
 			break;
+		case WORKER_CMD_GATE:
+			worker_take_gate(w, cmd.gate);
+			break;
 		}
 	}
 	return n;
@@ -211,7 +214,7 @@ static void look_at_self(struct worker *w)
 static bool run_timers(struct worker *w)
 {
 	bool due = w->timer_due_us <= w->now_us;
-	uint64_t tcp, smtp;
+	uint64_t tcp, above = UINT64_MAX;
 
 	if (w->net_due_us <= w->now_us) {
 		look_at_link(w);
@@ -223,8 +226,11 @@ static bool run_timers(struct worker *w)
 	}
 	stale_turn(&w->stale, w->now_us);
 	tcp = tcp_tick(w->tcp, w->now_us, TIMERS_PER_TURN);
-	smtp = w->smtp != NULL ? smtp_tick(w->smtp, w->now_us, TIMERS_PER_TURN) : UINT64_MAX;
-	w->timer_due_us = tcp < smtp ? tcp : smtp;
+	if (w->smtp != NULL)
+		above = smtp_tick(w->smtp, w->now_us, TIMERS_PER_TURN);
+	else if (w->above != NULL && w->above->tick != NULL)
+		above = w->above->tick(w->above->ctx, w->now_us, TIMERS_PER_TURN);
+	w->timer_due_us = tcp < above ? tcp : above;
 	return due;
 }
 

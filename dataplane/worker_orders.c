@@ -43,6 +43,25 @@ bool worker_try_quit(struct worker *w, struct dp_handle conn)
 	return try_order(w, &cmd);
 }
 
+bool worker_has_gate(const struct worker *w, const struct gate *gate)
+{
+	return w->gate_ordered == gate &&
+	       atomic_load_explicit(&w->gate_taken, memory_order_acquire) == gate;
+}
+
+bool worker_try_gate(struct worker *w, struct gate *gate)
+{
+	struct worker_cmd cmd = { .kind = WORKER_CMD_GATE, .gate = gate };
+
+	if (w->gate_ordered == gate)
+		return true;
+	/* Two on their way at once, and nobody could tell when the first is free. */
+	if (!worker_has_gate(w, w->gate_ordered) || !try_order(w, &cmd))
+		return false;
+	w->gate_ordered = gate;
+	return true;
+}
+
 void worker_drain(struct worker *w)
 {
 	atomic_fetch_add_explicit(&w->drains, 1, memory_order_release);

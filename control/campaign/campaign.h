@@ -70,7 +70,9 @@ enum campaign_status {
 struct campaign_spec {
 	char name[CAMPAIGN_NAME_MAX + 1];
 	char *template_dir, *recipients_path, *address_column;
-	char *from; /* header From where the template has none */
+	char *types;     /* of columns, as in table_import_conf; NULL: all text */
+	char *delimiter; /* of CSV: "comma", "tab", ... or itself; NULL: found out */
+	char *from;      /* header From where the template has none */
 	char
 	    *return_path; /* envelope sender for all; NULL: one per recipient under bounce_domain */
 	char *pool;       /* of sources; NULL: any */
@@ -104,7 +106,8 @@ struct campaign {
 	struct table_import_result import;
 	char *mixes_with; /* when it started: a campaign of another class with the same pool and
 	                     From domain; NULL: none */
-	int64_t started_s, ended_s; /* Unix; 0: not yet */
+	const struct table_progress *importing; /* while IMPORTING; else NULL */
+	int64_t started_s, ended_s;             /* Unix; 0: not yet */
 };
 
 /* A campaign's own frozen source of composing, made and removed with it. */

@@ -285,6 +285,7 @@ int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campa
 		job->c = xcalloc(1, sizeof(*job->c));
 		job->c->id = job->draft->id;
 		job->c->status = CAMPAIGN_IMPORTING;
+		job->c->importing = &job->progress;
 		spec_copy(&job->c->spec, spec);
 		registry_add(cs, job->c);
 	}

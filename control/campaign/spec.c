@@ -19,6 +19,8 @@ static const struct {
 	{ "template_dir", offsetof(struct campaign_spec, template_dir) },
 	{ "recipients_path", offsetof(struct campaign_spec, recipients_path) },
 	{ "address_column", offsetof(struct campaign_spec, address_column) },
+	{ "types", offsetof(struct campaign_spec, types) },
+	{ "delimiter", offsetof(struct campaign_spec, delimiter) },
 	{ "from", offsetof(struct campaign_spec, from) },
 	{ "return_path", offsetof(struct campaign_spec, return_path) },
 	{ "pool", offsetof(struct campaign_spec, pool) },
@@ -86,7 +88,7 @@ int spec_check(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES])
 	if (spec->template_dir == NULL || spec->recipients_path == NULL) {
 		snprintf(why, CAMPAIGN_WHY_BYTES, "no %s given; use %s",
 		         spec->template_dir == NULL ? "template" : "recipients",
-		         spec->template_dir == NULL ? "--template DIR" : "--recipients FILE.csv");
+		         spec->template_dir == NULL ? "--template DIR" : "--recipients FILE");
 		return -EINVAL;
 	}
 	if (stat(spec->template_dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
@@ -94,7 +96,7 @@ int spec_check(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES])
 		         spec->template_dir);
 		return -ENOENT;
 	}
-	if (spec_check_kind(spec, why) != 0)
+	if (spec_check_kind(spec, why) != 0 || spec_check_list(spec, why) != 0)
 		return -EINVAL;
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		struct address parsed;

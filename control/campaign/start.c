@@ -77,12 +77,15 @@ static int make_parts(struct job *job, const char *folder)
 	struct table_import_conf conf = {
 		.csv_path = c->spec.recipients_path,
 		.address_column = c->spec.address_column != NULL ? c->spec.address_column : "email",
+		.types = c->spec.types,
+		.delimiter = spec_delimiter(&c->spec),
 		.dir = folder,
 		.rejected_path = listed,
 		.rejected_final = rejected_final(job, beside),
 		.limit = c->spec.limit,
 		.to_test = c->spec.to_test,
 		.cancel = &job->cancel,
+		.progress = &job->progress,
 	};
 	int result, moved;
 

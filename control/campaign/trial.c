@@ -25,16 +25,21 @@ int campaign_try(struct campaign_trial *t, uint32_t number, struct tpl_out *out,
 		               .now_s = t->now_s };
 	int result;
 
-	table_row(c->table, number, &row);
 	job.envelope.mail_from = span_of(mail_from, campaign_mail_from(c, number, mail_from));
-	job.envelope.rcpt_to = row.address;
+	job.envelope.rcpt_to = row.address = table_address(c->table, number);
 	for (;;) {
+		struct cell_room room;
+
 		if (t->slab == NULL) {
 			t->slab_bytes = t->slab_bytes == 0 ? SLAB_BYTES_MIN : 2 * t->slab_bytes;
 			t->slab = xcalloc(t->slab_bytes, 1);
 		}
+		room = (struct cell_room){ .at = t->slab, .max = t->slab_bytes };
 		memset(err, 0, sizeof(*err));
-		result = tpl_compose(&job, t->slab, t->slab_bytes, out, err);
+		result = -ENOSPC;
+		if (table_row(c->table, number, &room, &row))
+			result = tpl_compose(&job, t->slab + room.bytes, t->slab_bytes - room.bytes,
+			                     out, err);
 		if (result != -ENOSPC || t->slab_bytes >= SLAB_BYTES_MAX)
 			break;
 		free(t->slab);

@@ -372,8 +372,12 @@ static bool matches(const char *match, const char *name)
 const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
                                           const char *mx_host)
 {
-	for (uint32_t i = 0; i < conf->n_sites; i++)
-		if (matches(conf->sites[i].match, domain) || matches(conf->sites[i].match, mx_host))
-			return &conf->sites[i].limits;
+	for (uint32_t i = 0; i < conf->n_sites; i++) {
+		const struct conf_site *site = &conf->sites[i];
+
+		if (matches(site->match, domain) ||
+		    (site->limits.route.host[0] == '\0' && matches(site->match, mx_host)))
+			return &site->limits;
+	}
 	return &conf->limits;
 }

@@ -179,8 +179,8 @@ struct conf {
 		uint32_t idle; /* enum dp_idle */
 	} worker;
 	struct {
-		uint32_t reply_lines_max, reply_bytes_max;
-		bool pipelining;
+		uint32_t reply_lines_max, reply_bytes_max, rcpts_max;
+		bool pipelining, chunking;
 	} smtp;
 	struct {
 		uint32_t threads;
@@ -211,6 +211,12 @@ struct conf {
 		uint32_t level; /* enum dp_log_level */
 		uint32_t lines_per_s;
 	} log;
+	struct {
+		char *rules;         /* "": the shipped ones */
+		char *tag_header;    /* name of the field of tags */
+		uint32_t cycles_max; /* of a byte; 0: however many */
+		uint32_t pause_hits; /* messages stopped before a campaign is paused; 0: never */
+	} gate;
 	uint32_t campaigns_max;
 };
 
@@ -224,8 +230,9 @@ void conf_free(struct conf *conf);
 /* Reads the name servers of a resolv.conf (resolv.conf(5)); 0 when none. */
 uint32_t conf_resolv_read(const char *path, struct ip_addr *servers, uint32_t n_max);
 
-/* The limits for a domain and its first MX host: a site block that matches either, else the
- * default.
+/* What holds for a domain and its first MX host (NULL: not known yet): the first site block that
+ * matches either, else the default. A block with a route matches domains only: it decides before
+ * DNS is asked.
  */
 const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
                                           const char *mx_host);

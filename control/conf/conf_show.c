@@ -250,6 +250,7 @@ static const char *example(const char *name)
 		{ "port.gateway6", "\"2001:db8::1\"" },
 		{ "port.neighbour", "[\"192.0.2.1 02:00:5e:00:53:01\"]" },
 		{ "resolver.servers", "[\"192.0.2.53\", \"[2001:db8::53]:53\"]" },
+		{ "site.route", "\"relay.example.com:587\"" },
 		{ "socket_path", "\"/var/lib/posthaste/posthaste.sock\"" },
 		{ "source.address", "\"192.0.2.10\"" },
 		{ "source.address6", "\"2001:db8::10\"" },

@@ -5,6 +5,18 @@
 #include "control/conf/conf_opt.h"
 #include "control/xalloc.h"
 
+static int check_site(const struct conf_loaded *ld, uint32_t site, char *why)
+{
+	const struct conf_limits *l = &ld->conf.sites[site].limits;
+	bool is_name = l->route.host[0] != '\0' && ip_is_unset(&l->route.addr);
+
+	if (l->tls == DP_TLS_VERIFY && l->route.host[0] != '\0' && !is_name)
+		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.route", site), why,
+		                     "site.route: an address has no name that tls = verify could "
+		                     "check; write the host's name");
+	return 0;
+}
+
 static int check_windows(const struct conf_loaded *ld, const struct conf_limits *l,
                          enum conf_block block, uint32_t instance, const char *name, char *why)
 {
@@ -66,8 +78,10 @@ int conf_check_sites(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
 	for (uint32_t i = 0; i < conf->n_sites && err >= 0; i++) {
 		struct conf_limits *l = &conf->sites[i].limits;
 
-		err = check_windows(ld, l, CONF_BLOCK_SITE, i, "site.transactions_in_flight_max",
-		                    why);
+		err = check_site(ld, i, why);
+		if (err == 0)
+			err = check_windows(ld, l, CONF_BLOCK_SITE, i,
+			                    "site.transactions_in_flight_max", why);
 		if (err > 0)
 			l->window_max = l->window;
 	}

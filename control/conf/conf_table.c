@@ -193,6 +193,27 @@ static const char *check_zones(const char *text, int64_t n)
 	return strlen(text) > 1000 ? "is over 1,000 bytes" : NULL;
 }
 
+static const char *check_rules_path(const char *text, int64_t n)
+{
+	return text[0] == '\0' ? NULL : check_path(text, n);
+}
+
+/* RFC 5322 2.2: printable ASCII but the colon; ours is not one that says something already. */
+static const char *check_field_name(const char *text, int64_t n)
+{
+	size_t bytes = strlen(text);
+
+	(void)n;
+	if (strncasecmp(text, "X-", 2) != 0 || bytes < 3 || bytes > 60)
+		return "is no field of 3 to 60 bytes that begins with X-; write it like "
+		       "X-Example-Tag";
+	for (size_t i = 0; i < bytes; i++)
+		if (strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-",
+		           text[i]) == NULL)
+			return "is no field name; use letters, digits and hyphens";
+	return NULL;
+}
+
 static const char *const lint_dns[] = { "auto", "off", "warn", "refuse", NULL };
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
 static const char *const tls_policies[] = { "none", "opportunistic", "encrypt", "verify", NULL };
@@ -283,6 +304,16 @@ const struct conf_opt conf_options[] = {
 	  .help = "TCP port of mail hosts: 25, 24, 465 or 587" },
 	{ .name = "feedback_id", AT(feedback_id), STR("posthaste"), NOW, .check = check_feedback_id,
 	  .help = "who sends, at the end of Feedback-ID; choose one and keep it" },
+	{ .name = "gate.cycles_per_byte_max", AT(gate.cycles_max), INT(NONE, 0, 1000, 5), RELOAD,
+	  .help = "rules that cost more of a worker's cycles a byte are refused; 0: however many" },
+	{ .name = "gate.pause_hits", AT(gate.pause_hits), INT(NONE, 0, 1000000, 3), RELOAD,
+	  .help = "recipients that stop rules may hold or reject before their campaign is paused; 0: any number" },
+	{ .name = "gate.rules", AT(gate.rules), STR(""), RELOAD, .check = check_rules_path,
+	  .def_note = "shipped, see `posthaste reference rules`",
+	  .help = "file of rules that the content gate holds every message against; read again on reload" },
+	{ .name = "gate.tag_header", AT(gate.tag_header), STR("X-Posthaste-Tag"), RELOAD,
+	  .check = check_field_name,
+	  .help = "field in which rules that tag put their id; no dkim.headers may name it" },
 	{ .name = "hosts.bdat_works", AT(hosts.bdat_works_s), INT(S, 0, 365 * DAY, DAY), RELOAD,
 	  .help = "a host that took a message by BDAT gets it in one flight with RCPT this long" },
 	{ .name = "hosts.entries_max", AT(hosts.entries_max), INT(NONE, 16, 10000000, 100000), RELOAD,
@@ -429,6 +460,8 @@ const struct conf_opt conf_options[] = {
 	{ .name = "site.rcpt_timeout", SITE(times.rcpt_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
 	  .def_note = "smtp.rcpt_timeout",
 	  .help = "as smtp.rcpt_timeout; at a reload, a set of time-outs that a site had at the start" },
+	{ .name = "site.route", SITE(route), .type = CONF_TYPE_ROUTE, RELOAD,
+	  .help = "host:port that takes the mail instead of the MX hosts; a name or an address" },
 	{ .name = "site.rset_timeout", SITE(times.rset_ms), INT(MS, 100, 3600 * S, 60 * S), RELOAD,
 	  .def_note = "smtp.rset_timeout",
 	  .help = "as smtp.rset_timeout; at a reload, a set of time-outs that a site had at the start" },
@@ -446,6 +479,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "patience for the greeting (this and the next: RFC 5321 4.5.3.2)" },
 	{ .name = "smtp.body_timeout", AT(limits.times.body_ms), INT(MS, 100, 3600 * S, 180 * S), NOW,
 	  .help = "patience for the peer to take data" },
+	{ .name = "smtp.chunking", AT(smtp.chunking), .type = CONF_TYPE_BOOL, .def = true, NOW,
+	  .help = "use CHUNKING where it is offered (RFC 3030)" },
 	{ .name = "smtp.connect_timeout", AT(limits.times.connect_ms), INT(MS, 100, 300 * S, 30 * S), NOW,
 	  .help = "patience for a connection" },
 	{ .name = "smtp.data_timeout", AT(limits.times.data_ms), INT(MS, 100, 3600 * S, 120 * S), NOW,
@@ -462,6 +497,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "patience for the answer to QUIT" },
 	{ .name = "smtp.rcpt_timeout", AT(limits.times.rcpt_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
 	  .help = "patience for the answer to RCPT" },
+	{ .name = "smtp.rcpts_max", AT(smtp.rcpts_max), INT(NONE, 1, DP_RCPTS_MAX, DP_RCPTS_MAX), NOW,
+	  .help = "recipients of one message in one transaction" },
 	{ .name = "smtp.reply_bytes_max", AT(smtp.reply_bytes_max),
 	  INT(BYTES, 512, MIB, 64 * KIB), NOW,
 	  .help = "largest reply, all its lines; a larger one ends the session" },

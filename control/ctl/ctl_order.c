@@ -26,6 +26,8 @@ static const struct spec_key keys[] = {
 	{ "recipients",     SPEC_PATH,   AT(recipients_path), true },
 	{ "from",           SPEC_TEXT,   AT(from),            true },
 	{ "address_column", SPEC_TEXT,   AT(address_column),  false },
+	{ "types",          SPEC_TEXT,   AT(types),           false },
+	{ "delimiter",      SPEC_TEXT,   AT(delimiter),       false },
 	{ "return_path",    SPEC_TEXT,   AT(return_path),     false },
 	{ "pool",           SPEC_TEXT,   AT(pool),            false },
 	{ "to_test",        SPEC_TEXT,   AT(to_test),         false },

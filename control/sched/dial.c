@@ -100,8 +100,7 @@ static uint16_t port_of(const struct sched *s, const struct conf_limits *l)
 	return l->protocol == DP_PROTO_LMTP ? 24 : (uint16_t)s->conf->egress.smtp_port;
 }
 
-/* What is asked of every host, and more of one that has proven to take it. */
-static uint32_t window_of(const struct conf_limits *l, const struct host *host, uint64_t now_us)
+uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us)
 {
 	uint32_t proven = host_window(host, now_us);
 
@@ -123,7 +122,7 @@ static struct dp_dial order_of(struct sched *s, const struct lane *lane, const s
 		.remote_port = port_of(s, l),
 		.tls = lane->site->tls,
 		.protocol = (uint8_t)l->protocol,
-		.window = (uint8_t)window_of(l, host, s->now_us),
+		.window = (uint8_t)dial_window(l, host, s->now_us),
 		.auth_in_clear = l->auth_in_clear,
 		.requiretls_ok = l->requiretls,
 		.known = known_of(host, s->now_us),

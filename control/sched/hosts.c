@@ -202,6 +202,8 @@ char *host_text(const struct host *host, uint64_t now_us, char text[HOST_TEXT_BY
 	struct host_limits l = host_limits(host, now_us);
 
 	text[0] = '\0';
+	if (host == NULL)
+		return text;
 	for (int fact = 0; fact < HOST_N_FACTS; fact++)
 		if (fact != HOST_LIMITS && host_is(host, (enum host_fact)fact, now_us))
 			add_word(text, "%s", names[fact]);

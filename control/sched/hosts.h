@@ -78,5 +78,7 @@ void host_window_held(struct host *host, uint32_t window, uint32_t answered, uin
 /* A session with a window was lost, transactions with it: one at a time until `until_us`. */
 void host_window_lost(struct host *host, uint64_t until_us);
 
-/* Writes what is known now, in words: "TLS, BDAT works, 4 in flight". "" when nothing is. */
+/* Writes what is known now, in words: "TLS, BDAT works, 4 in flight". "" when nothing is; `host`
+ * may be NULL.
+ */
 char *host_text(const struct host *host, uint64_t now_us, char text[HOST_TEXT_BYTES]);

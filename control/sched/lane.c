@@ -111,10 +111,10 @@ static struct conn *pick(const struct sched *s, const struct lane *lane, bool *i
 	*is_poor = false;
 	DL_FOREACH(lane->conns, c)
 	{
-		uint32_t jobs_max = c->window + may_wait;
+		uint32_t jobs_max = may_wait ? dp_jobs_per_conn(c->window) : c->window;
 
 		if (!c->open || c->quitting || c->closed || c->msgs >= c->msgs_max ||
-		    c->jobs >= (jobs_max < DP_JOBS_PER_CONN ? jobs_max : DP_JOBS_PER_CONN))
+		    c->jobs >= jobs_max)
 			continue;
 		if (s->credits[c->worker] == 0) {
 			*is_poor = true;

@@ -134,6 +134,7 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 	struct pool *p, *next_pool;
 
 	s->conf = s->cf.conf = conf;
+	s->n_confs++;
 	hosts_set_max(s->hosts, conf->hosts.entries_max);
 	LL_FOREACH_SAFE(s->pools, p, next_pool)
 	{
@@ -149,9 +150,7 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 
 		if (site == NULL)
 			continue;
-		site->limits =
-		    conf_limits_for(conf, site->domain,
-		                    site->answer->n_hosts > 0 ? site->answer->hosts[0].name : "");
+		site_set_limits(s, site);
 		site->blocked = 0;
 		site_todo(s, site);
 	}

@@ -100,6 +100,10 @@ struct sdomain {
 	struct sdomain *prev, *next; /* in sched.to_look_up */
 	uint8_t looking;             /* 0 or 1: a look-up is under way, or waits for its turn */
 	uint8_t is_alone;            /* 0 or 1: shares no session with other domains */
+	uint8_t is_routed;           /* 0 or 1: `answer` is a host's of the configuration */
+	uint8_t asked_route;         /* 0 or 1: the look-up under way is of such a host */
+	uint8_t is_stale;            /* 0 or 1: `answer` is of a configuration that is no more */
+	uint32_t asked;              /* sched.n_confs when it was looked up */
 	uint64_t id;                 /* never used twice */
 	char name[];
 };
@@ -133,6 +137,7 @@ struct site {
 	uint32_t n_alone;       /* lanes of domains that share no session */
 	uint32_t fails_in_row;  /* connections that failed since the last one that opened */
 	uint8_t has_v4, has_v6; /* 0 or 1 */
+	uint8_t is_routed;      /* 0 or 1: a host of the configuration, not an MX set */
 	uint8_t blocked;        /* 0 or 1: refused by the egress guard */
 	uint8_t tls;            /* enum dp_tls_policy, part of the key */
 	uint8_t running;        /* 0 or 1: inside site_run() */
@@ -208,6 +213,7 @@ struct sched {
 	struct site *sites_by_key, *todo, *hungry;
 	struct sdomain *domains, *to_look_up;
 	uint64_t n_domain_ids;
+	uint32_t n_confs; /* configurations so far */
 	struct hosts *hosts;
 	uint32_t n_looking; /* look-ups under way */
 	uint32_t fed;       /* flights and connections that came free since the last run */
@@ -237,9 +243,13 @@ void site_hungry(struct sched *s, struct site *site);
 void sites_feed(struct sched *s); /* as many hungry ones as there is something for */
 void site_wake_at(struct sched *s, struct site *site, uint64_t at_us);
 void site_run(struct sched *s, struct site *site);
-void sites_sort(struct sched *s); /* each domain to the site of its MX set and policy */
+struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answer *answer);
+void site_set_limits(const struct sched *s, struct site *site); /* of the configuration in force */
 void site_try_free(struct sched *s, struct site *site);
 void site_set_error(struct site *site, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* sdomain.c */
+void sites_sort(struct sched *s); /* each domain to its site, by the configuration in force */
 void sdomain_look_up(struct sdomain *dom);
 bool sdomains_look_up(struct sched *s); /* those that wait; false: there is more to do at once */
 void sdomain_try_free(struct sdomain *dom);
@@ -267,4 +277,6 @@ enum dialled {
 	DIALLED_FULL,    /* no slot or no room in a ring now */
 	DIALLED_NOWHERE, /* every host is to be left alone */
 };
+/* Transactions in flight: what is asked of every host, more of one that has proven to take it. */
+uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us);
 enum dialled dial(struct sched *s, struct lane *lane);

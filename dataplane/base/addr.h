@@ -57,7 +57,10 @@ static inline bool ip_is_station(const struct ip_addr *a)
 }
 
 /* The address whose four bytes stand at `v4`, in network order. */
-struct ip_addr ip_from_v4(const uint8_t v4[4]);
+static inline struct ip_addr ip_from_v4(const uint8_t v4[4])
+{
+	return (struct ip_addr){ .b = { [10] = 0xff, [11] = 0xff, v4[0], v4[1], v4[2], v4[3] } };
+}
 
 /* Reads "192.0.2.1" or "2001:db8::1". Returns 0, or -EINVAL and `out` untouched. */
 int ip_parse(const char *text, struct ip_addr *out);

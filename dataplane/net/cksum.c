@@ -44,13 +44,6 @@ static uint64_t load_tail(const uint8_t *p, size_t bytes)
 	return w;
 }
 
-/* One's complement: what is carried out comes in again. */
-static inline uint64_t add(uint64_t a, uint64_t b)
-{
-	a += b;
-	return a + (a < b);
-}
-
 static uint64_t add_words(uint64_t sum, const uint8_t *p, size_t words)
 {
 	uint64_t s[4] = { sum, 0, 0, 0 };
@@ -58,10 +51,10 @@ static uint64_t add_words(uint64_t sum, const uint8_t *p, size_t words)
 
 	for (; i + 4 <= words; i += 4)
 		for (unsigned k = 0; k < 4; k++)
-			s[k] = add(s[k], load64(p + 8 * (i + k)));
+			s[k] = cksum_plus(s[k], load64(p + 8 * (i + k)));
 	for (; i < words; i++)
-		s[0] = add(s[0], load64(p + 8 * i));
-	return add(add(s[0], s[1]), add(s[2], s[3]));
+		s[0] = cksum_plus(s[0], load64(p + 8 * i));
+	return cksum_plus(cksum_plus(s[0], s[1]), cksum_plus(s[2], s[3]));
 }
 
 /* The halves' sums cannot overflow: a run is far below 2^32 words. */
@@ -75,7 +68,7 @@ static inline uint64_t add_halves(uint64_t sum, const uint8_t *p, size_t words)
 		low += w & UINT32_MAX;
 		high += w >> 32;
 	}
-	return add(sum, add(low, high));
+	return cksum_plus(sum, cksum_plus(low, high));
 }
 
 __attribute__((target("avx2"))) static uint64_t add_halves_avx2(uint64_t sum, const uint8_t *p,
@@ -89,7 +82,7 @@ __attribute__((target("avx2"))) static uint64_t add_halves_avx2(uint64_t sum, co
 		low += w & UINT32_MAX;
 		high += w >> 32;
 	}
-	return add(sum, add(low, high));
+	return cksum_plus(sum, cksum_plus(low, high));
 }
 
 uint64_t cksum_add(uint64_t sum, const void *at, size_t bytes)
@@ -103,7 +96,7 @@ uint64_t cksum_add(uint64_t sum, const void *at, size_t bytes)
 		sum = add_halves_avx2(sum, p, words);
 	else
 		sum = add_halves(sum, p, words);
-	return add(sum, load_tail(p + 8 * words, bytes % 8));
+	return cksum_plus(sum, load_tail(p + 8 * words, bytes % 8));
 }
 
 uint64_t cksum_pseudo(const uint8_t *addrs, size_t addrs_bytes, uint8_t proto, uint16_t l4_bytes)

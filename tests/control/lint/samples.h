@@ -72,7 +72,7 @@ static inline void sample_campaign(struct lint_campaign *c)
 {
 	static const struct span columns[] = { { (const uint8_t *)"name", 4 },
 		                               { (const uint8_t *)"First Name", 10 } };
-	static const struct tpl_columns all = { columns, 2 };
+	static const struct tpl_columns all = { .names = columns, .n = 2 };
 	static const char source[] = "From: The Shop <news@shop.test>\nSubject: News\n";
 
 	*c = (struct lint_campaign){ .bulk = true,

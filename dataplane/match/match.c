@@ -1,0 +1,178 @@
+/* match.c - patterns by Hyperscan, in vectored mode: a text may lie in pieces. */
+#include "dataplane/match/match.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <hs/hs.h>
+
+/* An empty set has no database: Hyperscan makes none of nothing. */
+struct match_set {
+	hs_database_t *db; /* NULL: nothing is ever found */
+};
+
+struct match_scratch {
+	hs_scratch_t *hs; /* NULL: of an empty set */
+};
+
+static unsigned flags_of(uint32_t flags)
+{
+	static const unsigned hs[] = { HS_FLAG_CASELESS, HS_FLAG_DOTALL, HS_FLAG_MULTILINE,
+		                       HS_FLAG_SINGLEMATCH };
+	unsigned out = 0;
+
+	for (unsigned i = 0; i < sizeof(hs) / sizeof(hs[0]); i++)
+		out |= (flags & 1u << i) != 0 ? hs[i] : 0;
+	return out;
+}
+
+static int compile(struct match_set *set, const struct match_pattern *patterns, uint32_t n,
+                   uint32_t *bad, char why[MATCH_WHY_BYTES])
+{
+	const char **regexes = calloc(n, sizeof(*regexes));
+	unsigned *flags = calloc(n, sizeof(*flags)), *ids = calloc(n, sizeof(*ids));
+	hs_compile_error_t *error = NULL;
+	int rc = -ENOMEM;
+
+	if (regexes == NULL || flags == NULL || ids == NULL)
+		goto out;
+	for (uint32_t i = 0; i < n; i++) {
+		regexes[i] = patterns[i].regex;
+		flags[i] = flags_of(patterns[i].flags);
+		ids[i] = i;
+	}
+	rc = 0;
+	if (hs_compile_multi(regexes, flags, ids, n, HS_MODE_VECTORED, NULL, &set->db, &error) !=
+	    HS_SUCCESS) {
+		/* an expression below 0: no one pattern is at fault */
+		*bad = error->expression < 0 ? 0 : (uint32_t)error->expression;
+		rc = error->expression < 0 ? -ENOMEM : -EINVAL;
+		snprintf(why, MATCH_WHY_BYTES, "%s", error->message);
+		hs_free_compile_error(error);
+	}
+out:
+	free(regexes);
+	free(flags);
+	free(ids);
+	return rc;
+}
+
+int match_compile(const struct match_pattern *patterns, uint32_t n, struct match_set **out,
+                  uint32_t *bad, char why[MATCH_WHY_BYTES])
+{
+	struct match_set *set = calloc(1, sizeof(*set));
+	int rc = set == NULL ? -ENOMEM : 0;
+
+	*bad = 0;
+	snprintf(why, MATCH_WHY_BYTES, "out of memory");
+	if (rc == 0 && n > 0)
+		rc = compile(set, patterns, n, bad, why);
+	if (rc != 0)
+		match_free(set);
+	else
+		*out = set;
+	return rc;
+}
+
+void match_free(struct match_set *set)
+{
+	if (set != NULL)
+		hs_free_database(set->db);
+	free(set);
+}
+
+void match_platform(char text[MATCH_WHY_BYTES])
+{
+	hs_platform_info_t p;
+
+	memset(&p, 0, sizeof(p));
+	(void)hs_populate_platform(&p);
+	snprintf(text, MATCH_WHY_BYTES, "%s tune=%u features=%llx vectored", hs_version(), p.tune,
+	         p.cpu_features);
+}
+
+int match_store(const struct match_set *set, void **bytes, size_t *n_bytes)
+{
+	char *out = NULL;
+
+	*n_bytes = 0;
+	if (set->db != NULL && hs_serialize_database(set->db, &out, n_bytes) != HS_SUCCESS)
+		return -ENOMEM;
+	*bytes = out;
+	return 0;
+}
+
+int match_load(const void *bytes, size_t n_bytes, struct match_set **out)
+{
+	struct match_set *set = calloc(1, sizeof(*set));
+
+	if (set == NULL)
+		return -ENOMEM;
+	if (n_bytes > 0 && hs_deserialize_database(bytes, n_bytes, &set->db) != HS_SUCCESS) {
+		free(set);
+		return -EINVAL;
+	}
+	*out = set;
+	return 0;
+}
+
+struct match_scratch *match_scratch_new(const struct match_set *set)
+{
+	struct match_scratch *s = calloc(1, sizeof(*s));
+
+	if (s != NULL && set->db != NULL && hs_alloc_scratch(set->db, &s->hs) != HS_SUCCESS) {
+		free(s);
+		s = NULL;
+	}
+	return s;
+}
+
+void match_scratch_free(struct match_scratch *scratch)
+{
+	if (scratch != NULL)
+		hs_free_scratch(scratch->hs);
+	free(scratch);
+}
+
+size_t match_bytes(const struct match_set *set, const struct match_scratch *scratch)
+{
+	size_t db = 0, work = 0;
+
+	if (set->db != NULL)
+		(void)hs_database_size(set->db, &db);
+	if (scratch != NULL && scratch->hs != NULL)
+		(void)hs_scratch_size(scratch->hs, &work);
+	return db + work;
+}
+
+struct listener {
+	match_fn *fn;
+	void *ctx;
+};
+
+static int on_match(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                    void *ctx)
+{
+	const struct listener *l = ctx;
+
+	(void)from, (void)flags;
+	return l->fn(l->ctx, id, to) ? 0 : 1;
+}
+
+void match_scan(const struct match_set *set, struct match_scratch *scratch,
+                const char *const *pieces, const uint32_t *bytes, uint32_t n, match_fn *fn,
+                void *ctx)
+{
+	struct listener l = { fn, ctx };
+	hs_error_t rc;
+
+	assert(n <= MATCH_PIECES_MAX);
+	if (set->db == NULL || n == 0)
+		return;
+	rc = hs_scan_vector(set->db, pieces, bytes, n, 0, scratch->hs, on_match, &l);
+	assert(rc == HS_SUCCESS || rc == HS_SCAN_TERMINATED); /* the rest are wrong arguments */
+	(void)rc;
+}
