@@ -21,6 +21,7 @@
 #include "control/engine_conf.h"
 #include "control/engine_keys.h"
 #include "control/link.h"
+#include "control/lint_run.h"
 #include "control/log.h"
 #include "control/xalloc.h"
 
@@ -266,6 +267,9 @@ static int open_storage(struct engine *e, char why[CONF_WHY_BYTES])
 		                     .feedback_id = e->conf->feedback_id,
 		                     .unsubscribe_url = e->conf->unsubscribe.url,
 		                     .unsubscribe_mailto = e->conf->unsubscribe.mailto,
+		                     .postal_address = e->conf->postal_address,
+		                     .judge = lint_judge,
+		                     .judge_ctx = e->conf_start,
 		                     .campaigns_max = e->conf->campaigns_max };
 	int err;
 

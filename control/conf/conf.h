@@ -90,6 +90,13 @@ struct conf_site {
 	struct conf_limits limits;
 };
 
+enum conf_lint_dns {
+	CONF_LINT_DNS_AUTO,
+	CONF_LINT_DNS_OFF,
+	CONF_LINT_DNS_WARN,
+	CONF_LINT_DNS_REFUSE
+};
+
 /* One identity at a smarthost (RFC 4954). The secret is in a file, never here. */
 struct conf_credential {
 	char *name, *user;
@@ -166,7 +173,12 @@ struct conf {
 	struct {
 		uint32_t rotate_s, keep_s;
 	} token;
-	char *feedback_id; /* last part of Feedback-ID */
+	char *feedback_id;    /* last part of Feedback-ID */
+	char *postal_address; /* "": none */
+	struct {
+		uint32_t dns;                     /* enum conf_lint_dns */
+		char *block_lists, *domain_lists; /* zones, with blanks between; "": none */
+	} lint;
 	struct {
 		uint32_t after_s[CONF_RETRY_STEPS_MAX]; /* wait after attempt 1, 2, ...; the last
 		                                           repeats */
@@ -227,6 +239,9 @@ struct conf {
 int conf_load(const char *path, struct conf **out, char why[CONF_WHY_BYTES]);
 
 void conf_free(struct conf *conf);
+
+/* Reads the name servers of a resolv.conf (resolv.conf(5)); 0 when none. */
+uint32_t conf_resolv_read(const char *path, struct ip_addr *servers, uint32_t n_max);
 
 /* What holds for a domain and its first MX host (NULL: not known yet): the first site block that
  * matches either, else the default; for the hosts of a provider (provider.def) no laxer than its

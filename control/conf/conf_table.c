@@ -163,6 +163,43 @@ static const char *check_feedback_id(const char *text, int64_t n)
 	                               : check_word(text);
 }
 
+/* One line that a body can show; who sends nothing in bulk needs none. */
+static const char *check_postal(const char *text, int64_t n)
+{
+	size_t bytes = strlen(text);
+
+	(void)n;
+	if (bytes == 0)
+		return NULL;
+	if (bytes < 10 || bytes > 500 || strchr(text, ' ') == NULL)
+		return "is no postal address of 10 to 500 bytes; write it like Shop Ltd, 1 High "
+		       "Street, Anytown";
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return "is not one line; write it with commas";
+	return NULL;
+}
+
+/* Names of zones, with blanks between. */
+static const char *check_zones(const char *text, int64_t n)
+{
+	char zone[256];
+	size_t bytes;
+
+	for (const char *at = text + strspn(text, " "); *at != '\0'; at += strspn(at, " ")) {
+		bytes = strcspn(at, " ");
+		if (bytes >= sizeof(zone))
+			return "has a name of over 253 bytes";
+		memcpy(zone, at, bytes);
+		zone[bytes] = '\0';
+		if (conf_check_hostname(zone, n) != NULL)
+			return "is no list of zones; write it like \"zen.example.org "
+			       "bl.example.net\"";
+		at += bytes;
+	}
+	return strlen(text) > 1000 ? "is over 1,000 bytes" : NULL;
+}
+
 static const char *check_rules_path(const char *text, int64_t n)
 {
 	return text[0] == '\0' ? NULL : check_path(text, n);
@@ -184,6 +221,7 @@ static const char *check_field_name(const char *text, int64_t n)
 	return NULL;
 }
 
+static const char *const lint_dns[] = { "auto", "off", "warn", "refuse", NULL };
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
 static const char *const tls_policies[] = {
 #define DP_TLS(sym, name) name,
@@ -200,6 +238,7 @@ static const char *const canons[] = { "relaxed/relaxed", "relaxed/simple", "simp
 static const char *const signs[] = { "from", "all", "named", NULL };
 static_assert(CONF_RELAXED_RELAXED == 0 && CONF_SIMPLE_SIMPLE == 3, "as in canons");
 static_assert(CONF_SIGN_FROM == 0 && CONF_SIGN_NAMED == 2, "as in signs");
+static_assert(CONF_LINT_DNS_AUTO == 0 && CONF_LINT_DNS_REFUSE == 3, "as in lint_dns");
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
 static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
 static_assert(DP_IDLE_ADAPTIVE == 0 && DP_IDLE_SLEEP == 2, "as in idle_ways");
@@ -322,6 +361,12 @@ const struct conf_opt conf_options[] = {
 	{ .name = "limits.transactions_in_flight_max", AT(limits.window_max),
 	  INT(NONE, 1, DP_WINDOW_MAX, 4), RELOAD,
 	  .help = "for hosts that have proven to take them: doubled after 256 answers, none lost" },
+	{ .name = "lint.block_lists", AT(lint.block_lists), STR(""), NOW, .check = check_zones,
+	  .help = "DNS zones that list addresses, with blanks between; sources are looked up there" },
+	{ .name = "lint.dns", AT(lint.dns), ONE_OF(lint_dns), .def_str = "auto", NOW,
+	  .help = "DNS is checked when a campaign starts: off, warn, refuse; auto: warn in live mode" },
+	{ .name = "lint.domain_lists", AT(lint.domain_lists), STR(""), NOW, .check = check_zones,
+	  .help = "DNS zones that list domains; those that links lead to are looked up there" },
 	{ .name = "log.level", AT(log.level), ONE_OF(log_levels), .def_str = "info", RELOAD,
 	  .help = "least important lines that are logged" },
 	{ .name = "log.lines_per_second", AT(log.lines_per_s), INT(NONE, 0, 100000, 100), RELOAD,
@@ -360,6 +405,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "queues of the device, each with a worker of its own" },
 	{ .name = "port.vlan", PORT(vlan), INT(NONE, 0, 4094, 0), NOW,
 	  .help = "VLAN tag; 0: untagged" },
+	{ .name = "postal_address", AT(postal_address), STR(""), NOW, .check = check_postal,
+	  .help = "of who sends, in one line; bulk mail must show it: {{ campaign.postal_address }}" },
 	{ .name = "resolver.entries_max", AT(dns.entries_max), INT(NONE, 16, 10000000, 100000), NOW,
 	  .help = "domains in the cache" },
 	{ .name = "resolver.queries_max", AT(dns.queries_max), INT(NONE, 1, 10000, 200), NOW,

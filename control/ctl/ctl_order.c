@@ -38,6 +38,7 @@ static const struct spec_key keys[] = {
 	{ "list_id",        SPEC_TEXT,   AT(list_id),        false },
 	{ "unsubscribe_url", SPEC_TEXT,   AT(unsubscribe_url), false },
 	{ "unsubscribe_mailto", SPEC_TEXT,   AT(unsubscribe_mailto), false },
+	{ "postal_address", SPEC_TEXT,   AT(postal_address), false },
 	{ "dkim",           SPEC_TEXT,   AT(dkim),           false },
 	{ "limit",          SPEC_NUMBER, AT(limit),           false },
 	{ "dry_run",        SPEC_BOOL,   AT(dry_run),         false },

@@ -122,8 +122,8 @@ def send(engine, run, name, cases, *more):
             out.writerows((f"r{n}@{case.name}.test", "Oslo", n) for n in range(N))
     env = dict(os.environ, RUNTIME_DIRECTORY=systest.folder("dpdk"))
     done = subprocess.run([engine, "send", "-c", str(run / "conf"), "--name", name, "--template",
-                           str(template), "--recipients", str(run / f"{name}.csv"), "--from",
-                           "news@sender.test", "--until-attempts", "1", "--export",
+                           str(template), "--recipients", str(run / f"{name}.csv"), "--class",
+                           "transactional", "--from", "news@sender.test", "--until-attempts", "1", "--export",
                            str(run / f"{name}.export"), *more], env=env, capture_output=True, text=True,
                           check=False, timeout=200)
     systest.equal(done.returncode, 0, f"send: {done.stdout}{done.stderr}")
