@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "control/cmd.h"
+#include "control/json_value.h"
 #include "control/xalloc.h"
 #include "templates/tpl.h"
 
@@ -37,8 +38,9 @@ enum {
 struct composing {
 	const char *dir, *row_path, *from, *to, *mail_from;
 	json_t *row;
-	struct span names[TPL_COLUMNS_MAX], values[TPL_COLUMNS_MAX];
-	char *texts[TPL_COLUMNS_MAX]; /* of values that were no strings */
+	struct span names[TPL_COLUMNS_MAX];
+	bool has_parts[TPL_COLUMNS_MAX];
+	struct tpl_value values[TPL_COLUMNS_MAX];
 	struct tpl_columns columns;
 	struct tpl_signer signers[TPL_SIGNATURES_MAX];
 	char *signer_texts[TPL_SIGNATURES_MAX];
@@ -50,24 +52,21 @@ struct composing {
 
 /* ---- the row ---- */
 
-static int add_column(struct composing *c, const char *name, json_t *value)
+/* A member of the row is a column, with whatever value JSON can say. */
+static int add_column(struct composing *c, const char *name, const json_t *value)
 {
 	uint32_t i = c->columns.n;
+	char path[JSON_VALUE_PATH_BYTES];
 
 	if (i == TPL_COLUMNS_MAX)
 		return cmd_fail("%s: over %d members", c->row_path, TPL_COLUMNS_MAX);
-	c->names[i] = span_str(name);
-	c->values[i] = span_of(NULL, 0);
-	if (json_is_string(value)) {
-		c->values[i] = span_of(json_string_value(value), json_string_length(value));
-	} else if (json_is_number(value) || json_is_boolean(value)) {
-		c->texts[i] = xcheck(json_dumps(value, JSON_ENCODE_ANY));
-		c->values[i] = span_str(c->texts[i]);
-	} else if (!json_is_null(value)) {
-		return cmd_fail("%s: \"%.100s\" is neither a text, a number, true, false nor null",
-		                c->row_path, name);
-	}
 	c->columns.n++;
+	c->names[i] = span_str(name);
+	c->has_parts[i] = json_is_array(value) || json_is_object(value) || json_is_null(value);
+	if (!json_value_read(value, &c->values[i], path))
+		return cmd_fail("%s: %.64s%s%.96s: arrays and objects over %d deep", c->row_path,
+		                name, path[0] == '[' || path[0] == '\0' ? "" : ".", path,
+		                TPL_DATA_DEPTH_MAX);
 	return 0;
 }
 
@@ -75,7 +74,7 @@ static int read_row(struct composing *c)
 {
 	json_error_t error;
 
-	c->row = json_load_file(c->row_path, 0, &error);
+	c->row = json_load_file(c->row_path, JSON_REJECT_DUPLICATES, &error);
 	if (c->row == NULL)
 		return cmd_fail("%s:%d:%d: %s", c->row_path, error.line, error.column, error.text);
 	if (!json_is_object(c->row))
@@ -87,9 +86,10 @@ static int read_row(struct composing *c)
 	/* A list has the address as a column; here it may be left out. */
 	if (json_object_get(c->row, "email") == NULL && c->columns.n < TPL_COLUMNS_MAX) {
 		c->names[c->columns.n] = span_str("email");
-		c->values[c->columns.n++] = span_str(c->to);
+		c->values[c->columns.n++] = tpl_text_value(span_str(c->to));
 	}
 	c->columns.names = c->names;
+	c->columns.has_parts = c->has_parts;
 	return 0;
 }
 
@@ -206,7 +206,7 @@ static void fini(struct composing *c)
 		free(c->signer_texts[i]);
 	}
 	for (uint32_t i = 0; i < TPL_COLUMNS_MAX; i++)
-		free(c->texts[i]);
+		json_value_free(&c->values[i]);
 	json_decref(c->row);
 }
 

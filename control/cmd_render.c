@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "control/cmd.h"
+#include "control/json_value.h"
 #include "control/xalloc.h"
 #include "templates/tpl.h"
 
@@ -30,82 +31,6 @@ struct job {
 	bool html;
 	json_t *data; /* NULL: none */
 };
-
-/* ---- JSON to values ---- */
-
-static void free_value(struct tpl_value *v)
-{
-	for (uint32_t i = 0; i < v->n && v->kind == TPL_ARRAY; i++)
-		free_value((struct tpl_value *)&v->items[i]);
-	for (uint32_t i = 0; i < v->n && v->kind == TPL_OBJECT; i++)
-		free_value((struct tpl_value *)&v->members[i].value);
-	if (v->kind == TPL_ARRAY || v->kind == TPL_OBJECT)
-		free((void *)v->other);
-}
-
-static bool read_value(json_t *from, struct tpl_value *to, unsigned depth);
-
-static bool read_array(json_t *from, struct tpl_value *to, unsigned depth)
-{
-	struct tpl_value *items = xcalloc(json_array_size(from) + 1, sizeof(*items));
-	bool ok = true;
-
-	*to = (struct tpl_value){ .kind = TPL_ARRAY, .items = items };
-	while (ok && to->n < json_array_size(from)) {
-		ok = read_value(json_array_get(from, to->n), &items[to->n], depth + 1);
-		to->n++;
-	}
-	return ok;
-}
-
-static bool read_object(json_t *from, struct tpl_value *to, unsigned depth)
-{
-	struct tpl_member *members = xcalloc(json_object_size(from) + 1, sizeof(*members));
-	bool ok = true;
-
-	*to = (struct tpl_value){ .kind = TPL_OBJECT, .members = members };
-	for (void *at = json_object_iter(from); ok && at != NULL;
-	     at = json_object_iter_next(from, at)) {
-		const char *name = json_object_iter_key(at);
-
-		members[to->n].name = span_str(name);
-		ok = read_value(json_object_iter_value(at), &members[to->n].value, depth + 1);
-		to->n++;
-	}
-	return ok;
-}
-
-/* Returns false when it is nested too deeply; either way free_value() is due. */
-static bool read_value(json_t *from, struct tpl_value *to, unsigned depth)
-{
-	*to = (struct tpl_value){ .kind = TPL_NIL };
-	if (depth > TPL_DATA_DEPTH_MAX)
-		return false;
-	switch (json_typeof(from)) {
-	case JSON_OBJECT:
-		return read_object(from, to, depth);
-	case JSON_ARRAY:
-		return read_array(from, to, depth);
-	case JSON_STRING:
-		*to = (struct tpl_value){ .kind = TPL_STRING,
-			                  .n = (uint32_t)json_string_length(from),
-			                  .text = json_string_value(from) };
-		break;
-	case JSON_INTEGER:
-		*to = (struct tpl_value){ .kind = TPL_INT, .number = json_integer_value(from) };
-		break;
-	case JSON_REAL:
-		*to = (struct tpl_value){ .kind = TPL_FLOAT, .real = json_real_value(from) };
-		break;
-	case JSON_TRUE:
-	case JSON_FALSE:
-		*to = (struct tpl_value){ .kind = TPL_BOOL, .yes = json_is_true(from) };
-		break;
-	case JSON_NULL:
-		break;
-	}
-	return true;
-}
 
 /* ---- rendering ---- */
 
@@ -146,6 +71,7 @@ static int render_into(const struct tpl_text_prog *prog, const struct tpl_value 
 static int render_job(const struct job *job, struct span *out, char why[WHY_BYTES])
 {
 	struct tpl_value data = { .kind = TPL_OBJECT };
+	char path[JSON_VALUE_PATH_BYTES];
 	struct tpl_text_prog *prog = NULL;
 	struct tpl_err err;
 	int r;
@@ -155,8 +81,9 @@ static int render_job(const struct job *job, struct span *out, char why[WHY_BYTE
 		snprintf(why, WHY_BYTES, "the data are no object like {\"name\": \"Anna\"}");
 		return -EINVAL;
 	}
-	if (job->data != NULL && !read_value(job->data, &data, 0)) {
-		snprintf(why, WHY_BYTES, "the data are over %d levels deep", TPL_DATA_DEPTH_MAX);
+	if (job->data != NULL && !json_value_read(job->data, &data, path)) {
+		snprintf(why, WHY_BYTES, "the data are over %d levels deep at %s",
+		         TPL_DATA_DEPTH_MAX, path);
 		r = -EINVAL;
 		goto out;
 	}
@@ -167,7 +94,7 @@ static int render_job(const struct job *job, struct span *out, char why[WHY_BYTE
 		say_error(&err, why);
 out:
 	tpl_text_close(prog);
-	free_value(&data);
+	json_value_free(&data);
 	if (r != 0) {
 		free((void *)out->at);
 		*out = span_of(NULL, 0);

@@ -233,6 +233,8 @@ int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
 	if (err != 0)
 		return err;
 	fixed = conf_needs_restart(e->conf_start, fresh);
+	if (fixed == NULL && !conf_adopt_times(fresh, e->conf_start))
+		fixed = "a site's set of time-outs that none had at the start";
 	if (fixed != NULL) {
 		snprintf(why, CONF_WHY_BYTES, "%s: %s can only change at a restart", e->conf_path,
 		         fixed);

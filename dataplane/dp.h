@@ -159,7 +159,8 @@ uint32_t dp_workers_of(const struct dp *dp, uint32_t source, uint32_t *first);
  */
 int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial);
 
-/* Hands one message to an open session of `worker`; at most DP_JOBS_PER_CONN may be unsettled on
+/* Hands one message to an open session of `worker`; at most dp_jobs_per_conn() of its
+ * window may be unsettled on
  * it. The job is copied; its spans must stay until DP_EVT_BODY_TAKEN or its last DP_EVT_RCPT. The
  * caller has spent one credit per recipient. A session that is gone by then answers with
  * DP_OUT_NOT_TRIED. Returns 0, or -EAGAIN when the command ring is full: keep the job.

@@ -19,11 +19,18 @@ enum {
 	DP_TEXTS_MAX = 64,    /* pieces of text in a job */
 	DP_RCPTS_MAX = 100,   /* recipients in a job (RFC 5321 4.5.3.1.8) */
 	DP_WINDOW_MAX = 32,   /* transactions in flight on a connection */
-	DP_JOBS_PER_CONN = 2, /* one in progress, one waiting: no idle round trip through control */
 	DP_HELO_BYTES = 256,  /* a domain name (RFC 1035 2.3.4) and NUL */
 	DP_ASK_ROWS = 64,     /* rows of one answer */
 	DP_ADDRESS_MAX = 320, /* local part 64 + @ + domain 255 (RFC 5321 4.5.3.1) */
 };
+
+/* Jobs that a connection takes: those in flight, and one that waits, so that no round trip goes
+ * through control.
+ */
+static inline uint32_t dp_jobs_per_conn(uint32_t window)
+{
+	return (window == 0 ? 1 : window) + 1;
+}
 
 /* A session of a worker; a stale one is recognised, never dereferenced. */
 struct dp_handle {
@@ -86,11 +93,22 @@ enum dp_proto {
 	DP_PROTO_LMTP, /* RFC 2033 */
 };
 
+/* How a session authenticates (RFC 4954). AUTO: by what is offered and what the secret is. */
+enum dp_auth {
+	DP_AUTH_AUTO,
+	DP_AUTH_PLAIN,       /* RFC 4616 */
+	DP_AUTH_LOGIN,       /* of no RFC, and in use */
+	DP_AUTH_XOAUTH2,     /* likewise */
+	DP_AUTH_OAUTHBEARER, /* RFC 7628 */
+	DP_N_AUTHS
+};
+
 /* What is known of a host beyond its own words: control remembers it, sessions find it out. */
 enum dp_known {
 	DP_KNOWN_NO_PIPELINING = 1 << 0, /* offers PIPELINING and loses count */
 	DP_KNOWN_NO_CHUNKING = 1 << 1,   /* offers CHUNKING and refuses BDAT */
 	DP_KNOWN_BDAT_WORKS = 1 << 2,    /* has accepted a message by BDAT */
+	DP_KNOWN_PIPELINING = 1 << 3, /* offers PIPELINING: a window of more than one is of use */
 };
 
 /* When a recipient wants to be reported on (RFC 3461 4.1); 0: not asked. */

@@ -94,7 +94,11 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
 		                      .linger_ms = LINGER_MS,
 		                      .reply_lines_max = s->reply_lines_max,
 		                      .reply_bytes_max = s->reply_bytes_max,
-		                      .pipelining = s->pipelining };
+		                      .pipelining = s->pipelining,
+		                      .chunking = s->chunking,
+		                      .has_tls = 1,
+		                      .rcpts_max = s->rcpts_max,
+		                      .txns_max = conf->window };
 }
 
 /* Sessions, and half as many again whose end control has not read yet. */

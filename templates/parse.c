@@ -248,7 +248,9 @@ int parse_link(struct prog *prog, struct tpl_err *err)
 		         (prog->is_partial && s->set_by != 0);
 		if (is_set || (op->c & VAR_OPTIONAL) != 0)
 			continue;
-		if (s->column == SYM_NO_COLUMN || (op->c & VAR_HAS_PARTS) != 0)
+		if (s->column == SYM_NO_COLUMN ||
+		    ((op->c & VAR_HAS_PARTS) != 0 &&
+		     (u->columns->has_parts == NULL || !u->columns->has_parts[s->column])))
 			return name_unknown(u->columns, prog->file, op->line, op->column,
 			                    value_span(prog_const_value(prog, op->b)), err);
 		op->code = OP_COLUMN; /* nothing stands before it, here or in a caller */

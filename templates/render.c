@@ -71,7 +71,7 @@ struct tpl_value vm_find(struct vm *vm, uint32_t sym)
 	if (s->counts[sym].kind != VALUE_UNSET)
 		return s->counts[sym];
 	if (name->column != SYM_NO_COLUMN && vm->job != NULL)
-		return value_text(vm->job->values[name->column]);
+		return vm->job->values[name->column];
 	if (vm->data != NULL && !s->isolated)
 		return value_member(*vm->data, sym_name(vm->prog->unit, sym));
 	return (struct tpl_value){ .kind = VALUE_UNSET };
@@ -128,7 +128,7 @@ static int step(struct vm *vm, const struct prog_op *op)
 		vm_push(vm, vm_find_name(vm, value_to_text(&vm->arena, v)));
 		return 0;
 	case OP_COLUMN:
-		vm_push(vm, value_text(vm->job->values[op->a]));
+		vm_push(vm, vm->job->values[op->a]);
 		return 0;
 	case OP_CAMPAIGN:
 		vm_push(vm, value_text(vm->job->campaign->name));

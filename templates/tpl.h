@@ -35,6 +35,10 @@ struct tpl_err {
 /* The names of the columns of a recipient table, in table order; unique, UTF-8. */
 struct tpl_columns {
 	const struct span *names;
+	/* By column: its values may be arrays or objects, whose parts a template may ask for.
+	 * NULL: in no column.
+	 */
+	const bool *has_parts;
 	uint32_t n;
 };
 
@@ -173,6 +177,51 @@ struct tpl_signers {
 /* NULL, or what is wrong with domain, selector or a name of a field. */
 const char *tpl_signer_check(const struct tpl_signer *signer);
 
+/* ---- values ---- */
+
+enum tpl_kind {
+	TPL_NIL,
+	TPL_BOOL,
+	TPL_INT,
+	TPL_FLOAT,
+	TPL_STRING,
+	TPL_ARRAY,
+	TPL_OBJECT,
+	TPL_N_KINDS
+};
+
+/* Plain data, built by the caller; what it points at must outlive its use. */
+struct tpl_value {
+	uint8_t kind;  /* enum tpl_kind */
+	uint8_t state; /* 0; the room's own */
+	uint32_t n;    /* bytes of a string, items of an array, members of an object */
+	union {
+		bool yes;
+		int64_t number;
+		double real;
+		const char *text; /* UTF-8 */
+		const struct tpl_value *items;
+		const struct tpl_member *members; /* in order, names unique */
+		const void *other;                /* the room's own */
+	};
+};
+
+struct tpl_member {
+	struct span name;
+	struct tpl_value value;
+};
+
+enum { TPL_DATA_DEPTH_MAX = 64 }; /* arrays and objects inside one another */
+
+static inline struct tpl_value tpl_text_value(struct span s)
+{
+	return (struct tpl_value){ .kind = TPL_STRING,
+		                   .n = (uint32_t)s.bytes,
+		                   .text = s.at == NULL ? "" : (const char *)s.at };
+}
+
+/* ---- messages ---- */
+
 struct tpl_envelope {
 	struct span mail_from; /* per recipient, under bounce_domain */
 	struct span rcpt_to;
@@ -182,7 +231,7 @@ struct tpl_envelope {
 struct tpl_job {
 	const struct tpl *tpl;
 	const struct tpl_campaign *campaign;
-	const struct span *values;
+	const struct tpl_value *values;
 	const struct tpl_signers *signers; /* NULL: none */
 	const struct tpl_token_keys
 	    *tokens; /* NULL: none; needed where there is an unsubscribe_url */
@@ -232,40 +281,6 @@ int tpl_compose(const struct tpl_job *job, uint8_t *slab, size_t slab_bytes, str
                 struct tpl_err *err);
 
 /* ---- a template alone, over data of any shape ---- */
-
-enum tpl_kind {
-	TPL_NIL,
-	TPL_BOOL,
-	TPL_INT,
-	TPL_FLOAT,
-	TPL_STRING,
-	TPL_ARRAY,
-	TPL_OBJECT,
-	TPL_N_KINDS
-};
-
-/* Plain data, built by the caller; what it points at must outlive its use. */
-struct tpl_value {
-	uint8_t kind;  /* enum tpl_kind */
-	uint8_t state; /* 0; the room's own */
-	uint32_t n;    /* bytes of a string, items of an array, members of an object */
-	union {
-		bool yes;
-		int64_t number;
-		double real;
-		const char *text; /* UTF-8 */
-		const struct tpl_value *items;
-		const struct tpl_member *members; /* in order, names unique */
-		const void *other;                /* the room's own */
-	};
-};
-
-struct tpl_member {
-	struct span name;
-	struct tpl_value value;
-};
-
-enum { TPL_DATA_DEPTH_MAX = 64 }; /* arrays and objects inside one another */
 
 /* One template text, and the partials that `render` and `include` find by name. */
 struct tpl_text_source {

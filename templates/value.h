@@ -39,9 +39,7 @@ static inline struct tpl_value value_float(double real)
 
 static inline struct tpl_value value_text(struct span s)
 {
-	return (struct tpl_value){ .kind = TPL_STRING,
-		                   .n = (uint32_t)s.bytes,
-		                   .text = s.at == NULL ? "" : (const char *)s.at };
+	return tpl_text_value(s);
 }
 
 static inline struct tpl_value value_list(const struct tpl_value *items, size_t n)

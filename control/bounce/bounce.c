@@ -2,6 +2,8 @@
  * since servers send enhanced codes that contradict the basic one.
  */
 #include <assert.h>
+#include <string.h>
+#include <strings.h>
 
 #include "control/bounce/bounce.h"
 
@@ -114,6 +116,31 @@ struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts)
 	/* The data plane reports nothing as refused that is not 4yz or 5yz. */
 	assert(!"an event that no rule fits");
 	return (struct verdict){ .state = RCPT_DEFERRED, .counts_attempt = 1 };
+}
+
+/* strcasestr() for a text that does not end in NUL and may hold some. */
+static bool has_word(const struct dp_evt *evt, const char *word)
+{
+	size_t kept = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
+	size_t bytes = strlen(word);
+
+	for (size_t i = 0; i + bytes <= kept; i++)
+		if (strncasecmp(evt->text + i, word, bytes) == 0)
+			return true;
+	return false;
+}
+
+bool bounce_is_relaying(const struct dp_evt *evt)
+{
+	const uint8_t *e = evt->enhanced;
+
+	if (evt->outcome != DP_OUT_REFUSED || evt->code == 421 || evt->reach == DP_REACH_HOST)
+		return false;
+	if (e[1] == 7 && e[2] == 64)
+		return true;
+	if (e[0] != 0 && !(e[1] == 7 && e[2] <= 1)) /* RFC 3463: about something else */
+		return false;
+	return has_word(evt, "relay") || has_word(evt, "TenantAttribution");
 }
 
 struct verdict bounce_judge_mx(const struct mx_answer *answer)

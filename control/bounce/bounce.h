@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "control/campaign/campaign.h"
@@ -34,6 +35,12 @@ struct verdict {
  * not `now` waits as if its first attempt had been spent.
  */
 struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts);
+
+/* Whether a refusal says that the host does not relay, or not for this tenant: 550 5.7.1 "relay
+ * access denied", 550 5.7.64 TenantAttribution. A session that carried another domain's mail before
+ * may be what it does not like.
+ */
+bool bounce_is_relaying(const struct dp_evt *evt);
 
 /* Judges a domain that has nowhere to send to: any answer but MX_OK. */
 struct verdict bounce_judge_mx(const struct mx_answer *answer);

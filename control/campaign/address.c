@@ -2,18 +2,37 @@
 #include "control/campaign/address.h"
 
 #include <idn2.h>
+#include <unicode/uchar.h>
+#include <unicode/ustring.h>
 
-static bool is_alnum(uint8_t c)
+/* What a byte may be in an address. */
+enum { ATEXT = 1, LABEL = 2, DIGIT = 4, UPPER = 8, HIGH = 16 };
+
+static const uint8_t classes[256] = {
+	/* clang-format off */
+	['0' ... '9'] = ATEXT | LABEL | DIGIT,
+	['a' ... 'z'] = ATEXT | LABEL,
+	['A' ... 'Z'] = ATEXT | LABEL | UPPER,
+	['-'] = ATEXT | LABEL,
+	/* the rest of atext, RFC 5322 3.2.3 */
+	['!'] = ATEXT, ['#' ... '\''] = ATEXT, ['*'] = ATEXT, ['+'] = ATEXT, ['/'] = ATEXT,
+	['='] = ATEXT, ['?'] = ATEXT, ['^' ... '`'] = ATEXT, ['{' ... '~'] = ATEXT,
+	[0x80 ... 0xff] = ATEXT | HIGH, /* RFC 6531 3.3 */
+	/* clang-format on */
+};
+
+static char lower(uint8_t c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+	return (char)((classes[c] & UPPER) != 0 ? c + 32 : c);
 }
 
 static bool is_ascii(struct span s)
 {
+	uint8_t any = 0;
+
 	for (size_t i = 0; i < s.bytes; i++)
-		if (s.at[i] >= 0x80)
-			return false;
-	return true;
+		any |= s.at[i];
+	return any < 0x80;
 }
 
 bool utf8_is_text(struct span s)
@@ -22,6 +41,16 @@ bool utf8_is_text(struct span s)
 
 	while (i < s.bytes) {
 		uint8_t c = s.at[i];
+		uint64_t word;
+
+		if (s.bytes - i >= sizeof(word)) {
+			memcpy(&word, s.at + i, sizeof(word));
+			/* Eight bytes of ASCII of which none is NUL. */
+			if (((word | (word - 0x0101010101010101u)) & 0x8080808080808080u) == 0) {
+				i += sizeof(word);
+				continue;
+			}
+		}
 		unsigned more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
 		uint32_t point = more == 0 ? c : c & (0x3fu >> more);
 		static const uint32_t least[] = { 1, 0x80, 0x800, 0x10000 };
@@ -41,25 +70,22 @@ bool utf8_is_text(struct span s)
 	return true;
 }
 
-/* Dot-string of atoms: RFC 5321 4.1.2, atext of RFC 5322 3.2.3. */
+/* Dot-string of atoms: RFC 5321 4.1.2, with letters beyond ASCII RFC 6531 3.3. */
 static const char *check_dot_string(struct span s)
 {
-	for (size_t i = 0; i < s.bytes; i++) {
-		uint8_t c = s.at[i];
+	uint8_t before = '.';
 
-		if (c == '.') {
-			if (i == 0 || i + 1 == s.bytes || s.at[i - 1] == '.')
-				return "a dot at the start or end of the local part, or two "
-				       "together";
-		} else if (!is_alnum(c) &&
-		           (c == '\0' || strchr("!#$%&'*+-/=?^_`{|}~", c) == NULL)) {
-			return "a character that may not stand before the @";
-		}
+	for (size_t i = 0; i < s.bytes; before = s.at[i++]) {
+		if (s.at[i] == '.' ? before == '.' : (classes[s.at[i]] & ATEXT) == 0)
+			return s.at[i] == '.' ? "a dot at the start or end of the local part, or "
+			                        "two together"
+			                      : "a character that may not stand before the @";
 	}
-	return NULL;
+	return before == '.' ? "a dot at the start or end of the local part, or two together"
+	                     : NULL;
 }
 
-/* Quoted-string: RFC 5321 4.1.2, printable ASCII, " and \ only behind a \. */
+/* Quoted-string: RFC 5321 4.1.2, printable, " and \ only behind a \. */
 static const char *check_quoted(struct span s)
 {
 	if (s.bytes < 3 || s.at[s.bytes - 1] != '"')
@@ -71,10 +97,19 @@ static const char *check_quoted(struct span s)
 			c = s.at[++i];
 		else if (c == '"' || c == '\\')
 			return "a quote or backslash in the local part needs a backslash before it";
-		if (c < 0x20 || c > 0x7e)
+		if (c < 0x20 || c == 0x7f)
 			return "a character that may not stand before the @";
 	}
 	return NULL;
+}
+
+/* Letters beyond ASCII are well-formed, and none is a control character (U+0080 to U+009F). */
+static bool is_utf8_local(struct span s)
+{
+	for (size_t i = 0; i + 1 < s.bytes; i++)
+		if (s.at[i] == 0xc2 && s.at[i + 1] < 0xa0)
+			return false;
+	return utf8_is_text(s);
 }
 
 static const char *check_local(struct span s)
@@ -83,8 +118,8 @@ static const char *check_local(struct span s)
 		return "nothing before the @";
 	if (s.bytes > ADDRESS_LOCAL_MAX)
 		return "the local part is longer than 64 bytes";
-	if (!is_ascii(s))
-		return "the local part is not ASCII (needs SMTPUTF8)";
+	if (!is_ascii(s) && !is_utf8_local(s))
+		return "the local part is not UTF-8, or has a control character";
 	return s.at[0] == '"' ? check_quoted(s) : check_dot_string(s);
 }
 
@@ -106,13 +141,13 @@ static const char *check_domain(struct span s)
 			digits = dot = true;
 			continue;
 		}
-		if (!is_alnum(c) && c != '-')
+		if ((classes[c] & LABEL) == 0)
 			return "a character that may not stand in a domain";
 		if (c == '-' && label == 0)
 			return "a label of the domain begins with a hyphen";
 		if (++label > 63)
 			return "a label of the domain is longer than 63 bytes";
-		digits = digits && c >= '0' && c <= '9';
+		digits = digits && (classes[c] & DIGIT) != 0;
 	}
 	if (label == 0 || s.at[s.bytes - 1] == '-')
 		return "an empty label in the domain, or one that ends in a hyphen";
@@ -183,9 +218,42 @@ const char *address_parse(struct span text, struct address *out)
 	out->text[local.bytes] = '@';
 	memcpy(out->text + local.bytes + 1, domain, bytes);
 	for (size_t i = 0; i < bytes; i++)
-		out->domain[i] =
-		    domain[i] >= 'A' && domain[i] <= 'Z' ? (char)(domain[i] + 32) : domain[i];
+		out->domain[i] = lower((uint8_t)domain[i]);
 	out->domain[bytes] = '\0';
 	out->domain_bytes = bytes;
 	return NULL;
+}
+
+/* ---- folding ---- */
+
+enum { FOLD_UNITS = 512 };
+
+/* Full case folding of Unicode, which does not hang on a language. Returns 0 when it cannot be. */
+static size_t fold_local(struct span local, char *out, size_t room)
+{
+	UChar wide[FOLD_UNITS], folded[FOLD_UNITS];
+	UErrorCode error = U_ZERO_ERROR;
+	int32_t units, bytes = 0;
+
+	u_strFromUTF8(wide, FOLD_UNITS, &units, (const char *)local.at, (int32_t)local.bytes,
+	              &error);
+	units = u_strFoldCase(folded, FOLD_UNITS, wide, units, U_FOLD_CASE_DEFAULT, &error);
+	u_strToUTF8(out, (int32_t)room, &bytes, folded, units, &error);
+	return U_SUCCESS(error) ? (size_t)bytes : 0;
+}
+
+struct span address_fold(struct span address, char out[ADDRESS_FOLDED_BYTES])
+{
+	const uint8_t *sign = memrchr(address.at, '@', address.bytes);
+	size_t n = sign != NULL ? (size_t)(sign - address.at) : 0, local = 0;
+
+	if (!is_ascii(address))
+		local =
+		    fold_local(span_of(address.at, n), out, ADDRESS_FOLDED_BYTES - DP_ADDRESS_MAX);
+	if (local == 0)
+		for (; local < n; local++)
+			out[local] = lower(address.at[local]);
+	for (; n < address.bytes; n++)
+		out[local++] = lower(address.at[n]);
+	return span_of(out, local);
 }

@@ -27,5 +27,12 @@ struct address {
  */
 const char *address_parse(struct span text, struct address *out);
 
+enum { ADDRESS_FOLDED_BYTES = 4 * DP_ADDRESS_MAX };
+
+/* What two addresses share that count as the same: the domain in small letters, the local part
+ * case-folded; nothing else. Returns a span of `out` or of `address`.
+ */
+struct span address_fold(struct span address, char out[ADDRESS_FOLDED_BYTES]);
+
 /* True for well-formed UTF-8 (RFC 3629 4) without NUL. */
 bool utf8_is_text(struct span text);

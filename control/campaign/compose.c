@@ -21,6 +21,7 @@ enum {
 	COMPOSE_RING = 256,  /* orders on their way through one thread */
 	COMPOSE_HINTS = 256, /* campaigns whose usual slab class is remembered */
 	COMPOSE_THREADS_MAX = 256,
+	SLAB_ENVELOPE_BYTES = 2 * DP_ADDRESS_MAX + 64, /* with what aligns the message behind it */
 };
 
 struct order {
@@ -73,7 +74,7 @@ static struct span copy_into(uint8_t **at, struct span s)
 	return copy;
 }
 
-/* Composes into one slab: the envelope first, then the message. */
+/* Composes into one slab: items and members of the row's values, the envelope, the message. */
 static int compose_into(const struct order *o, size_t slab_bytes, struct compose_done *done)
 {
 	char mail_from[DP_ADDRESS_MAX];
@@ -86,9 +87,12 @@ static int compose_into(const struct order *o, size_t slab_bytes, struct compose
 		               .number = o->row,
 		               .first_attempt_s = o->first_attempt_s,
 		               .now_s = o->now_s };
-	uint8_t *at = o->slab;
+	struct cell_room room = { .at = o->slab, .max = slab_bytes - SLAB_ENVELOPE_BYTES };
+	uint8_t *at;
 
-	table_row(o->c->table, o->row, &row);
+	if (!table_row(o->c->table, o->row, &room, &row))
+		return -ENOSPC;
+	at = o->slab + room.bytes;
 	done->mail_from =
 	    copy_into(&at, span_of(mail_from, campaign_mail_from(o->c, o->row, mail_from)));
 	done->rcpt_to = copy_into(&at, row.address);

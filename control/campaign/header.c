@@ -1,4 +1,4 @@
-/* header.c - the first line of a recipient list: what its columns are called. */
+/* header.c - what the columns of a recipient list are called, and what their texts stand for. */
 #include <errno.h>
 #include <stdarg.h>
 #include <strings.h>
@@ -31,20 +31,20 @@ int import_refuse(struct import *im, uint64_t line, const char *fmt, ...)
 }
 
 /* The column that the caller may have meant, or NULL. */
-static const struct span *likeliest_column(const struct import *im)
+static const struct import_column *likeliest_column(const struct import *im)
 {
-	const struct span *found = NULL;
+	const struct import_column *found = NULL;
 
 	for (uint32_t i = 0; i < im->n_columns; i++)
-		if (im->columns[i].bytes == strlen(im->conf->address_column) &&
-		    strncasecmp((const char *)im->columns[i].at, im->conf->address_column,
-		                im->columns[i].bytes) == 0)
+		if (im->columns[i].name.bytes == strlen(im->conf->address_column) &&
+		    strncasecmp((const char *)im->columns[i].name.at, im->conf->address_column,
+		                im->columns[i].name.bytes) == 0)
 			return &im->columns[i];
 	for (uint32_t i = im->n_columns; i-- > 0;) {
 		char name[COLUMN_NAME_MAX + 1];
 
-		snprintf(name, sizeof(name), "%.*s", (int)im->columns[i].bytes,
-		         (const char *)im->columns[i].at);
+		snprintf(name, sizeof(name), "%.*s", (int)im->columns[i].name.bytes,
+		         (const char *)im->columns[i].name.at);
 		if (strcasestr(name, "mail") != NULL)
 			return &im->columns[i];
 		if (strcasestr(name, "address") != NULL || strcasestr(name, "recipient") != NULL)
@@ -55,14 +55,15 @@ static const struct span *likeliest_column(const struct import *im)
 
 static int no_address_column(struct import *im, uint64_t line)
 {
-	const struct span *likely = likeliest_column(im);
+	const struct import_column *likely = likeliest_column(im);
 	char found[256] = "";
 	size_t bytes = 0;
 
 	for (uint32_t i = 0; i < im->n_columns; i++) {
 		size_t room = sizeof(found) - bytes;
-		int n = snprintf(found + bytes, room, "%s%.*s", i > 0 ? ", " : "",
-		                 (int)im->columns[i].bytes, (const char *)im->columns[i].at);
+		int n =
+		    snprintf(found + bytes, room, "%s%.*s", i > 0 ? ", " : "",
+		             (int)im->columns[i].name.bytes, (const char *)im->columns[i].name.at);
 
 		if ((size_t)n >= room - 4) {
 			strcpy(found + bytes, "...");
@@ -72,13 +73,13 @@ static int no_address_column(struct import *im, uint64_t line)
 	}
 	return import_refuse(
 	    im, line, "no column named \"%s\" (found: %s); rename it or use --address-column %.*s",
-	    im->conf->address_column, found, likely != NULL ? (int)likely->bytes : 4,
-	    likely != NULL ? (const char *)likely->at : "NAME");
+	    im->conf->address_column, found, likely != NULL ? (int)likely->name.bytes : 4,
+	    likely != NULL ? (const char *)likely->name.at : "NAME");
 }
 
 static int check_column(struct import *im, uint32_t column, uint64_t line)
 {
-	struct span name = im->columns[column];
+	struct span name = im->columns[column].name;
 
 	if (name.bytes == 0)
 		return import_refuse(im, line, "column %u has no name; every column needs one",
@@ -92,20 +93,115 @@ static int check_column(struct import *im, uint32_t column, uint64_t line)
 			                     "the name of column %u holds a control character",
 			                     column + 1);
 	for (uint32_t i = 0; i < column; i++)
-		if (span_eq(im->columns[i], name))
+		if (span_eq(im->columns[i].name, name))
 			return import_refuse(im, line, "two columns are named \"%.*s\"; rename one",
 			                     (int)name.bytes, (const char *)name.at);
 	return 0;
 }
 
+/* ---- types ---- */
+
+/* The type that was asked for, or text. */
+static enum column_type type_of(const struct import *im, struct span column)
+{
+	struct span types = span_str(im->conf->types != NULL ? im->conf->types : ""), name;
+	enum column_type type;
+
+	while (types_take(&types, &name, &type))
+		if (span_eq(name, column))
+			return type;
+	return TYPE_TEXT;
+}
+
+static bool has_column(const struct import *im, struct span name)
+{
+	for (uint32_t i = 0; i < im->n_columns; i++)
+		if (span_eq(im->columns[i].name, name))
+			return true;
+	return false;
+}
+
+int import_check_types(struct import *im)
+{
+	struct span types = span_str(im->conf->types != NULL ? im->conf->types : ""), name;
+	enum column_type type;
+
+	while (types_take(&types, &name, &type)) {
+		if (!has_column(im, name))
+			return import_refuse(im, 0,
+			                     "--types names \"%.*s\", and no column has that name",
+			                     (int)name.bytes, (const char *)name.at);
+		if (type != TYPE_TEXT && span_eq(name, span_str(im->conf->address_column)))
+			return import_refuse(im, 0,
+			                     "--types: \"%.*s\" is the address, which is a string",
+			                     (int)name.bytes, (const char *)name.at);
+	}
+	return 0;
+}
+
+/* ---- columns ---- */
+
+static void add_column(struct import *im, struct span name)
+{
+	struct import_column *c = &im->columns[im->n_columns];
+	enum column_type type = type_of(im, name);
+
+	*c = (struct import_column){
+		.name = span_of(xstrndup((const char *)name.at, name.bytes), name.bytes),
+		.type = (uint8_t)type,
+		.has_parts = type == TYPE_JSON,
+	};
+	if (span_eq(name, span_str(im->conf->address_column)))
+		im->address_column = im->n_columns;
+	im->n_columns++;
+}
+
+void import_free_columns(struct import *im)
+{
+	for (uint32_t i = 0; i < im->n_columns; i++)
+		free((void *)im->columns[i].name.at);
+	im->n_columns = 0;
+}
+
+const char *import_column(struct import *im, struct span name, uint32_t likely, uint32_t *column)
+{
+	*column = likely;
+	if (likely < im->n_columns && span_eq(im->columns[likely].name, name))
+		return NULL;
+	for (uint32_t i = 0; i < im->n_columns; i++) {
+		*column = i;
+		if (span_eq(im->columns[i].name, name))
+			return NULL;
+	}
+	if (name.bytes == 0 || name.bytes > COLUMN_NAME_MAX)
+		return "a member's name is empty or longer than 64 bytes";
+	for (size_t i = 0; i < name.bytes; i++)
+		if (name.at[i] < ' ')
+			return "a member's name holds a control character";
+	if (im->n_columns == TPL_COLUMNS_MAX)
+		return "its members and those before have over 256 names";
+	*column = im->n_columns;
+	add_column(im, name);
+	im->values[*column] = (struct tpl_value){ .kind = TPL_NIL };
+	return NULL;
+}
+
+static void choose_delimiter(struct import *im)
+{
+	char delimiter = im->conf->delimiter;
+
+	if (delimiter == '\0')
+		delimiter = rows_guess_delimiter(im->rows, span_str(im->conf->address_column));
+	rows_set_delimiter(im->rows, delimiter);
+}
+
 int import_read_header(struct import *im)
 {
 	struct row *row = &im->row;
-	int got = rows_next(im->rows, row), result;
-	size_t bytes = 0;
+	int got, result;
 
-	if (rows_is_utf16(im->rows))
-		return import_refuse(im, 0, "is UTF-16; save it as UTF-8");
+	choose_delimiter(im);
+	got = rows_next(im->rows, row);
 	if (got < 0)
 		return import_fail(im, got, im->conf->csv_path);
 	if (got == 0)
@@ -115,20 +211,11 @@ int import_read_header(struct import *im)
 	if (row->n_fields > TPL_COLUMNS_MAX)
 		return import_refuse(im, row->line, "%u columns, at most %d may be", row->n_fields,
 		                     TPL_COLUMNS_MAX);
-	for (uint32_t i = 0; i < row->n_fields; i++)
-		bytes += row->fields[i].bytes;
-	im->names = xcalloc(bytes + 1, 1);
-	im->n_columns = row->n_fields;
-	im->address_column = UINT32_MAX;
-	bytes = 0;
-	for (uint32_t i = 0; i < im->n_columns; i++) {
-		memcpy(im->names + bytes, row->fields[i].at, row->fields[i].bytes);
-		im->columns[i] = span_of(im->names + bytes, row->fields[i].bytes);
-		bytes += row->fields[i].bytes;
+	for (uint32_t i = 0; i < row->n_fields; i++) {
+		add_column(im, row->fields[i]);
 		if ((result = check_column(im, i, row->line)) != 0)
 			return result;
-		if (span_eq(im->columns[i], span_str(im->conf->address_column)))
-			im->address_column = i;
 	}
-	return im->address_column == UINT32_MAX ? no_address_column(im, row->line) : 0;
+	return im->address_column == UINT32_MAX ? no_address_column(im, row->line)
+	                                        : import_check_types(im);
 }

@@ -1,32 +1,58 @@
-/* index.c - what an import keeps in memory: one entry a recipient, and the domains. */
+/* index.c - see index.h. */
 #include "control/campaign/index.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/random.h>
+#include <unistd.h>
 
+#include "control/campaign/files.h"
 #include "control/xalloc.h"
 
-enum { SLOTS_MIN = 1024 };
+enum {
+	SLOTS_MIN = 1024,
+	NUMBER_BITS = 30, /* of a slot: the entry's number + 1; the rest is of its hash */
+	NAMES_BYTES_MAX = UINT32_MAX / 4,
+};
 
-void index_init(struct index *ix)
+static_assert(INDEX_ENTRIES_MAX < (1u << NUMBER_BITS) - 1, "a number fits its bits");
+
+int index_init(struct index *ix, const char *dir)
 {
+	char path[4096];
+
 	memset(ix, 0, sizeof(*ix));
 	if (getrandom(ix->key, sizeof(ix->key), 0) != sizeof(ix->key))
 		abort(); /* asks for 16 bytes only, which the kernel never cuts short */
 	ix->slots_mask = ix->domain_slots_mask = SLOTS_MIN - 1;
 	ix->slots = xcalloc(SLOTS_MIN, sizeof(*ix->slots));
 	ix->domain_slots = xcalloc(SLOTS_MIN, sizeof(*ix->domain_slots));
+	ix->held = xcalloc(INDEX_ENTRIES_HELD, sizeof(*ix->held));
+	snprintf(path, sizeof(path), "%s/entries", dir);
+	ix->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (ix->fd < 0)
+		return -errno;
+	(void)unlink(path); /* gone with the import, however it ends */
+	return 0;
 }
 
 void index_fini(struct index *ix)
 {
-	free(ix->entries);
+	if (ix->fd >= 0)
+		close(ix->fd);
+	free(ix->held);
 	free(ix->slots);
 	free(ix->domains);
 	free(ix->domain_slots);
 	free(ix->names);
+	free(ix->order);
 	memset(ix, 0, sizeof(*ix));
+	ix->fd = -1;
 }
+
+/* ---- hashing ---- */
 
 static uint64_t fold(uint64_t a, uint64_t b)
 {
@@ -50,26 +76,76 @@ uint64_t index_hash(const struct index *ix, struct span s)
 	return fold(h, ix->key[0] | 1);
 }
 
-const struct index_entry *index_next(const struct index *ix, uint64_t hash, uint32_t *step)
+/* ---- addresses ---- */
+
+static uint64_t slot_of(uint64_t hash, uint32_t number)
 {
+	return hash >> NUMBER_BITS << NUMBER_BITS | (number + 1);
+}
+
+/* What a slot keeps of the hash says where it stands, so that slots can move without the rest. */
+static uint32_t place_of(uint64_t slot)
+{
+	return (uint32_t)(slot >> NUMBER_BITS);
+}
+
+static void put_slot(struct index *ix, uint64_t slot)
+{
+	uint32_t at = place_of(slot) & ix->slots_mask;
+
+	while (ix->slots[at] != 0)
+		at = (at + 1) & ix->slots_mask;
+	ix->slots[at] = slot;
+}
+
+static int read_entry(const struct index *ix, uint32_t number, struct index_entry *out)
+{
+	uint32_t flushed = ix->n_entries - ix->n_held;
+	ssize_t n;
+
+	if (number >= flushed) {
+		*out = ix->held[number - flushed];
+		return 0;
+	}
+	n = pread(ix->fd, out, sizeof(*out), (off_t)number * (off_t)sizeof(*out));
+	return n == sizeof(*out) ? 0 : n < 0 ? -errno : -EIO;
+}
+
+int index_next(const struct index *ix, uint64_t hash, uint32_t *step, struct index_entry *out)
+{
+	uint64_t wanted = slot_of(hash, 0);
+
 	for (;;) {
-		uint32_t slot = ix->slots[((uint32_t)hash + (*step)++) & ix->slots_mask];
+		uint64_t slot = ix->slots[(place_of(wanted) + (*step)++) & ix->slots_mask];
+		int result;
 
 		if (slot == 0)
-			return NULL;
-		if (ix->entries[slot - 1].hash == hash)
-			return &ix->entries[slot - 1];
+			return 0;
+		if (slot >> NUMBER_BITS != wanted >> NUMBER_BITS)
+			continue;
+		result = read_entry(ix, (uint32_t)(slot & ((1u << NUMBER_BITS) - 1)) - 1, out);
+		return result != 0 ? result : 1;
 	}
 }
 
-static void put_slot(uint32_t *slots, uint32_t mask, uint64_t hash, uint32_t value)
+static void grow_slots(struct index *ix)
 {
-	uint32_t at = (uint32_t)hash & mask;
+	uint64_t *old = ix->slots;
+	uint32_t old_mask = ix->slots_mask;
 
-	while (slots[at] != 0)
-		at = (at + 1) & mask;
-	slots[at] = value;
+	if (ix->n_entries < ix->slots_mask / 4 * 3)
+		return;
+	ix->slots_mask = 2 * ix->slots_mask + 1;
+	ix->slots = xcalloc((size_t)ix->slots_mask + 1, sizeof(*ix->slots));
+	/* Looked at in no order: small pages would miss at each look. */
+	(void)madvise(ix->slots, ((size_t)ix->slots_mask + 1) * sizeof(*ix->slots), MADV_HUGEPAGE);
+	for (uint64_t i = 0; i <= old_mask; i++)
+		if (old[i] != 0)
+			put_slot(ix, old[i]);
+	free(old);
 }
+
+/* ---- domains ---- */
 
 /* Doubles when full; the kernel backs only the pages that were written. */
 static void *grow(void *old, uint32_t used, uint32_t *max, size_t bytes)
@@ -80,15 +156,13 @@ static void *grow(void *old, uint32_t used, uint32_t *max, size_t bytes)
 	return xrealloc(old, *max, bytes);
 }
 
-static void grow_slots(struct index *ix)
+static void put_domain_slot(struct index *ix, uint64_t hash, uint32_t domain)
 {
-	if (ix->n_entries < ix->slots_mask / 4 * 3)
-		return;
-	free(ix->slots);
-	ix->slots_mask = 2 * ix->slots_mask + 1;
-	ix->slots = xcalloc((size_t)ix->slots_mask + 1, sizeof(*ix->slots));
-	for (uint32_t i = 0; i < ix->n_entries; i++)
-		put_slot(ix->slots, ix->slots_mask, ix->entries[i].hash, i + 1);
+	uint32_t at = (uint32_t)hash & ix->domain_slots_mask;
+
+	while (ix->domain_slots[at] != 0)
+		at = (at + 1) & ix->domain_slots_mask;
+	ix->domain_slots[at] = domain + 1;
 }
 
 static void grow_domain_slots(struct index *ix)
@@ -99,11 +173,10 @@ static void grow_domain_slots(struct index *ix)
 	ix->domain_slots_mask = 2 * ix->domain_slots_mask + 1;
 	ix->domain_slots = xcalloc((size_t)ix->domain_slots_mask + 1, sizeof(*ix->domain_slots));
 	for (uint32_t i = 0; i < ix->n_domains; i++)
-		put_slot(ix->domain_slots, ix->domain_slots_mask,
-		         index_hash(ix, index_domain_name(ix, &ix->domains[i])), i + 1);
+		put_domain_slot(ix, index_hash(ix, index_domain_name(ix, &ix->domains[i])), i);
 }
 
-/* The domain's number, new or old; UINT32_MAX when the names do not fit 32 bits. */
+/* The domain's number, new or old; UINT32_MAX when there are no more. */
 static uint32_t get_domain(struct index *ix, struct span name)
 {
 	uint64_t hash = index_hash(ix, name);
@@ -115,7 +188,7 @@ static uint32_t get_domain(struct index *ix, struct span name)
 		if (span_eq(index_domain_name(ix, &ix->domains[domain]), name))
 			return domain;
 	}
-	if (name.bytes > UINT32_MAX / 4 - ix->names_bytes)
+	if (name.bytes > NAMES_BYTES_MAX - ix->names_bytes)
 		return UINT32_MAX;
 	while (ix->names_max - ix->names_bytes < name.bytes)
 		ix->names = grow(ix->names, ix->names_max, &ix->names_max, 1);
@@ -124,25 +197,38 @@ static uint32_t get_domain(struct index *ix, struct span name)
 	ix->domains[ix->n_domains] =
 	    (struct index_domain){ .name_at = ix->names_bytes, .name_bytes = (uint32_t)name.bytes };
 	ix->names_bytes += (uint32_t)name.bytes;
-	put_slot(ix->domain_slots, ix->domain_slots_mask, hash, ++ix->n_domains);
+	put_domain_slot(ix, hash, ix->n_domains++);
 	grow_domain_slots(ix);
 	return ix->n_domains - 1;
 }
 
-bool index_add(struct index *ix, uint64_t hash, uint64_t at, uint32_t line, struct span domain)
+/* ---- adding ---- */
+
+static int flush(struct index *ix)
 {
+	int result = write_all(ix->fd, ix->held, ix->n_held * sizeof(*ix->held));
+
+	ix->n_held = 0;
+	return result;
+}
+
+int index_add(struct index *ix, uint64_t hash, uint64_t at, uint32_t line, struct span domain)
+{
+	int result = ix->n_held == INDEX_ENTRIES_HELD ? flush(ix) : 0;
 	uint32_t d;
 
-	if (ix->n_entries >= INDEX_ENTRIES_MAX || (d = get_domain(ix, domain)) == UINT32_MAX)
-		return false;
+	if (result != 0)
+		return result;
+	if (ix->n_entries == INDEX_ENTRIES_MAX || (d = get_domain(ix, domain)) == UINT32_MAX)
+		return -ENOSPC;
 	ix->domains[d].n_rows++;
-	ix->entries = grow(ix->entries, ix->n_entries, &ix->entries_max, sizeof(*ix->entries));
-	ix->entries[ix->n_entries++] =
-	    (struct index_entry){ .hash = hash, .at = at, .domain = d, .line = line };
-	put_slot(ix->slots, ix->slots_mask, hash, ix->n_entries);
+	ix->held[ix->n_held++] = (struct index_entry){ .at = at, .domain = d, .line = line };
+	put_slot(ix, slot_of(hash, ix->n_entries++));
 	grow_slots(ix);
-	return true;
+	return 0;
 }
+
+/* ---- sorting ---- */
 
 static int by_name(const void *a, const void *b, void *ctx)
 {
@@ -154,33 +240,56 @@ static int by_name(const void *a, const void *b, void *ctx)
 	return order != 0 ? order : (x.bytes > y.bytes) - (x.bytes < y.bytes);
 }
 
-uint64_t *index_sort(struct index *ix)
+int index_sort(struct index *ix)
 {
-	uint32_t *order = xcalloc(ix->n_domains + 1, sizeof(*order));
-	struct index_domain *sorted = xcalloc(ix->n_domains + 1, sizeof(*sorted));
-	uint64_t *offsets;
 	uint32_t next = 0;
+	int result = flush(ix);
 
 	free(ix->slots), ix->slots = NULL;
 	free(ix->domain_slots), ix->domain_slots = NULL;
+	if (result != 0)
+		return result;
+	ix->order = xcalloc(ix->n_domains + 1, sizeof(*ix->order));
 	for (uint32_t i = 0; i < ix->n_domains; i++)
-		order[i] = i;
-	qsort_r(order, ix->n_domains, sizeof(*order), by_name, ix);
+		ix->order[i] = i;
+	qsort_r(ix->order, ix->n_domains, sizeof(*ix->order), by_name, ix);
 	for (uint32_t i = 0; i < ix->n_domains; i++) {
-		ix->domains[order[i]].first_row = next;
-		next += ix->domains[order[i]].n_rows;
-		sorted[i] = ix->domains[order[i]];
+		ix->domains[ix->order[i]].first_row = next;
+		next += ix->domains[ix->order[i]].n_rows;
 	}
 	assert(next == ix->n_entries);
+	return 0;
+}
 
-	/* Each domain's rows are dealt out in the order they came: first_row counts up while
-	 * dealing; the sorted copy keeps the start.
-	 */
-	offsets = xcalloc(ix->n_entries + 1, sizeof(*offsets));
-	for (uint32_t i = 0; i < ix->n_entries; i++)
-		offsets[ix->domains[ix->entries[i].domain].first_row++] = ix->entries[i].at;
-	free(ix->domains);
-	ix->domains = sorted;
-	free(order);
-	return offsets;
+/* Each domain's rows are dealt out in the order they came. */
+int index_rows(struct index *ix, uint32_t first, uint32_t n, uint64_t *at)
+{
+	uint32_t *next = xcalloc(ix->n_domains + 1, sizeof(*next));
+	uint64_t offset = 0;
+	int result = 0;
+
+	for (uint32_t i = 0; i < ix->n_domains; i++)
+		next[i] = ix->domains[i].first_row;
+	for (uint32_t done = 0; done < ix->n_entries && result == 0;) {
+		uint32_t want = ix->n_entries - done;
+		ssize_t got;
+
+		want = want < INDEX_ENTRIES_HELD ? want : INDEX_ENTRIES_HELD;
+		got = pread(ix->fd, ix->held, want * sizeof(*ix->held), (off_t)offset);
+		if (got < (ssize_t)sizeof(*ix->held)) {
+			result = got < 0 ? -errno : -EIO;
+			break;
+		}
+		want = (uint32_t)((size_t)got / sizeof(*ix->held));
+		for (uint32_t i = 0; i < want; i++) {
+			uint32_t row = next[ix->held[i].domain]++ - first;
+
+			if (row < n)
+				at[row] = ix->held[i].at;
+		}
+		done += want;
+		offset += want * sizeof(*ix->held);
+	}
+	free(next);
+	return result;
 }

@@ -1,6 +1,9 @@
-/* index.h - what an import keeps in memory: one entry a recipient, and the domains.
+/* index.h - what an import knows of the rows it took: which addresses, and which domains.
  *
- * About 40 bytes a recipient and 60 a domain; the rows themselves are on disk.
+ *	slots    one of 8 bytes an address: part of its hash and its number
+ *	entries  16 bytes a row in a file without a name: where the row lies, its line, its domain
+ *
+ * In memory are 11 to 22 bytes a recipient and about 40 a domain, however long the rows are.
  *
  * Owner   the import.
  * Thread  one.
@@ -12,7 +15,6 @@
 #include "dataplane/base/span.h"
 
 struct index_entry {
-	uint64_t hash;
 	uint64_t at; /* in the rows file */
 	uint32_t domain;
 	uint32_t line;
@@ -25,38 +27,54 @@ struct index_domain {
 	uint32_t n_rows;
 };
 
+enum {
+	INDEX_ENTRIES_MAX = (1u << 30) - 2,
+	INDEX_ENTRIES_HELD = 4096, /* on their way to the file */
+};
+
 struct index {
 	uint64_t key[2];
-	struct index_entry *entries;
-	uint32_t n_entries, entries_max;
-	uint32_t *slots, slots_mask; /* entry + 1 by hash; 0: free */
+	int fd; /* of the entries */
+	struct index_entry *held;
+	uint32_t n_entries, n_held;
+	uint64_t *slots;
+	uint32_t slots_mask;
 	struct index_domain *domains;
 	uint32_t n_domains, domains_max;
 	uint32_t *domain_slots, domain_slots_mask;
 	char *names;
 	uint32_t names_bytes, names_max;
+	uint32_t *order; /* domains by name, after index_sort() */
 };
 
-enum { INDEX_ENTRIES_MAX = 1u << 30 };
-
-void index_init(struct index *ix);
+/* Begins one; its file is made in the folder `dir`. Returns 0 or -errno; index_fini() is due either
+ * way.
+ */
+int index_init(struct index *ix, const char *dir);
 void index_fini(struct index *ix);
 
 /* The hash under which an address is looked for: keyed, so that a list cannot be made slow. */
 uint64_t index_hash(const struct index *ix, struct span bytes);
 
-/* Walks the entries with that hash: start with *step 0. Returns NULL after the last. */
-const struct index_entry *index_next(const struct index *ix, uint64_t hash, uint32_t *step);
-
-/* Adds an entry, a domain on its first use. There is room for INDEX_ENTRIES_MAX; false when full.
+/* Walks the entries that may have that hash (one in a thousand others does not): start with *step
+ * 0. Returns 1 with an entry, 0 after the last, -errno.
  */
-bool index_add(struct index *ix, uint64_t hash, uint64_t at, uint32_t line, struct span domain);
+int index_next(const struct index *ix, uint64_t hash, uint32_t *step, struct index_entry *out);
 
-/* Sorts domains by name and gives each its first row; returns, one an entry, the offsets in the
- * order of the table: by domain, then as they were added. The caller frees it. The hash tables are
- * gone then: nothing may be looked for or added.
+/* Adds an entry, a domain on its first use. Returns 0; -ENOSPC when INDEX_ENTRIES_MAX are there or
+ * the names of domains take over 4 GiB; -errno.
  */
-uint64_t *index_sort(struct index *ix);
+int index_add(struct index *ix, uint64_t hash, uint64_t at, uint32_t line, struct span domain);
+
+/* Sorts the domains by name, in `order`, and gives each its first row. The addresses are forgotten:
+ * nothing may be looked for or added. Returns 0 or -errno.
+ */
+int index_sort(struct index *ix);
+
+/* Where the rows [first, first + n) of the table lie in the rows file: by domain, then as they were
+ * added. Reads all entries once. Returns 0 or -errno.
+ */
+int index_rows(struct index *ix, uint32_t first, uint32_t n, uint64_t *at);
 
 static inline struct span index_domain_name(const struct index *ix, const struct index_domain *d)
 {

@@ -1,7 +1,9 @@
-/* rows.h - a CSV file row by row, with the bad ones told apart and skipped.
+/* rows.h - a recipient list row by row, with the bad ones told apart and skipped.
  *
- * RFC 4180, strictly: a stray or unclosed quote spoils the line it begins in and no other. Lines
- * end in LF, CRLF or CR; blank lines are no rows; a byte order mark is skipped.
+ * CSV: RFC 4180, strictly, with any delimiter: a stray or unclosed quote spoils the line it begins
+ * in and no other; blanks around a value are not part of it unless it is quoted. JSONL: one JSON
+ * text a line, read here as far as its line. Lines end in LF, CRLF or CR (JSONL: LF); blank lines
+ * are no rows; a byte order mark is skipped.
  *
  * Thread  one.
  */
@@ -21,16 +23,36 @@ struct row {
 	uint64_t line;     /* where it begins, from 1 */
 	const char *wrong; /* NULL, or why it is no row; a phrase that lives for ever */
 	struct span raw;   /* as it stands in the file, without line end; cut when too long */
-	uint32_t n_fields; /* may be more than ROWS_FIELDS_MAX: only so many are kept */
+	/* Of CSV. There may be more than ROWS_FIELDS_MAX: only so many are kept. */
+	uint32_t n_fields;
 	struct span fields[ROWS_FIELDS_MAX];
 };
 
-/* Returns 0 or -errno. The path must name a regular file. */
+/* Opens a list and sees what it is: one that begins with { is JSONL, any other CSV. Returns 0 or
+ * -errno. The path must name a regular file.
+ */
 int rows_open(const char *path, struct rows **out);
 void rows_close(struct rows *rows);
+
+bool rows_is_jsonl(const struct rows *rows);
+
+/* The file begins like UTF-16 text: nothing of it can be read. */
+bool rows_is_utf16(const struct rows *rows);
+
+/* What stands between the fields from now on; before the first row: a comma. */
+void rows_set_delimiter(struct rows *rows, char delimiter);
+
+/* True for a character that may be one: not a quote, not a line end, not a letter's part. */
+bool rows_can_delimit(char c);
+
+/* The delimiter of the first row: of comma, semicolon, tab and bar the one that makes `wanted` a
+ * field of it, else the one that makes the most fields. Before the first row is taken.
+ */
+char rows_guess_delimiter(struct rows *rows, struct span wanted);
 
 /* Reads the next row; it is valid until the next call. Returns 1, 0 at the end, -errno. */
 int rows_next(struct rows *rows, struct row *row);
 
-/* The file begins like UTF-16 text: nothing of it can be read. */
-bool rows_is_utf16(const struct rows *rows);
+/* How far it has come in the file, and the file's size, both in bytes. */
+uint64_t rows_at(const struct rows *rows);
+uint64_t rows_bytes(const struct rows *rows);

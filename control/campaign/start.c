@@ -173,12 +173,16 @@ static int compose_one(const struct job *from, uint32_t number, int64_t now_s, s
 		               .now_s = now_s };
 	int result;
 
-	table_row(c->table, number, &row);
 	job.envelope.mail_from = span_of(mail_from, campaign_mail_from(c, number, mail_from));
-	job.envelope.rcpt_to = row.address;
+	job.envelope.rcpt_to = row.address = table_address(c->table, number);
 	for (;;) {
+		struct cell_room room = { .at = dry->slab, .max = dry->slab_bytes };
+
 		memset(&err, 0, sizeof(err));
-		result = tpl_compose(&job, dry->slab, dry->slab_bytes, &out, &err);
+		result = -ENOSPC;
+		if (table_row(c->table, number, &room, &row))
+			result = tpl_compose(&job, dry->slab + room.bytes,
+			                     dry->slab_bytes - room.bytes, &out, &err);
 		if (result != -ENOSPC || dry->slab_bytes >= DRY_SLAB_BYTES_MAX)
 			break;
 		dry->slab_bytes *= 2;

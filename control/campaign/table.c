@@ -12,6 +12,8 @@
 #include "control/campaign/table_file.h"
 #include "control/xalloc.h"
 
+enum { WINDOW_BYTES = 1 << 26 }; /* of the rows file, looked at together */
+
 struct table {
 	struct span rows, file; /* the two mappings */
 	struct table_head head;
@@ -20,6 +22,7 @@ struct table {
 	const struct table_file_column *columns;
 	const uint8_t *names;
 	struct span column_names[TPL_COLUMNS_MAX];
+	bool has_parts[TPL_COLUMNS_MAX];
 	struct tpl_columns tpl_columns;
 };
 
@@ -44,6 +47,26 @@ static int map(const char *dir, const char *name, struct span *out, char why[TAB
 	if (result != 0)
 		snprintf(why, TABLE_WHY_BYTES, "%s: %s", path, strerror(-result));
 	return result;
+}
+
+/* Pages that were looked at and will not be wanted soon. */
+static void let_go(struct span mapped)
+{
+	if (mapped.bytes > 0)
+		(void)madvise((void *)(uintptr_t)mapped.at, mapped.bytes, MADV_DONTNEED);
+}
+
+static uint32_t crc_of(struct span mapped)
+{
+	uint32_t crc = 0;
+
+	for (uint64_t at = 0; at < mapped.bytes; at += WINDOW_BYTES) {
+		uint64_t left = mapped.bytes - at;
+
+		crc = table_crc(crc, mapped.at + at, left < WINDOW_BYTES ? left : WINDOW_BYTES);
+		let_go(mapped);
+	}
+	return crc;
 }
 
 static void unmap(struct span s)
@@ -93,26 +116,75 @@ static bool domains_hold(const struct table *t)
 	return next == t->head.n_rows;
 }
 
-static bool take_value(struct span *s, struct span *value)
+static bool take_address(struct span *s, struct span *address)
 {
 	uint16_t bytes;
 
-	return span_take_u16(s, &bytes) && span_take(s, bytes, value);
+	return span_take_u16(s, &bytes) && span_take(s, bytes, address);
 }
 
-static bool row_holds(const struct table *t, uint32_t row)
+/* Goes over one record. */
+static bool skip_record(const struct table *t, struct span *s)
 {
-	struct span s = t->rows, value;
+	struct span address;
+	uint16_t n;
 
-	if (t->row_at[row] > s.bytes)
+	if (!take_address(s, &address) || address.bytes == 0 || !span_take_u16(s, &n) ||
+	    n > t->head.n_columns)
 		return false;
-	s = span_of(s.at + t->row_at[row], s.bytes - t->row_at[row]);
-	if (!take_value(&s, &value) || value.bytes == 0)
-		return false;
-	for (uint32_t i = 0; i < t->head.n_columns; i++)
-		if (!take_value(&s, &value))
-			return false;
-	return true;
+	while (n > 0 && cell_skip(s))
+		n--;
+	return n == 0;
+}
+
+/* Bytes with a bit for each byte of a window. */
+static size_t window_bits(const struct table *t)
+{
+	return (t->rows.bytes < WINDOW_BYTES ? t->rows.bytes : WINDOW_BYTES) / 8 + 1;
+}
+
+/* Records lie one behind the other, and each row's offset is the start of one, of another for each:
+ * seen in windows, in which a bit a byte says where a record starts. Nothing stays in memory of
+ * what was looked at: the kernel has it when it is wanted.
+ */
+static bool rows_hold(const struct table *t, uint8_t *starts)
+{
+	struct span s = t->rows;
+	uint64_t n_records = 0, n_rows = 0;
+
+	for (uint64_t from = 0; from < t->rows.bytes; from += WINDOW_BYTES) {
+		memset(starts, 0, window_bits(t));
+		while (s.bytes > 0 && (uint64_t)(s.at - t->rows.at) - from < WINDOW_BYTES) {
+			uint64_t at = (uint64_t)(s.at - t->rows.at) - from;
+
+			starts[at / 8] |= (uint8_t)(1u << at % 8);
+			n_records++;
+			if (!skip_record(t, &s))
+				return false;
+		}
+		for (uint32_t row = 0; row < t->head.n_rows; row++) {
+			uint64_t at = t->row_at[row] - from;
+
+			if (at >= WINDOW_BYTES)
+				continue;
+			if ((starts[at / 8] >> at % 8 & 1) == 0)
+				return false;
+			starts[at / 8] &= (uint8_t) ~(1u << at % 8);
+			n_rows++;
+		}
+		let_go(t->rows);
+	}
+	let_go(t->file);
+	return n_records == t->head.n_rows && n_rows == t->head.n_rows;
+}
+
+static const char *check_rows(const struct table *t)
+{
+	uint8_t *starts = xcalloc(window_bits(t), 1);
+	bool hold = rows_hold(t, starts);
+
+	free(starts);
+	return hold ? NULL : "its rows are not where it says";
 }
 
 /* Every offset is looked at once here, so that no reader below needs to doubt one. */
@@ -128,7 +200,7 @@ static const char *find_damage(struct table *t)
 		return "checksum of the table is wrong";
 	if (!lay_out(t))
 		return "its sections do not fit its size";
-	if (table_crc(0, t->rows.at, t->rows.bytes) != t->head.rows_crc)
+	if (crc_of(t->rows) != t->head.rows_crc)
 		return "checksum of the rows is wrong";
 	if (!domains_hold(t))
 		return "its domains do not cover its rows";
@@ -137,10 +209,10 @@ static const char *find_damage(struct table *t)
 	for (uint32_t i = 0; i < t->head.n_columns; i++)
 		if (!is_name(t, t->columns[i].name_at, t->columns[i].name_bytes))
 			return "the name of a column is out of bounds";
-	for (uint32_t row = 0; row < t->head.n_rows; row++)
-		if (!row_holds(t, row))
-			return "a row is out of bounds";
-	return NULL;
+	for (uint32_t i = 0; i < t->head.n_columns; i++)
+		if (t->columns[i].has_parts > 1)
+			return "the kind of a column is unknown";
+	return check_rows(t);
 }
 
 int table_open(const char *dir, struct table **out, char why[TABLE_WHY_BYTES])
@@ -166,10 +238,14 @@ int table_open(const char *dir, struct table **out, char why[TABLE_WHY_BYTES])
 		result = -EBADMSG;
 		goto fail;
 	}
-	for (uint32_t i = 0; i < t->head.n_columns; i++)
+	for (uint32_t i = 0; i < t->head.n_columns; i++) {
 		t->column_names[i] =
 		    span_of(t->names + t->columns[i].name_at, t->columns[i].name_bytes);
-	t->tpl_columns = (struct tpl_columns){ .names = t->column_names, .n = t->head.n_columns };
+		t->has_parts[i] = t->columns[i].has_parts != 0;
+	}
+	t->tpl_columns = (struct tpl_columns){ .names = t->column_names,
+		                               .has_parts = t->has_parts,
+		                               .n = t->head.n_columns };
 	*out = t;
 	return 0;
 fail:
@@ -233,7 +309,7 @@ static struct span open_row(const struct table *t, uint32_t row, struct span *ad
 
 	assert(row < t->head.n_rows);
 	s = span_of(t->rows.at + t->row_at[row], t->rows.bytes - t->row_at[row]);
-	taken = take_value(&s, address);
+	taken = take_address(&s, address);
 	assert(taken); /* looked at in table_open() */
 	(void)taken;
 	if (t->head.to_test_bytes > 0)
@@ -249,14 +325,16 @@ struct span table_address(const struct table *t, uint32_t row)
 	return address;
 }
 
-void table_row(const struct table *t, uint32_t row, struct table_row *out)
+bool table_row(const struct table *t, uint32_t row, struct cell_room *room, struct table_row *out)
 {
 	struct span s = open_row(t, row, &out->address);
+	uint16_t n = 0;
+	bool taken = span_take_u16(&s, &n);
 
-	for (uint32_t i = 0; i < t->head.n_columns; i++) {
-		bool taken = take_value(&s, &out->values[i]);
-
-		assert(taken);
-		(void)taken;
-	}
+	assert(taken && n <= t->head.n_columns);
+	for (uint32_t i = 0; i < n && taken; i++)
+		taken = cell_take(&s, room, &out->values[i]);
+	for (uint32_t i = n; i < t->head.n_columns; i++)
+		out->values[i] = (struct tpl_value){ .kind = TPL_NIL };
+	return taken;
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "control/campaign/cell.h"
 #include "dataplane/base/span.h"
 #include "templates/tpl.h"
 
@@ -17,16 +18,23 @@ enum {
 
 struct table;
 
+/* How far an import is; any thread may look. */
+struct table_progress {
+	_Atomic uint64_t rows, bytes, bytes_total;
+};
+
 struct table_import_conf {
-	const char *csv_path;
+	const char *csv_path;       /* of the list, CSV or JSONL (rows.h) */
 	const char *address_column; /* "email" unless the caller says otherwise */
+	const char *types;          /* of columns, like "age:number,joined:date"; NULL: all text */
+	char delimiter;             /* of CSV; 0: found out */
 	const char *dir;            /* gets the table's files; must exist and be empty of them */
 	const char *rejected_path;  /* CSV of line,reason,row for rejected and duplicate rows */
 	const char *rejected_final; /* where the caller will put it, for messages; NULL: nowhere */
 	uint64_t limit;             /* take this many recipients only; 0: all */
 	const char *to_test;        /* every row goes to this address instead; NULL: no */
 	const _Atomic bool *cancel; /* NULL or: becomes true to stop */
-	_Atomic uint64_t *progress_rows; /* NULL or: rows read so far */
+	struct table_progress *progress; /* NULL: nobody looks */
 };
 
 /* rows = recipients + rejected + duplicates, unless limited. */
@@ -34,7 +42,7 @@ struct table_import_result {
 	uint64_t rows, recipients, rejected, duplicates;
 };
 
-/* Reads the CSV and writes the table, durable when it returns. A wrong row is rejected by line and
+/* Reads the list and writes the table, durable when it returns. A wrong row is rejected by line and
  * reason and the rest go on. Returns 0; -EINVAL for a file that is wrong as a whole (no address
  * column: the line names the columns found and --address-column), -ECANCELED, -errno, with one
  * line in `why`; what was written is then worthless and the caller removes the folder. Blocks:
@@ -51,7 +59,7 @@ struct table_domain {
 
 struct table_row {
 	struct span address; /* as it will stand in RCPT TO, without <> */
-	struct span values[TPL_COLUMNS_MAX];
+	struct tpl_value values[TPL_COLUMNS_MAX];
 };
 
 int table_open(const char *dir, struct table **out, char why[TABLE_WHY_BYTES]);
@@ -66,4 +74,9 @@ struct table_domain table_domain(const struct table *table, uint32_t domain);
 uint32_t table_domain_of(const struct table *table, uint32_t row);
 
 struct span table_address(const struct table *table, uint32_t row);
-void table_row(const struct table *table, uint32_t row, struct table_row *out);
+
+/* Reads a row: its texts lie in the table, arrays and objects in `room`. False when there is no
+ * room for these.
+ */
+bool table_row(const struct table *table, uint32_t row, struct cell_room *room,
+               struct table_row *out);

@@ -1,11 +1,12 @@
 /* table_file.h - how a recipient table lies in its two files.
  *
- *	rows    one record a row, in the order of the CSV: address, then the value of each
- *	        column; each as a length (16 bits, big-endian) and its bytes
+ *	rows    one record a row, one behind the other, in the order of the list: length of the
+ *	        address (16 bits), address, count of values (16 bits), the values (cell.h); a row
+ *	        has nil in the columns behind its last value
  *	table   head | u64 offset in `rows` of each row, sorted | domains | columns | names
  *
  * Numbers of `table` are in the order of the machine: the files never leave it.
- * Not     known outside import.c, table.c and their tests.
+ * Not     known outside import*.c, table*.c and their tests.
  */
 #pragma once
 
@@ -17,7 +18,7 @@
 #define TABLE_FILE_ROWS  "rows"
 #define TABLE_FILE_TABLE "table"
 
-static const char table_magic[8] = "PHTABLE1";
+static const char table_magic[8] = "PHTABLE2";
 
 struct table_head {
 	char magic[8];
@@ -38,6 +39,7 @@ struct table_file_domain {
 
 struct table_file_column {
 	uint32_t name_at, name_bytes; /* in names */
+	uint32_t has_parts;           /* 1: values may be arrays or objects; else 0 */
 };
 
 /* Continues a CRC-32C (start with 0) by SSE 4.2, which the whole program needs anyway. */

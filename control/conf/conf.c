@@ -345,6 +345,8 @@ void conf_free(struct conf *conf)
 	free(conf->ports);
 	free(conf->sources);
 	free(conf->sites);
+	free(conf->times);
+	free(conf->credentials);
 	free(conf->dkim);
 	free(ld->origins);
 	free(ld->file);
@@ -355,6 +357,8 @@ static bool matches(const char *match, const char *name)
 {
 	size_t match_bytes, name_bytes;
 
+	if (strcmp(match, "*") == 0)
+		return true;
 	if (name == NULL)
 		return false;
 	if (match[0] != '*')
@@ -368,8 +372,12 @@ static bool matches(const char *match, const char *name)
 const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
                                           const char *mx_host)
 {
-	for (uint32_t i = 0; i < conf->n_sites; i++)
-		if (matches(conf->sites[i].match, domain) || matches(conf->sites[i].match, mx_host))
-			return &conf->sites[i].limits;
+	for (uint32_t i = 0; i < conf->n_sites; i++) {
+		const struct conf_site *site = &conf->sites[i];
+
+		if (matches(site->match, domain) ||
+		    (site->limits.route.host[0] == '\0' && matches(site->match, mx_host)))
+			return &site->limits;
+	}
 	return &conf->limits;
 }

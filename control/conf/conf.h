@@ -22,6 +22,8 @@ enum {
 	CONF_SITES_MAX = 1024,
 	CONF_RETRY_STEPS_MAX = 30,
 	CONF_DKIM_MAX = 512, /* keys in memory that is locked: two sets during a reload */
+	CONF_CREDENTIALS_MAX = 256,
+	CONF_ROUTE_BYTES = 256, /* a domain name and NUL */
 };
 
 /* Debian's; a system that lacks it can verify nobody, and need not until it is asked to. */
@@ -51,18 +53,43 @@ struct conf_source {
 	uint32_t port; /* index in ports */
 };
 
-/* Limits of one site; the first of `limits` (the default) applies where no site block matches. */
+/* Where a site's mail goes instead of to its domains' MX hosts. */
+struct conf_route {
+	char host[CONF_ROUTE_BYTES]; /* a name, lower case, or an address; "": by MX */
+	struct ip_addr addr;         /* of an address; unset: look the name up */
+	uint16_t port;               /* host order; 0: by protocol */
+};
+
+/* What holds for one site: limits, and how it is spoken to. The default applies where no site block
+ * matches; it has no route.
+ */
 struct conf_limits {
-	uint32_t conns_max;         /* connections per (site, source) */
-	uint32_t rate_per_s;        /* messages per second per site */
-	uint32_t msgs_per_conn_max; /* then QUIT */
-	uint32_t idle_ms;           /* an idle session is closed after this */
-	uint32_t tls;               /* enum dp_tls_policy */
+	uint32_t conns_max;          /* connections per (site, source) */
+	uint32_t rate_per_s;         /* messages per second per site */
+	uint32_t msgs_per_conn_max;  /* then QUIT */
+	uint32_t idle_ms;            /* an idle session is closed after this */
+	uint32_t tls;                /* enum dp_tls_policy */
+	uint32_t window, window_max; /* transactions in flight: asked of all, of the proven */
+	struct dp_times times;
+	uint16_t times_set; /* which of conf.times, from 1; 0: those of the default */
+	struct conf_route route;
+	uint32_t protocol;      /* enum dp_proto */
+	char *credential;       /* its name; NULL: none. Sites only, never inherited */
+	uint32_t credential_no; /* its place in conf.credentials, from 1; 0: none */
+	bool auth_in_clear;     /* credentials may go to a host nobody vouches for */
+	bool requiretls;        /* may be trusted with REQUIRETLS (RFC 8689) */
 };
 
 struct conf_site {
 	char *match; /* "alpha.test", "*.alpha.test": domain or MX host name */
 	struct conf_limits limits;
+};
+
+/* One identity at a smarthost (RFC 4954). The secret is in a file, never here. */
+struct conf_credential {
+	char *name, *user;
+	uint32_t mechanism;               /* enum dp_auth */
+	char *password_path, *token_path; /* one of them; NULL: not that one */
 };
 
 enum conf_sign { CONF_SIGN_FROM, CONF_SIGN_ALL, CONF_SIGN_NAMED };
@@ -108,6 +135,16 @@ struct conf {
 	struct conf_limits limits;
 	struct conf_site *sites;
 	uint32_t n_sites;
+	struct dp_times *times; /* sets of time-outs of sites that have their own */
+	uint32_t n_times;
+	struct conf_credential *credentials;
+	uint32_t n_credentials;
+	struct {
+		uint32_t entries_max;
+		/* By control/sched/host_fact.def: how long each is remembered. */
+		uint32_t no_pipelining_s, no_chunking_s, bdat_works_s, no_8bitmime_s, tls_s,
+		    limits_s, window_s;
+	} hosts;
 	struct conf_dkim *dkim;
 	uint32_t n_dkim;
 	struct {
@@ -121,18 +158,17 @@ struct conf {
 		uint32_t after_s[CONF_RETRY_STEPS_MAX]; /* wait after attempt 1, 2, ...; the last
 		                                           repeats */
 		uint32_t n_after;
-		uint32_t give_up_s; /* since the first attempt: then the recipient expires */
-		uint32_t host_s;    /* a host that failed is avoided this long */
+		uint32_t give_up_s;   /* since the first attempt: then the recipient expires */
+		uint32_t host_s;      /* a host that failed is avoided this long */
+		uint32_t unconfirmed; /* attempts after one whose answer was lost */
 	} retry;
 	struct {
 		uint32_t conns_max, window, buffers;
 		uint32_t idle; /* enum dp_idle */
 	} worker;
 	struct {
-		uint32_t connect_ms, banner_ms, ehlo_ms, mail_ms, rcpt_ms, data_ms, body_ms, dot_ms,
-		    rset_ms, quit_ms;
-		uint32_t reply_lines_max, reply_bytes_max;
-		bool pipelining;
+		uint32_t reply_lines_max, reply_bytes_max, rcpts_max;
+		bool pipelining, chunking;
 	} smtp;
 	struct {
 		uint32_t threads;
@@ -179,11 +215,17 @@ int conf_load(const char *path, struct conf **out, char why[CONF_WHY_BYTES]);
 
 void conf_free(struct conf *conf);
 
-/* The limits for a domain and its first MX host: a site block that matches either, else the
- * default.
+/* What holds for a domain and its first MX host (NULL: not known yet): the first site block that
+ * matches either, else the default. A block with a route matches domains only: it decides before
+ * DNS is asked.
  */
 const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
                                           const char *mx_host);
+
+/* Numbers the sets of time-outs of `fresh` as `started`, whose data plane runs, has them. False
+ * when it lacks one: that takes a restart.
+ */
+bool conf_adopt_times(struct conf *fresh, const struct conf *started);
 
 /* Writes every option with its value and where it came from ("default", "file:line"), one a line,
  * secrets never; as text or as one JSON object.

@@ -10,8 +10,8 @@
 
 enum { RESOLV_LINE_BYTES = 512 };
 
-__attribute__((format(printf, 4, 5))) static int wrong(const struct conf_loaded *ld, uint32_t line,
-                                                       char *why, const char *fmt, ...)
+int conf_wrong_at(const struct conf_loaded *ld, uint32_t line, char why[CONF_WHY_BYTES],
+                  const char *fmt, ...)
 {
 	int n = line == 0 ? snprintf(why, CONF_WHY_BYTES, "%s: ", ld->file)
 	                  : snprintf(why, CONF_WHY_BYTES, "%s:%u: ", ld->file, line);
@@ -24,14 +24,13 @@ __attribute__((format(printf, 4, 5))) static int wrong(const struct conf_loaded 
 	return -EINVAL;
 }
 
-/* What is wrong with a whole block is told where it opens. */
-static uint32_t block_line(const struct conf_loaded *ld, enum conf_block block, uint32_t instance)
+uint32_t conf_block_line(const struct conf_loaded *ld, enum conf_block block, uint32_t instance)
 {
 	return conf_origin_line(ld, conf_n_options + block, instance);
 }
 
-static uint32_t line_of(const struct conf_loaded *ld, enum conf_block block, const char *name,
-                        uint32_t instance)
+uint32_t conf_line_of(const struct conf_loaded *ld, enum conf_block block, const char *name,
+                      uint32_t instance)
 {
 	return conf_origin_line(ld, (uint32_t)conf_option_find(block, name), instance);
 }
@@ -42,9 +41,9 @@ static int check_required(struct conf_loaded *ld, char *why)
 
 	for (enum conf_block b = CONF_BLOCK_PORT; b <= CONF_BLOCK_SOURCE; b++)
 		if (conf_block_count(conf, b) == 0)
-			return wrong(ld, 0, why, "no %s; add %s \"%s\" { ... }",
-			             conf_blocks[b].section, conf_blocks[b].section,
-			             conf_blocks[b].example);
+			return conf_wrong_at(ld, 0, why, "no %s; add %s \"%s\" { ... }",
+			                     conf_blocks[b].section, conf_blocks[b].section,
+			                     conf_blocks[b].example);
 	for (uint32_t i = 0; i < conf_n_options; i++) {
 		const struct conf_opt *o = &conf_options[i];
 
@@ -52,12 +51,12 @@ static int check_required(struct conf_loaded *ld, char *why)
 			if (conf_value_count(o, conf_block_at(conf, o->block, n)) > 0)
 				continue;
 			if (o->block == CONF_BLOCK_NONE)
-				return wrong(ld, 0, why, "%s: is missing; add it: %s", o->name,
-				             o->help);
-			return wrong(ld, block_line(ld, o->block, n), why,
-			             "%s: is missing in %s \"%s\"; add it: %s", o->name,
-			             conf_blocks[o->block].section,
-			             conf_block_name(conf, o->block, n), o->help);
+				return conf_wrong_at(ld, 0, why, "%s: is missing; add it: %s",
+				                     o->name, o->help);
+			return conf_wrong_at(ld, conf_block_line(ld, o->block, n), why,
+			                     "%s: is missing in %s \"%s\"; add it: %s", o->name,
+			                     conf_blocks[o->block].section,
+			                     conf_block_name(conf, o->block, n), o->help);
 		}
 	}
 	return 0;
@@ -70,18 +69,20 @@ static int check_queues(const struct conf_loaded *ld, char *why)
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < conf->n_ports; i++) {
-		uint32_t line = line_of(ld, CONF_BLOCK_PORT, "port.queues", i);
+		uint32_t line = conf_line_of(ld, CONF_BLOCK_PORT, "port.queues", i);
 
 		n += conf->ports[i].queues;
 		if (conf->ports[i].landing == DP_LANDING_SINGLE && conf->ports[i].queues > 1)
-			return wrong(ld, line, why,
-			             "port.queues: %u, but port.landing = single has one queue; "
-			             "leave one of them out",
-			             conf->ports[i].queues);
+			return conf_wrong_at(
+			    ld, line, why,
+			    "port.queues: %u, but port.landing = single has one queue; "
+			    "leave one of them out",
+			    conf->ports[i].queues);
 		if (n > DP_WORKERS_MAX)
-			return wrong(ld, line, why,
-			             "port.queues: more than %d queues of all ports; lower it",
-			             DP_WORKERS_MAX);
+			return conf_wrong_at(
+			    ld, line, why,
+			    "port.queues: more than %d queues of all ports; lower it",
+			    DP_WORKERS_MAX);
 	}
 	return 0;
 }
@@ -92,18 +93,18 @@ static int check_ports(const struct conf_loaded *ld, char *why)
 
 	for (uint32_t i = 0; i < conf->n_ports; i++) {
 		const struct conf_port *p = &conf->ports[i];
-		uint32_t line = line_of(ld, CONF_BLOCK_PORT, "port.mtu", i);
+		uint32_t line = conf_line_of(ld, CONF_BLOCK_PORT, "port.mtu", i);
 
 		for (uint32_t j = 0; j < i; j++)
 			if (strcmp(conf->ports[j].device, p->device) == 0)
-				return wrong(ld, line_of(ld, CONF_BLOCK_PORT, "port.device", i),
-				             why,
-				             "port.device: \"%.100s\" is port \"%s\" already; name "
-				             "another device",
-				             p->device, conf->ports[j].name);
+				return conf_wrong_at(
+				    ld, conf_line_of(ld, CONF_BLOCK_PORT, "port.device", i), why,
+				    "port.device: \"%.100s\" is port \"%s\" already; name "
+				    "another device",
+				    p->device, conf->ports[j].name);
 		for (uint32_t a = 0; a < p->n_addrs; a++)
 			if (!ip_is_v4(&p->addrs[a].addr) && p->mtu_bytes < 1280)
-				return wrong(
+				return conf_wrong_at(
 				    ld, line, why,
 				    "port.mtu: %u is too small for IPv6; use 1280 at least "
 				    "(RFC 8200 5)",
@@ -145,11 +146,11 @@ static int check_repeats(const struct conf_loaded *ld, char *why)
 		char text[IP_TEXT_MAX];
 
 		if (ip_eq(&all[i].addr, &all[i - 1].addr))
-			err = wrong(ld, line_of(ld, CONF_BLOCK_SOURCE, name, all[i].source), why,
-			            "%s: %s is source \"%s\" already; give \"%s\" its own", name,
-			            ip_format(&all[i].addr, text),
-			            conf->sources[all[i - 1].source].name,
-			            conf->sources[all[i].source].name);
+			err = conf_wrong_at(
+			    ld, conf_line_of(ld, CONF_BLOCK_SOURCE, name, all[i].source), why,
+			    "%s: %s is source \"%s\" already; give \"%s\" its own", name,
+			    ip_format(&all[i].addr, text), conf->sources[all[i - 1].source].name,
+			    conf->sources[all[i].source].name);
 	}
 	free(all);
 	return err;
@@ -163,15 +164,17 @@ static int check_sources(struct conf_loaded *ld, char *why)
 		struct conf_source *s = &conf->sources[i];
 
 		if (ip_is_unset(&s->addr4) && ip_is_unset(&s->addr6))
-			return wrong(ld, block_line(ld, CONF_BLOCK_SOURCE, i), why,
-			             "source.address: source \"%s\" has none; add address or "
-			             "address6",
-			             s->name);
+			return conf_wrong_at(
+			    ld, conf_block_line(ld, CONF_BLOCK_SOURCE, i), why,
+			    "source.address: source \"%s\" has none; add address or "
+			    "address6",
+			    s->name);
 		if (s->port == CONF_UNSET_PORT && conf->n_ports > 1)
-			return wrong(ld, block_line(ld, CONF_BLOCK_SOURCE, i), why,
-			             "source.port: source \"%s\" does not say which of %u ports; "
-			             "add port = \"%s\"",
-			             s->name, conf->n_ports, conf->ports[0].name);
+			return conf_wrong_at(
+			    ld, conf_block_line(ld, CONF_BLOCK_SOURCE, i), why,
+			    "source.port: source \"%s\" does not say which of %u ports; "
+			    "add port = \"%s\"",
+			    s->name, conf->n_ports, conf->ports[0].name);
 		if (s->port == CONF_UNSET_PORT)
 			s->port = 0;
 	}
@@ -191,8 +194,8 @@ static int check_dkim(struct conf_loaded *ld, char *why)
 		if (d->expires_s == 0)
 			d->expires_s = conf->retry.give_up_s + DKIM_SLACK_S;
 		if (d->expires_s <= conf->retry.give_up_s)
-			return wrong(
-			    ld, line_of(ld, CONF_BLOCK_DKIM, "dkim.expires", i), why,
+			return conf_wrong_at(
+			    ld, conf_line_of(ld, CONF_BLOCK_DKIM, "dkim.expires", i), why,
 			    "dkim.expires: not longer than retry.give_up, when the last "
 			    "attempt may be; make it a day longer at least, or leave it out");
 	}
@@ -225,7 +228,7 @@ static int check_pairs(const struct conf_loaded *ld, char *why)
 			continue;
 		conf_value_text(&conf_options[small], c, c, 0, text[0]);
 		conf_value_text(&conf_options[large], c, c, 0, text[1]);
-		return wrong(
+		return conf_wrong_at(
 		    ld, a > b ? a : b, why,
 		    "%s: %.40s is more than %s = %.40s; lower the first or raise the second",
 		    pairs[i].small, text[0], pairs[i].large, text[1]);
@@ -265,9 +268,10 @@ static int fill_resolver(struct conf_loaded *ld, char *why)
 	for (uint32_t i = 0; i < conf->dns.n_servers; i++)
 		conf->dns.ports[i] = 53;
 	if (conf->dns.n_servers == 0)
-		return wrong(ld, line_of(ld, CONF_BLOCK_NONE, "resolver.servers", 0), why,
-		             "resolver.servers: none, and /etc/resolv.conf names none either; add "
-		             "servers = [\"192.0.2.1\"]");
+		return conf_wrong_at(
+		    ld, conf_line_of(ld, CONF_BLOCK_NONE, "resolver.servers", 0), why,
+		    "resolver.servers: none, and /etc/resolv.conf names none either; add "
+		    "servers = [\"192.0.2.1\"]");
 	return 0;
 }
 
@@ -283,16 +287,17 @@ static int fill_socket(struct conf_loaded *ld, char *why)
 		conf->socket_path = xcheck(NULL);
 	trouble = conf_options[option].check(conf->socket_path, 0);
 	if (trouble != NULL)
-		return wrong(ld, line_of(ld, CONF_BLOCK_NONE, "state_dir", 0), why,
-		             "socket_path: \"%.150s\" %s, or set socket_path", conf->socket_path,
-		             trouble);
+		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_NONE, "state_dir", 0), why,
+		                     "socket_path: \"%.150s\" %s, or set socket_path",
+		                     conf->socket_path, trouble);
 	return 0;
 }
 
 int conf_check(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
 {
 	static int (*const checks[])(struct conf_loaded *, char *) = {
-		check_required, check_sources, fill_socket, fill_resolver, check_dkim,
+		check_required, check_sources, fill_socket,
+		fill_resolver,  check_dkim,    conf_check_sites,
 	};
 	int err = 0;
 

@@ -170,3 +170,63 @@ void conf_text_neighbour(const struct conf_opt *o, const struct conf *conf, cons
 	snprintf(text + used, CONF_TEXT_BYTES - used, " %02x:%02x:%02x:%02x:%02x:%02x", at->mac[0],
 	         at->mac[1], at->mac[2], at->mac[3], at->mac[4], at->mac[5]);
 }
+
+/* "mx.example.com:587", "192.0.2.1:24", "[2001:db8::1]:25"; without a port the protocol tells it.
+ * No port can be configured but those that take mail (DESIGN, egress guard).
+ */
+int conf_parse_route(const struct conf_opt *o, const struct conf *conf, void *base, uint32_t n,
+                     const char *text, char *why)
+{
+	struct conf_route r = { .port = 0 };
+	const char *host = text, *end, *digits = NULL, *trouble;
+	uint64_t port = 0;
+
+	(void)conf, (void)n;
+	if (*text == '[') {
+		host = text + 1;
+		end = strchr(host, ']');
+		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+			return conf_wrong(why, "\"%.60s\": write it like [2001:db8::1]:25", text);
+		digits = end[1] == ':' ? end + 2 : NULL;
+	} else {
+		end = strchr(text, ':');
+		if (end != NULL)
+			digits = end + 1;
+		else
+			end = text + strlen(text);
+	}
+	if (digits != NULL && (!conf_read_digits(&digits, &port) || *digits != '\0' ||
+	                       (port != 24 && port != 25 && port != 465 && port != 587)))
+		return conf_wrong(why, "\"%.60s\": no port that takes mail; use 24, 25, 465 or 587",
+		                  text);
+	if ((size_t)(end - host) >= sizeof(r.host))
+		return conf_wrong(why, "\"%.60s\" is too long for a host; use at most 253 bytes",
+		                  text);
+	for (size_t i = 0; i < (size_t)(end - host); i++)
+		r.host[i] = (char)tolower((unsigned char)host[i]);
+	r.port = (uint16_t)port;
+	if (ip_parse(r.host, &r.addr) == 0) {
+		ip_format(&r.addr, r.host);
+	} else {
+		trouble = conf_check_hostname(r.host, 0);
+		if (*text == '[' || trouble != NULL)
+			return conf_wrong(why, "\"%.60s\" %s", text,
+			                  *text == '[' ? "holds no IPv6 address" : trouble);
+	}
+	memcpy(conf_field(o, base), &r, sizeof(r));
+	return 0;
+}
+
+void conf_text_route(const struct conf_opt *o, const struct conf *conf, const void *base,
+                     uint32_t n, char *text)
+{
+	const struct conf_route *r = conf_field(o, base);
+	bool brackets = !ip_is_unset(&r->addr) && !ip_is_v4(&r->addr);
+	size_t used;
+
+	(void)conf, (void)n;
+	snprintf(text, CONF_TEXT_BYTES, brackets ? "[%s]" : "%s", r->host);
+	used = strlen(text);
+	if (r->port != 0)
+		snprintf(text + used, CONF_TEXT_BYTES - used, ":%u", r->port);
+}

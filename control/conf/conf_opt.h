@@ -33,6 +33,7 @@ enum conf_type {
 	CONF_TYPE_ADDR4,     /* struct ip_addr */
 	CONF_TYPE_ADDR6,     /* struct ip_addr */
 	CONF_TYPE_PORT,      /* uint32_t: index in conf.ports, by name */
+	CONF_TYPE_ROUTE,     /* struct conf_route */
 	CONF_TYPE_PREFIX,    /* list of struct ip_prefix */
 	CONF_TYPE_SERVER,    /* list of struct ip_addr, with its port in a list beside */
 	CONF_TYPE_NEIGHBOUR, /* list of struct ip_neighbour */
@@ -135,6 +136,21 @@ const char *conf_check_hostname(const char *text, int64_t n);
 
 /* What one option alone cannot know. Returns 0 or -EINVAL with one whole line. */
 int conf_check(struct conf_loaded *loaded, char why[CONF_WHY_BYTES]);
+
+/* The same for sites, credentials and their time-outs; numbers both. */
+int conf_check_sites(struct conf_loaded *loaded, char why[CONF_WHY_BYTES]);
+
+/* Writes "file:line: ..." without a line where it is 0; returns -EINVAL. */
+int conf_wrong_at(const struct conf_loaded *loaded, uint32_t line, char why[CONF_WHY_BYTES],
+                  const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/* Where an option of a block was set, and where a block opens: what is wrong with all of it is told
+ * there.
+ */
+uint32_t conf_line_of(const struct conf_loaded *loaded, enum conf_block block, const char *name,
+                      uint32_t instance);
+uint32_t conf_block_line(const struct conf_loaded *loaded, enum conf_block block,
+                         uint32_t instance);
 
 /* The line an option of a block was set on, 0: default. */
 uint32_t conf_origin_line(const struct conf_loaded *loaded, uint32_t option, uint32_t instance);

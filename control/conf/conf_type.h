@@ -14,8 +14,10 @@ typedef int conf_parse_fn(const struct conf_opt *o, const struct conf *conf, voi
 typedef void conf_text_fn(const struct conf_opt *o, const struct conf *conf, const void *base,
                           uint32_t n, char text[CONF_TEXT_BYTES]);
 
-conf_parse_fn conf_parse_addr, conf_parse_prefix, conf_parse_server, conf_parse_neighbour;
-conf_text_fn conf_text_addr, conf_text_prefix, conf_text_server, conf_text_neighbour;
+conf_parse_fn conf_parse_addr, conf_parse_prefix, conf_parse_server, conf_parse_neighbour,
+    conf_parse_route;
+conf_text_fn conf_text_addr, conf_text_prefix, conf_text_server, conf_text_neighbour,
+    conf_text_route;
 
 /* Reads a number by the option's unit, bounds and check. Returns 0 or -EINVAL with a line. */
 int conf_parse_number(const struct conf_opt *o, const char *text, uint64_t *out,

@@ -187,6 +187,7 @@ static const struct {
 	[CONF_TYPE_ADDR4]   = { conf_parse_addr,   conf_text_addr,   false },
 	[CONF_TYPE_ADDR6]   = { conf_parse_addr,   conf_text_addr,   false },
 	[CONF_TYPE_PORT]    = { parse_port,   text_port,   false },
+	[CONF_TYPE_ROUTE]   = { conf_parse_route,  conf_text_route,  false },
 	[CONF_TYPE_PREFIX]  = { conf_parse_prefix, conf_text_prefix, true },
 	[CONF_TYPE_SERVER]  = { conf_parse_server, conf_text_server, true },
 	[CONF_TYPE_NEIGHBOUR] = { conf_parse_neighbour, conf_text_neighbour, true },
@@ -271,6 +272,8 @@ uint32_t conf_value_count(const struct conf_opt *o, const void *base)
 		return *(char *const *)conf_field(o, base) != NULL;
 	if (o->type == CONF_TYPE_ADDR4 || o->type == CONF_TYPE_ADDR6)
 		return !ip_is_unset(conf_field(o, base));
+	if (o->type == CONF_TYPE_ROUTE)
+		return ((const struct conf_route *)conf_field(o, base))->host[0] != '\0';
 	if (o->type == CONF_TYPE_PORT)
 		return *(const uint32_t *)conf_field(o, base) != CONF_UNSET_PORT;
 	return 1;

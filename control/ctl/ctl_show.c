@@ -45,7 +45,7 @@ struct extra {
 	uint64_t value;
 };
 
-enum { N_EXTRAS = 9 };
+enum { N_EXTRAS = 11 };
 
 static void get_extras(struct engine *e, struct extra extras[N_EXTRAS])
 {
@@ -58,6 +58,10 @@ static void get_extras(struct engine *e, struct extra extras[N_EXTRAS])
 		{ "mx_evicted", "domains", "domains dropped from a full cache", mx.evicted },
 		{ "mx_entries", "domains", "gauge: domains in the cache", mx.entries },
 		{ "mx_pending", "look-ups", "gauge: look-ups that wait for an answer", mx.pending },
+		{ "hosts_known", "addresses", "gauge: mail hosts that something is remembered of",
+		  sched_n_hosts(engine_sched(e)) },
+		{ "hosts_forgotten", "addresses", "mail hosts forgotten for want of room",
+		  sched_n_hosts_evicted(engine_sched(e)) },
 		{ "store_pending", "records", "gauge: records not yet durable",
 		  store_pending(engine_store(e)) },
 		{ "uptime", "seconds", "gauge: since the engine started", uptime_s(e) },
@@ -208,6 +212,49 @@ enum ctl_said ctl_show_sites(struct ctl_req *req)
 		ctl_json_write(req, site_json(&view));
 	}
 	return CTL_SAID_PART;
+}
+
+static void host_line(struct ctl_req *req, const struct sched_host_view *v)
+{
+	char ip[IP_TEXT_MAX];
+	json_t *row;
+
+	ip_format(&v->addr, ip);
+	if (!req->json) {
+		fprintf(req->out, "%5u %-32.120s %-40s %6u %7u  %s\n", v->preference, v->name, ip,
+		        v->conns, v->window, v->known);
+		return;
+	}
+	row = json_pack("{s:i,s:s,s:I,s:I}", "preference", (int)v->preference, "address", ip,
+	                "connections", (json_int_t)v->conns, "window", (json_int_t)v->window);
+	json_object_set_new(xcheck(row), "host", ctl_json_text(v->name));
+	json_object_set_new(row, "known", ctl_json_text(v->known));
+	ctl_json_write(req, row);
+}
+
+/* At most MX_HOSTS_MAX * MX_HOST_ADDRS_MAX rows: all at once. */
+enum ctl_said ctl_show_domain(struct ctl_req *req)
+{
+	struct sched *sched = engine_sched(req->engine);
+	const char *key = sched_site_key(sched, req->site);
+	struct sched_host_view view;
+	uint32_t cursor = 0;
+
+	if (key == NULL)
+		return ctl_fail(req,
+		                "no mail goes to \"%.64s\" now; \"show sites\" lists all "
+		                "receivers in use",
+		                req->site);
+	if (!req->json)
+		fprintf(req->out, "%5s %-32s %-40s %6s %7s  %s\n", "pref", "host", "address",
+		        "conns", "window", "known");
+	while (sched_host_next(sched, key, &cursor, &view)) {
+		fputs(!req->json ? "" : cursor == 1 ? "[" : ",\n", req->out);
+		host_line(req, &view);
+	}
+	if (req->json)
+		fputs(cursor == 0 ? "[]\n" : "]\n", req->out);
+	return CTL_SAID_ALL;
 }
 
 enum ctl_said ctl_show_config(struct ctl_req *req)

@@ -43,17 +43,19 @@ struct lookup {
 	struct ask mx;
 	struct host hosts[MX_HOSTS_MAX];
 	uint32_t n_hosts;
+	bool is_host;              /* a host of the configuration: no MX is asked for */
 	bool implicit;             /* no MX: the domain is its own host */
 	struct ask asks[ASKS_MAX]; /* of host i: 2i for A, 2i + 1 for AAAA */
 	uint32_t n_open;           /* questions not yet answered, and one while asking */
 };
 
-struct lookup *lookup_new(struct resolver *resolver, const char *domain, lookup_done_fn *done,
-                          void *ctx)
+struct lookup *lookup_new(struct resolver *resolver, const char *domain, bool is_host,
+                          lookup_done_fn *done, void *ctx)
 {
 	struct lookup *l = xcalloc(1, sizeof(*l));
 
 	l->resolver = resolver;
+	l->is_host = is_host;
 	l->done = done;
 	l->ctx = ctx;
 	snprintf(l->domain, sizeof(l->domain), "%s", domain);
@@ -140,7 +142,10 @@ static void finish_hosts(struct lookup *l)
 		a->n_hosts += host_add(l, i, &a->hosts[a->n_hosts]);
 	if (a->n_hosts != 0) {
 		a->fate = MX_OK;
-		snprintf(a->why, sizeof(a->why), "%s", l->implicit ? "no MX, address" : "MX");
+		snprintf(a->why, sizeof(a->why), "%s",
+		         l->is_host    ? "host of the configuration, address"
+		         : l->implicit ? "no MX, address"
+		                       : "MX");
 		set_site(l, a);
 		if (trouble != NULL)
 			use_ttl(l,
@@ -151,6 +156,9 @@ static void finish_hosts(struct lookup *l)
 	mx_release(a);
 	if (trouble != NULL) {
 		snprintf(why, sizeof(why), "address of %.80s: %s", trouble->name, trouble->trouble);
+		finish_bare(l, MX_TRY_LATER, why);
+	} else if (l->is_host) { /* no fault of any recipient */
+		snprintf(why, sizeof(why), "host %.120s has no address", l->domain);
 		finish_bare(l, MX_TRY_LATER, why);
 	} else {
 		finish_bare(l, MX_NO_HOSTS,
@@ -231,6 +239,14 @@ static void on_mx_records(struct lookup *l, const struct dns_answer *answer)
 		finish_bare(l, MX_TRY_LATER, "MX: no record that can be used");
 }
 
+/* The name is its own host. */
+static void ask_itself(struct lookup *l)
+{
+	memcpy(l->hosts[0].name, l->domain, sizeof(l->domain));
+	l->n_hosts = 1;
+	ask_hosts(l);
+}
+
 static void on_mx_end(struct lookup *l, const struct dns_answer *answer)
 {
 	char why[160];
@@ -241,9 +257,7 @@ static void on_mx_end(struct lookup *l, const struct dns_answer *answer)
 		return;
 	case ASK_NO_RECORDS: /* RFC 5321 5.1: the implicit MX, preference 0 */
 		l->implicit = true;
-		memcpy(l->hosts[0].name, l->domain, sizeof(l->domain));
-		l->n_hosts = 1;
-		ask_hosts(l);
+		ask_itself(l);
 		return;
 	case ASK_NO_NAME:
 		finish_bare(l, MX_NO_DOMAIN, "NXDOMAIN: the domain does not exist");
@@ -330,6 +344,10 @@ static void on_packet(void *ctx, struct span packet, const char *trouble)
 void lookup_start(struct lookup *l, uint64_t *queries)
 {
 	l->queries = queries;
+	if (l->is_host) {
+		ask_itself(l);
+		return;
+	}
 	ask_init(l, &l->mx, DNS_TYPE_MX, l->domain);
 	ask_send(&l->mx);
 }

@@ -24,8 +24,9 @@ struct lookup_result {
 };
 typedef void lookup_done_fn(void *ctx, const struct lookup_result *result);
 
-struct lookup *lookup_new(struct resolver *resolver, const char *domain, lookup_done_fn *done,
-                          void *ctx);
+/* `is_host`: the name is a host's, only its addresses are asked for. */
+struct lookup *lookup_new(struct resolver *resolver, const char *domain, bool is_host,
+                          lookup_done_fn *done, void *ctx);
 
 /* May call `done` before it returns. Questions asked are counted in `*queries`, which must live as
  * long as the look-up.

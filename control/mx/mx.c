@@ -7,6 +7,8 @@
 #include "control/mx/lookup.h"
 #include "control/xalloc.h"
 
+enum { HOST_MARK = '=' }; /* before a host's name in the cache; no domain holds it */
+
 struct waiter {
 	mx_done_fn *done;
 	void *ctx;
@@ -139,11 +141,13 @@ static void on_lookup_done(void *ctx, const struct lookup_result *result)
 static void turn_start(struct mx *mx, struct cache_entry *e, mx_done_fn *done, void *ctx)
 {
 	struct turn *t = xcalloc(1, sizeof(*t));
+	bool is_host = e->domain[0] == HOST_MARK;
 
 	t->mx = mx;
 	t->entry = e;
 	t->last_waiter = &t->waiters;
-	t->lookup = lookup_new(mx->resolver, e->domain, on_lookup_done, t);
+	t->lookup = lookup_new(mx->resolver, is_host ? e->domain + 1 : e->domain, is_host,
+	                       on_lookup_done, t);
 	e->turn = t;
 	waiter_add(t, done, ctx);
 	turns_add(&mx->waiting, t);
@@ -173,26 +177,33 @@ static bool is_domain(const char *domain)
 	return n <= 253 && label != 0;
 }
 
-static void refuse(mx_done_fn *done, void *ctx)
+/* An answer that takes no question. */
+static void say(mx_done_fn *done, void *ctx, enum mx_fate fate, const char *why,
+                const struct ip_addr *addr, const char *name)
 {
 	struct mx_answer *a = xcalloc(1, sizeof(*a));
 
 	a->refs = 1;
-	a->fate = MX_NO_DOMAIN;
-	snprintf(a->why, sizeof(a->why), "not a domain name");
+	a->fate = fate;
+	snprintf(a->why, sizeof(a->why), "%s", why);
+	if (addr != NULL) {
+		snprintf(a->site, sizeof(a->site), "%s", name);
+		a->n_hosts = 1;
+		a->hosts = xcalloc(1, sizeof(*a->hosts));
+		snprintf(a->hosts[0].name, sizeof(a->hosts[0].name), "%s", name);
+		a->hosts[0].n_addrs = 1;
+		a->hosts[0].addrs[0] = *addr;
+		a->expires_ms = INT64_MAX;
+	}
 	done(ctx, a);
 	mx_release(a);
 }
 
-void mx_lookup(struct mx *mx, const char *domain, mx_done_fn *done, void *ctx)
+/* `key`: the domain, or a host behind its mark. */
+static void look_up(struct mx *mx, const char *key, mx_done_fn *done, void *ctx)
 {
-	struct cache_entry *e;
+	struct cache_entry *e = cache_find(&mx->cache, key);
 
-	if (!is_domain(domain)) {
-		refuse(done, ctx);
-		return;
-	}
-	e = cache_find(&mx->cache, domain);
 	if (e != NULL && e->turn == NULL && e->answer->expires_ms > (int64_t)uv_now(mx->loop)) {
 		struct mx_answer *answer = mx_hold(e->answer);
 
@@ -203,11 +214,34 @@ void mx_lookup(struct mx *mx, const char *domain, mx_done_fn *done, void *ctx)
 	}
 	mx->misses++;
 	if (e == NULL)
-		e = cache_add(&mx->cache, domain);
+		e = cache_add(&mx->cache, key);
 	if (e->turn != NULL)
 		waiter_add(e->turn, done, ctx);
 	else
 		turn_start(mx, e, done, ctx);
+}
+
+void mx_lookup(struct mx *mx, const char *domain, mx_done_fn *done, void *ctx)
+{
+	if (is_domain(domain))
+		look_up(mx, domain, done, ctx);
+	else
+		say(done, ctx, MX_NO_DOMAIN, "not a domain name", NULL, NULL);
+}
+
+void mx_lookup_host(struct mx *mx, const char *host, mx_done_fn *done, void *ctx)
+{
+	char key[MX_NAME_BYTES] = { HOST_MARK };
+	struct ip_addr addr;
+
+	if (ip_parse(host, &addr) == 0) {
+		say(done, ctx, MX_OK, "address of the configuration", &addr, host);
+	} else if (is_domain(host)) {
+		snprintf(key + 1, sizeof(key) - 1, "%s", host);
+		look_up(mx, key, done, ctx);
+	} else {
+		say(done, ctx, MX_TRY_LATER, "not a host name", NULL, NULL);
+	}
 }
 
 int mx_open(struct uv_loop_s *loop, const struct mx_conf *conf, struct mx **out, char why[256])

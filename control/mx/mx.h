@@ -72,6 +72,11 @@ void mx_close(struct mx *mx);
 typedef void mx_done_fn(void *ctx, struct mx_answer *answer);
 void mx_lookup(struct mx *mx, const char *domain, mx_done_fn *done, void *ctx);
 
+/* The same for a host that the configuration names, or its address: MX records are not asked for,
+ * and a name without address is trouble for now, whatever DNS says.
+ */
+void mx_lookup_host(struct mx *mx, const char *host, mx_done_fn *done, void *ctx);
+
 struct mx_answer *mx_hold(struct mx_answer *answer);
 void mx_release(struct mx_answer *answer);
 

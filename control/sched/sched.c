@@ -69,6 +69,7 @@ struct sched *sched_open(const struct sched_conf *conf)
 	s->conns = xcalloc(s->conns_max, sizeof(*s->conns));
 	for (uint32_t i = s->conns_max; i-- > 0;)
 		LL_PREPEND(s->free_conns, &s->conns[i]);
+	s->hosts = hosts_new(s->conf->hosts.entries_max);
 	make_pools(s);
 	return s;
 }
@@ -118,6 +119,7 @@ void sched_close(struct sched *s)
 	}
 	heap_fini(&s->due);
 	heap_fini(&s->wakes);
+	hosts_free(s->hosts);
 	free(s->sites);
 	free(s->free_slots);
 	free(s->flights);
@@ -132,6 +134,8 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 	struct pool *p, *next_pool;
 
 	s->conf = s->cf.conf = conf;
+	s->n_confs++;
+	hosts_set_max(s->hosts, conf->hosts.entries_max);
 	LL_FOREACH_SAFE(s->pools, p, next_pool)
 	{
 		free(p->any);
@@ -146,9 +150,7 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 
 		if (site == NULL)
 			continue;
-		site->limits =
-		    conf_limits_for(conf, site->domain,
-		                    site->answer->n_hosts > 0 ? site->answer->hosts[0].name : "");
+		site_set_limits(s, site);
 		site->blocked = 0;
 		site_todo(s, site);
 	}

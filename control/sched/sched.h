@@ -19,6 +19,7 @@
 #include "control/campaign/compose.h"
 #include "control/conf/conf.h"
 #include "control/mx/mx.h"
+#include "control/sched/hosts.h"
 #include "control/store/store.h"
 #include "dataplane/dp.h"
 
@@ -94,3 +95,22 @@ struct sched_site_view {
  * between sites may come and go. The view's strings are valid until the loop goes on.
  */
 bool sched_site_next(const struct sched *s, uint32_t *cursor, struct sched_site_view *view);
+
+/* One address of a site, for `show domain`: what is known of it in words. */
+struct sched_host_view {
+	const char *name;
+	uint16_t preference;
+	struct ip_addr addr;
+	uint32_t conns, window; /* open now; transactions that the next one may have in flight */
+	char known[HOST_TEXT_BYTES]; /* "": nothing */
+};
+
+/* The next address of the site of that key, best first; false when there are no more. `*cursor` is
+ * 0 at first.
+ */
+bool sched_host_next(struct sched *s, const char *key, uint32_t *cursor,
+                     struct sched_host_view *view);
+
+/* Addresses that something is known of, and those that were forgotten for want of room. */
+uint32_t sched_n_hosts(const struct sched *s);
+uint64_t sched_n_hosts_evicted(const struct sched *s);

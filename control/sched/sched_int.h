@@ -15,6 +15,7 @@
 #include "control/bounce/bounce.h"
 #include "control/rate/rate.h"
 #include "control/sched/heap.h"
+#include "control/sched/hosts.h"
 #include "control/sched/sched.h"
 
 enum {
@@ -29,8 +30,6 @@ enum {
 	LANE_LOOKAHEAD_MIN = 4, /* messages composed ahead of a lane's connections, at least */
 	SITE_FULL_LANES_MAX =
 	    8, /* slices that may find their lane full before a site's turn ends */
-	HOST_TLS_S = 30 * 86400,   /* a host that completed TLS is not sent to in the clear */
-	HOST_BACKOFF_US = 1000000, /* after a host's first failure; doubles up to retry.host */
 };
 
 enum flight_state {
@@ -45,10 +44,11 @@ enum flight_state {
 
 /* One recipient on its way. */
 struct flight {
-	uint8_t state;  /* enum flight_state */
-	uint8_t credit; /* 0 or 1: holds a credit of `worker` */
-	uint8_t claims; /* 0 or 1: heads a claim; `rec` is the claim's record */
-	uint8_t now;    /* 0 or 1: try again at once when the outcome is durable */
+	uint8_t state;     /* enum flight_state */
+	uint8_t credit;    /* 0 or 1: holds a credit of `worker` */
+	uint8_t claims;    /* 0 or 1: heads a claim; `rec` is the claim's record */
+	uint8_t now;       /* 0 or 1: try again at once when the outcome is durable */
+	uint8_t on_shared; /* 0 or 1: its session has carried another domain's mail before */
 	uint32_t gen;
 	uint32_t row;
 	uint32_t worker;
@@ -99,17 +99,19 @@ struct sdomain {
 	struct slice *slices;
 	struct sdomain *prev, *next; /* in sched.to_look_up */
 	uint8_t looking;             /* 0 or 1: a look-up is under way, or waits for its turn */
+	uint8_t is_alone;            /* 0 or 1: shares no session with other domains */
+	uint8_t is_routed;           /* 0 or 1: `answer` is a host's of the configuration */
+	uint8_t asked_route;         /* 0 or 1: the look-up under way is of such a host */
+	uint8_t is_stale;            /* 0 or 1: `answer` is of a configuration that is no more */
+	uint32_t asked;              /* sched.n_confs when it was looked up */
+	uint64_t id;                 /* never used twice */
 	char name[];
 };
 
-/* An address of a site's hosts, and whether it is of use now. */
+/* An address of a site's hosts. */
 struct host_addr {
 	struct ip_addr addr;
-	uint32_t host;           /* index in the answer's hosts */
-	uint32_t fails;          /* in a row */
-	uint64_t until_us;       /* leave it alone until then */
-	uint64_t clear_until_us; /* its handshakes fail: opportunistic is in the clear */
-	uint64_t tls_until_us;   /* it completed TLS not long ago: that is what it can do */
+	uint32_t host; /* index in the answer's hosts */
 };
 
 /* Which list of sched a site is in. */
@@ -132,8 +134,10 @@ struct site {
 	uint32_t n_addrs;
 	uint32_t n_domains;     /* sdomains that point here */
 	uint32_t n_flights;     /* flights of its slices */
+	uint32_t n_alone;       /* lanes of domains that share no session */
 	uint32_t fails_in_row;  /* connections that failed since the last one that opened */
 	uint8_t has_v4, has_v6; /* 0 or 1 */
+	uint8_t is_routed;      /* 0 or 1: a host of the configuration, not an MX set */
 	uint8_t blocked;        /* 0 or 1: refused by the egress guard */
 	uint8_t tls;            /* enum dp_tls_policy, part of the key */
 	uint8_t running;        /* 0 or 1: inside site_run() */
@@ -146,10 +150,12 @@ struct site {
 	char key[];
 };
 
-/* One site from one source address. */
+/* One site from one source address; a domain that shares no session has its own. */
 struct lane {
 	struct site *site;
 	uint32_t source;
+	uint64_t alone;                   /* id of that domain; 0: all others */
+	uint32_t fails_in_row;            /* refused to this source since it was last let in */
 	uint32_t first_worker, n_workers; /* of the source's port */
 	uint32_t n_conns, n_connecting;
 	uint32_t n_ahead; /* flights claimed .. ready */
@@ -164,11 +170,17 @@ struct conn {
 	uint8_t open, quitting; /* 0 or 1 */
 	uint8_t closed;         /* 0 or 1: had its last event; only jobs are still to be settled */
 	uint8_t jobs;           /* unsettled */
+	uint8_t window;         /* transactions it will have in flight */
 	uint8_t tls;            /* enum dp_tls_policy it was dialled with */
+	uint8_t is_implicit;    /* 0 or 1: TLS from the first byte */
+	uint8_t is_shared;      /* 0 or 1: has carried mail of two domains */
+	uint16_t learnt;        /* enum dp_known */
 	uint32_t worker;
-	uint32_t msgs; /* submitted */
+	uint32_t msgs, msgs_max; /* submitted */
 	uint32_t delivered;
-	struct lane *lane; /* NULL: slot is free */
+	uint32_t answered, lost; /* transactions with a reply, and without */
+	uint64_t domain;         /* id of the one it carried last; 0: none yet */
+	struct lane *lane;       /* NULL: slot is free */
 	struct ip_addr addr;
 	struct dp_handle handle;
 	uint64_t idle_us;         /* since when without a job */
@@ -200,6 +212,9 @@ struct sched {
 	uint32_t *free_slots, n_free_slots;
 	struct site *sites_by_key, *todo, *hungry;
 	struct sdomain *domains, *to_look_up;
+	uint64_t n_domain_ids;
+	uint32_t n_confs; /* configurations so far */
+	struct hosts *hosts;
 	uint32_t n_looking; /* look-ups under way */
 	uint32_t fed;       /* flights and connections that came free since the last run */
 	uint64_t fed_us;    /* when hungry sites were last looked at for the passing of time */
@@ -228,9 +243,13 @@ void site_hungry(struct sched *s, struct site *site);
 void sites_feed(struct sched *s); /* as many hungry ones as there is something for */
 void site_wake_at(struct sched *s, struct site *site, uint64_t at_us);
 void site_run(struct sched *s, struct site *site);
-void sites_sort(struct sched *s); /* each domain to the site of its MX set and policy */
+struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answer *answer);
+void site_set_limits(const struct sched *s, struct site *site); /* of the configuration in force */
 void site_try_free(struct sched *s, struct site *site);
 void site_set_error(struct site *site, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* sdomain.c */
+void sites_sort(struct sched *s); /* each domain to its site, by the configuration in force */
 void sdomain_look_up(struct sdomain *dom);
 bool sdomains_look_up(struct sched *s); /* those that wait; false: there is more to do at once */
 void sdomain_try_free(struct sdomain *dom);
@@ -246,8 +265,18 @@ void slice_wait(struct sched *s, struct slice *sl, uint32_t row, int64_t due_s);
 void slice_list(struct sched *s, struct slice *sl); /* into its site's list, if it has rows */
 
 /* lane.c */
-struct lane *lane_for(struct sched *s, struct site *site, const struct campaign *c, uint32_t row);
+struct lane *lane_for(struct sched *s, struct sdomain *dom, const struct campaign *c, uint32_t row);
 void lane_run(struct sched *s, struct lane *lane);
 void lane_push(struct sched *s, struct lane *lane, struct flight *f);
 uint32_t lane_room(const struct lane *lane);
 void lane_free(struct lane *lane);
+
+/* dial.c: opens one more connection of a lane. */
+enum dialled {
+	DIALLED,
+	DIALLED_FULL,    /* no slot or no room in a ring now */
+	DIALLED_NOWHERE, /* every host is to be left alone */
+};
+/* Transactions in flight: what is asked of every host, more of one that has proven to take it. */
+uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us);
+enum dialled dial(struct sched *s, struct lane *lane);

@@ -81,11 +81,10 @@ static uint32_t slot_get(struct sched *s)
 	return s->free_slots[--s->n_free_slots];
 }
 
-/* Takes on a newer answer: addresses that stay keep their history. */
+/* Takes on a newer answer. */
 static void site_set_answer(struct site *site, struct mx_answer *answer)
 {
-	struct host_addr *old = site->addrs;
-	uint32_t n_old = site->n_addrs, n = 0;
+	uint32_t n = 0;
 
 	if (site->answer != NULL)
 		mx_release(site->answer);
@@ -93,45 +92,69 @@ static void site_set_answer(struct site *site, struct mx_answer *answer)
 	site->has_v4 = site->has_v6 = 0;
 	for (uint32_t i = 0; i < answer->n_hosts; i++)
 		n += answer->hosts[i].n_addrs;
+	free(site->addrs);
 	site->addrs = xcalloc(n > 0 ? n : 1, sizeof(*site->addrs));
 	site->n_addrs = 0;
 	for (uint32_t i = 0; i < answer->n_hosts; i++) {
 		for (uint32_t j = 0; j < answer->hosts[i].n_addrs; j++) {
 			struct host_addr *h = &site->addrs[site->n_addrs++];
 
-			h->addr = answer->hosts[i].addrs[j];
-			for (uint32_t k = 0; k < n_old; k++)
-				if (ip_eq(&old[k].addr, &h->addr))
-					*h = old[k];
-			h->host = i;
+			*h = (struct host_addr){ answer->hosts[i].addrs[j], i };
 			if (ip_is_v4(&h->addr))
 				site->has_v4 = 1;
 			else
 				site->has_v6 = 1;
 		}
 	}
-	free(old);
 }
 
-/* The site of an answer: domains of one MX set share it, and so its sessions, only if they ask the
- * same of TLS. A domain that has nowhere to send to is a site of its own, so that its
- * recipients are judged by the same machinery.
+static const struct conf_limits *limits_of(const struct sched *s, const char *domain,
+                                           const struct mx_answer *answer, bool is_routed)
+{
+	const char *host = answer->n_hosts > 0 && !is_routed ? answer->hosts[0].name : NULL;
+
+	return conf_limits_for(s->conf, domain, host);
+}
+
+void site_set_limits(const struct sched *s, struct site *site)
+{
+	site->limits = limits_of(s, site->domain, site->answer, site->is_routed);
+}
+
+/* Names a site by all that its sessions must have in common: domains of one MX set share them only
+ * if they ask the same of TLS and of the host.
  */
-static struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answer *answer)
+static void site_key_of(const struct sdomain *dom, const struct mx_answer *answer,
+                        const struct conf_limits *l, char *key, size_t room)
 {
 	static const char *const marks[] = { [DP_TLS_NONE] = "+none",
 		                             [DP_TLS_OPPORTUNISTIC] = "",
 		                             [DP_TLS_ENCRYPT] = "+encrypt",
 		                             [DP_TLS_VERIFY] = "+verify" };
-	const struct conf_limits *limits =
-	    conf_limits_for(s->conf, dom->name, answer->n_hosts > 0 ? answer->hosts[0].name : "");
-	char key[MX_NAME_BYTES + 16];
+	char port[8] = "";
+
+	if (answer->fate != MX_OK) {
+		snprintf(key, room, "!%s", dom->name);
+		return;
+	}
+	if (dom->is_routed && l->route.port != 0)
+		snprintf(port, sizeof(port), ":%u", l->route.port);
+	snprintf(key, room, "%s%s%s%s%s%s%s%s", answer->site, port, marks[l->tls],
+	         l->protocol == DP_PROTO_LMTP ? "+lmtp" : "", l->requiretls ? "+requiretls" : "",
+	         l->auth_in_clear ? "+clear" : "", l->credential != NULL ? "+auth=" : "",
+	         l->credential != NULL ? l->credential : "");
+}
+
+/* The site of an answer. A domain that has nowhere to send to is a site of its own, so that its
+ * recipients are judged by the same machinery.
+ */
+struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answer *answer)
+{
+	const struct conf_limits *limits = limits_of(s, dom->name, answer, dom->is_routed);
+	char key[MX_NAME_BYTES + 128];
 	struct site *site;
 
-	if (answer->fate == MX_OK)
-		snprintf(key, sizeof(key), "%s%s", answer->site, marks[limits->tls]);
-	else
-		snprintf(key, sizeof(key), "!%s", dom->name);
+	site_key_of(dom, answer, limits, key, sizeof(key));
 	HASH_FIND_STR(s->sites_by_key, key, site);
 	if (site == NULL) {
 		site = xcalloc(1, sizeof(*site) + strlen(key) + 1);
@@ -142,6 +165,7 @@ static struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answ
 		site->wake_us = UINT64_MAX;
 		site->limits = limits;
 		site->tls = (uint8_t)limits->tls;
+		site->is_routed = dom->is_routed;
 		s->sites[site->slot] = site;
 		HASH_ADD_STR(s->sites_by_key, key, site);
 	}
@@ -169,128 +193,6 @@ void site_try_free(struct sched *s, struct site *site)
 	mx_release(site->answer);
 	free(site->addrs);
 	free(site);
-}
-
-static void move_to(struct sched *s, struct sdomain *dom, struct site *site)
-{
-	struct site *old = dom->site;
-	struct slice *sl;
-
-	if (old == site)
-		return;
-	DL_FOREACH2(dom->slices, sl, dom_next)
-	{
-		if (sl->listed)
-			DL_DELETE(old->slices, sl);
-		sl->listed = 0;
-		site->n_flights += sl->in_flight;
-		site->deferred += sl->waiting;
-		if (old != NULL) {
-			old->n_flights -= sl->in_flight;
-			old->deferred -= sl->waiting;
-		}
-	}
-	dom->site = site;
-	site->n_domains++;
-	if (old != NULL) {
-		old->n_domains--;
-		site_try_free(s, old);
-	}
-}
-
-void sites_sort(struct sched *s)
-{
-	struct sdomain *dom, *tmp;
-	struct slice *sl, *next;
-
-	HASH_ITER(hh, s->domains, dom, tmp)
-	{
-		if (dom->answer == NULL)
-			continue;
-		move_to(s, dom, site_of(s, dom, dom->answer));
-		DL_FOREACH_SAFE2(dom->slices, sl, next, dom_next)
-		slice_list(s, sl);
-	}
-}
-
-static void on_answer(void *ctx, struct mx_answer *answer)
-{
-	struct sdomain *dom = ctx;
-	struct sched *s = dom->s;
-	struct slice *sl, *next;
-
-	dom->looking = 0;
-	s->n_looking--;
-	if (dom->answer != NULL)
-		mx_release(dom->answer);
-	dom->answer = mx_hold(answer);
-	move_to(s, dom, site_of(s, dom, answer));
-	if (answer->fate != MX_OK)
-		site_set_error(dom->site, "%s", answer->why);
-	DL_FOREACH_SAFE2(dom->slices, sl, next, dom_next)
-	slice_list(s, sl);
-	sdomain_try_free(dom);
-}
-
-static void look_up(struct sdomain *dom)
-{
-	dom->s->n_looking++;
-	mx_lookup(dom->s->cf.mx, dom->name, on_answer, dom); /* may answer before it returns */
-}
-
-/* The resolver asks queries_max at once; what is beyond waits here, where it costs nothing. */
-void sdomain_look_up(struct sdomain *dom)
-{
-	struct sched *s = dom->s;
-
-	if (dom->looking)
-		return;
-	dom->looking = 1;
-	if (s->to_look_up == NULL && s->n_looking < s->conf->dns.queries_max)
-		look_up(dom);
-	else
-		DL_APPEND(s->to_look_up, dom);
-}
-
-bool sdomains_look_up(struct sched *s)
-{
-	for (int i = 0; s->to_look_up != NULL && s->n_looking < s->conf->dns.queries_max; i++) {
-		struct sdomain *dom = s->to_look_up;
-
-		if (i == LOOK_UPS_PER_RUN)
-			return false;
-		DL_DELETE(s->to_look_up, dom);
-		look_up(dom);
-	}
-	return true;
-}
-
-/* A domain is known while it has recipients left or is being looked up. */
-void sdomain_try_free(struct sdomain *dom)
-{
-	struct sched *s = dom->s;
-
-	if (dom->slices != NULL || dom->looking)
-		return;
-	dom->site->n_domains--;
-	site_try_free(s, dom->site);
-	mx_release(dom->answer);
-	HASH_DEL(s->domains, dom);
-	free(dom);
-}
-
-struct sdomain *sdomain_of(struct sched *s, struct span name)
-{
-	struct sdomain *dom;
-
-	HASH_FIND(hh, s->domains, name.at, name.bytes, dom);
-	if (dom != NULL)
-		return dom;
-	dom = xcalloc(1, sizeof(*dom) + name.bytes + 1);
-	memcpy(dom->name, name.at, name.bytes);
-	dom->s = s;
-	HASH_ADD(hh, s->domains, name, name.bytes, dom);
-	return dom;
 }
 
 /* A recipient whose time is up before it could be tried again. */
@@ -366,7 +268,7 @@ static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struc
 
 		return judge_row(s, sl, row, &v, site->answer->why) ? GAVE : GAVE_STARVED;
 	}
-	lane = lane_for(s, site, c, row);
+	lane = lane_for(s, sl->dom, c, row);
 	if (lane == NULL)
 		return judge_row(s, sl, row, &no_source,
 		                 "no source of this pool has an address of the hosts' family")
@@ -411,7 +313,7 @@ static bool may_go(struct sched *s, struct slice *sl)
 
 	if (dom->answer->expires_ms <= (int64_t)(s->now_us / 1000))
 		sdomain_look_up(dom);
-	if (dom->site != site || (dom->looking && dom->answer->fate != MX_OK))
+	if (dom->site != site || dom->is_stale || (dom->looking && dom->answer->fate != MX_OK))
 		return false;
 	if (sl->listed) /* by the answer */
 		DL_DELETE(site->slices, sl);
@@ -441,6 +343,10 @@ void site_run(struct sched *s, struct site *site)
 	if (gave == GAVE_STARVED)
 		site_hungry(s, site);
 	DL_FOREACH_SAFE(site->lanes, lane, next)
-	lane_run(s, lane);
+	{
+		lane_run(s, lane);
+		if (lane->alone != 0 && lane->n_conns == 0 && lane->n_ahead == 0)
+			lane_free(lane);
+	}
 	site->running = 0;
 }

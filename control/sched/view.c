@@ -107,3 +107,39 @@ bool sched_site_next(const struct sched *s, uint32_t *cursor, struct sched_site_
 	}
 	return true;
 }
+
+uint32_t sched_n_hosts(const struct sched *s)
+{
+	return hosts_n(s->hosts);
+}
+
+uint64_t sched_n_hosts_evicted(const struct sched *s)
+{
+	return hosts_n_evicted(s->hosts);
+}
+
+bool sched_host_next(struct sched *s, const char *key, uint32_t *cursor,
+                     struct sched_host_view *view)
+{
+	const struct mx_host *mx;
+	const struct host *host;
+	const struct lane *lane;
+	const struct conn *c;
+	struct site *site;
+
+	HASH_FIND_STR(s->sites_by_key, key, site);
+	if (site == NULL || *cursor >= site->n_addrs)
+		return false;
+	mx = &site->answer->hosts[site->addrs[*cursor].host];
+	host = hosts_find(s->hosts, &site->addrs[*cursor].addr, HOST_ANY_SOURCE);
+	*view = (struct sched_host_view){ .name = mx->name,
+		                          .preference = mx->preference,
+		                          .addr = site->addrs[*cursor].addr,
+		                          .window = dial_window(site->limits, host, s->now_us) };
+	host_text(host, s->now_us, view->known);
+	DL_FOREACH(site->lanes, lane)
+	DL_FOREACH(lane->conns, c)
+	view->conns += ip_eq(&c->addr, &view->addr) && !c->closed;
+	(*cursor)++;
+	return true;
+}

@@ -2,9 +2,9 @@
 
 #include "dataplane/smtp/body.h"
 
-void smtp_body_begin(struct smtp_body *b)
+void smtp_body_begin(struct smtp_body *b, bool is_raw)
 {
-	*b = (struct smtp_body){ .span = 0 };
+	*b = (struct smtp_body){ .is_raw = is_raw };
 }
 
 /* Leaves `b` on a byte to copy, or behind the last span. */
@@ -60,7 +60,9 @@ size_t smtp_body_copy(struct smtp_body *b, const struct dp_job *job, uint8_t *ou
 
 		from = job->wire[b->span].at + b->at;
 		run = job->wire[b->span].bytes - b->at;
-		run = plain_run(from, run < room - n ? run : room - n, b->line_open);
+		run = run < room - n ? run : room - n;
+		if (!b->is_raw)
+			run = plain_run(from, run, b->line_open);
 		if (run == 0) {
 			/* A line begins with a dot: one more goes in front of it (4.5.2). */
 			out[n++] = '.';

@@ -7,12 +7,17 @@
 #include "dataplane/base/span.h"
 
 struct smtp_caps {
-	bool pipelining;         /* RFC 2920 */
-	bool eightbit;           /* 8BITMIME, RFC 6152 */
-	bool smtputf8;           /* RFC 6531 */
-	bool starttls;           /* RFC 3207 */
-	bool size;               /* RFC 1870 */
 	uint64_t size_max_bytes; /* 0: no fixed maximum (RFC 1870 4) */
+	uint16_t rcpts_max;      /* RFC 9422 RCPTMAX; this and the next two: 0: not said */
+	uint16_t mail_max;       /* MAILMAX */
+	uint16_t domains_max;    /* RCPTDOMAINMAX */
+	bool pipelining : 1;     /* RFC 2920 */
+	bool chunking : 1;       /* RFC 3030 */
+	bool binarymime : 1;     /* RFC 3030 */
+	bool eightbit : 1;       /* 8BITMIME, RFC 6152 */
+	bool smtputf8 : 1;       /* RFC 6531 */
+	bool starttls : 1;       /* RFC 3207 */
+	bool size : 1;           /* RFC 1870 */
 };
 
 /* Notes what one line of the answer offers, its code and line end cut off. The first line is the

@@ -13,7 +13,7 @@
 #include "dataplane/dp_msg.h"
 
 enum {
-	SMTP_LINE_KEPT_BYTES = 64, /* of each line, for EHLO keywords; the rest is only counted */
+	SMTP_LINE_KEPT_BYTES = 128, /* of each line, for EHLO keywords; the rest is only counted */
 };
 
 enum smtp_reply_got {

@@ -1,39 +1,12 @@
-/* session.c - the driver: moves the two cursors of a session through the table of steps. */
-#include <assert.h>
+/* session.c - the driver: what is said next, what a reply answers, and the patience for it. */
 #include <errno.h>
 #include <stdio.h>
 
-#include "dataplane/smtp/session.h"
+#include "dataplane/smtp/txn.h"
 
 enum {
 	POKE_US = 10000, /* until TCP is asked again when it had room but no buffers */
 };
-
-/* Where the step after the one said or answered is; RCPT comes once per recipient. */
-static const uint8_t next_step[DP_N_STEPS] = {
-	[DP_STEP_CONNECT] = DP_STEP_BANNER, [DP_STEP_BANNER] = DP_STEP_EHLO,
-	[DP_STEP_EHLO] = DP_STEP_IDLE,      [DP_STEP_HELO] = DP_STEP_IDLE,
-	[DP_STEP_RSET] = DP_STEP_MAIL,      [DP_STEP_MAIL] = DP_STEP_RCPT,
-	[DP_STEP_RCPT] = DP_STEP_DATA,      [DP_STEP_DATA] = DP_STEP_BODY,
-	[DP_STEP_BODY] = DP_STEP_DOT,       [DP_STEP_DOT] = DP_STEP_IDLE,
-	[DP_STEP_IDLE] = DP_STEP_IDLE,      [DP_STEP_QUIT] = DP_STEP_QUIT,
-	[DP_STEP_STARTTLS] = DP_STEP_TLS,   [DP_STEP_TLS] = DP_STEP_EHLO,
-};
-
-static void advance(const struct session *s, struct cursor *c)
-{
-	if (c->step == DP_STEP_RCPT && c->rcpt + 1 < session_job(s)->n_rcpts) {
-		c->rcpt++;
-		return;
-	}
-	c->step = next_step[c->step];
-	c->rcpt = 0;
-}
-
-static void set_cursors(struct session *s, enum dp_step step)
-{
-	s->send = s->recv = (struct cursor){ .step = (uint8_t)step };
-}
 
 /* Version and suite, as an operator wants to read them. */
 static void tell_tls(const struct session *s, struct dp_evt *evt)
@@ -48,32 +21,35 @@ static void tell_tls(const struct session *s, struct dp_evt *evt)
 	evt->text_bytes = (uint16_t)n;
 }
 
-void session_ready(struct session *s, uint64_t now_us)
+void session_ready(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
 {
 	struct dp_evt evt = { .kind = DP_EVT_OPEN,
-		              .step = s->recv.step,
-		              .code = s->reply.code,
+		              .step = s->step,
+		              .code = reply->code,
 		              .took_us = (uint32_t)(now_us - s->began_us) };
 
 	if (s->tls != NULL)
 		tell_tls(s, &evt);
-	s->is_ready = true;
-	set_cursors(s, DP_STEP_IDLE);
+	if (s->caps.pipelining)
+		s->learnt |= DP_KNOWN_PIPELINING;
+	session_put_name(s);
+	s->is_ready = s->is_clean = true;
+	s->step = DP_STEP_IDLE;
 	count(&s->smtp->conf.counters->smtp_sessions_ready);
 	session_emit(s, now_us, &evt);
 }
 
-void session_greeted(struct session *s, uint64_t now_us)
+void session_greeted(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
 {
 	bool wants = s->policy != DP_TLS_NONE && s->smtp->conf.tls != NULL && s->tls == NULL;
 
 	if (wants && s->caps.starttls)
-		set_cursors(s, DP_STEP_STARTTLS);
+		s->step = DP_STEP_STARTTLS;
 	else if (s->policy >= DP_TLS_ENCRYPT && s->tls == NULL)
 		session_end_by_tls(s, now_us,
 		                   "STARTTLS is not offered, and its policy asks for it");
 	else
-		session_ready(s, now_us);
+		session_ready(s, now_us, reply);
 }
 
 void session_start_tls(struct session *s, uint64_t now_us)
@@ -82,18 +58,31 @@ void session_start_tls(struct session *s, uint64_t now_us)
 		                                   [DP_TLS_OPPORTUNISTIC] = TLS_ANY,
 		                                   [DP_TLS_ENCRYPT] = TLS_STRICT,
 		                                   [DP_TLS_VERIFY] = TLS_CHECKED };
-	struct tls_peer peer = { .host = s->host, .addr = s->remote, .demand = demands[s->policy] };
+	struct tls_peer peer = { .host =
+		                     s->name == POOL_NONE ? "" : pool_at(&s->smtp->names, s->name),
+		                 .addr = s->remote,
+		                 .demand = demands[s->policy] };
 
 	s->caps = (struct smtp_caps){ .size = false }; /* RFC 3207 4.2: they are forgotten */
-	set_cursors(s, DP_STEP_TLS);
+	s->step = DP_STEP_TLS;
 	s->tls = tls_start(s->smtp->conf.tls, &peer, s->tcp, s);
+	session_put_name(s);
 	if (s->tls == NULL)
 		session_end(s, now_us, SESSION_END_FIN, DP_WHY_NO_ROOM);
 }
 
 uint8_t session_step(const struct session *s)
 {
-	return s->n_due > 0 ? s->recv.step : s->send.step;
+	const struct due *d = dues_first(s);
+	const struct txn *t;
+
+	if (d != NULL) {
+		bool is_end = d->step == DP_STEP_DOT || d->step == DP_STEP_BDAT;
+
+		return is_end && !txn_heard(s)->is_whole ? (uint8_t)DP_STEP_BODY : d->step;
+	}
+	t = txn_said(s);
+	return t != NULL && t->is_begun ? s->said_step : s->step;
 }
 
 /* Starts the patience for what comes next anew. */
@@ -118,15 +107,15 @@ void session_secured(struct session *s, uint64_t now_us)
 {
 	if (s->end != SESSION_LIVES)
 		return;
-	set_cursors(s, s->is_implicit ? DP_STEP_BANNER : DP_STEP_EHLO);
-	s->n_due = s->is_implicit ? 1 : 0;
+	s->step = s->is_implicit ? DP_STEP_BANNER : DP_STEP_EHLO;
+	s->is_asked = s->is_implicit;
 	expect(s, now_us);
 }
 
 /* True when nothing is asked of the server and nothing half said by either side. */
 static bool is_at_rest(const struct session *s)
 {
-	return s->send.step == DP_STEP_IDLE && s->n_due == 0 && s->reply.n_bytes == 0;
+	return s->step == DP_STEP_IDLE && s->n_flight == 0 && s->reply == POOL_NONE;
 }
 
 /* Sets the timer for the end of patience; `is_stalled`: TCP had room but took nothing. */
@@ -143,17 +132,99 @@ static void arm(struct session *s, uint64_t now_us, bool is_stalled)
 	wheel_arm(&s->smtp->wheel, s->handle.slot, due);
 }
 
-/* RFC 2920 3.1: only where the server offers it, and only behind a command that allows it. */
-static bool may_say(const struct session *s)
+/* RFC 2920 3.1: unanswered only behind a command that allows it, where the server offers it. BDAT
+ * only where one was answered well before: elsewhere its octets might be taken for commands. Once
+ * something was refused all that is due comes first.
+ */
+static bool may_say(const struct session *s, const struct txn *t)
 {
-	if (s->n_due == 0)
+	if (s->smtp->is_draining)
+		return false;
+	if (s->said_cut > 0 || s->said_step == DP_STEP_DOT)
 		return true;
-	return s->smtp->conf.pipelining && s->caps.pipelining && smtp_steps[s->said].pipelined;
+	if (s->said_step == DP_STEP_BODY)
+		return t->by_bdat || t->is_body_due;
+	if (dues_count(s) == 0)
+		return true;
+	if (dues_count(s) == SMTP_DUES_MAX || s->is_stopped)
+		return false;
+	if (!session_pipelines(s) || !smtp_steps[s->said_last].pipelined)
+		return false;
+	return s->said_step != DP_STEP_BDAT || session_bdat_works(s);
 }
 
-/* At rest: the next job, or QUIT when it is asked for. False when there is nothing to say. */
+/* The next transaction: at rest, or behind the last byte of the one before where the window is not
+ * full. What is behind a BDAT must not depend on the first one of its kind.
+ */
+static bool may_begin(const struct session *s)
+{
+	if (s->n_flight == 0)
+		return s->reply == POOL_NONE;
+	if (s->n_flight >= s->window || s->is_stopped || dues_count(s) == SMTP_DUES_MAX)
+		return false;
+	if (!session_pipelines(s) || !smtp_steps[s->said_last].pipelined)
+		return false;
+	return s->said_last != DP_STEP_BODY || session_bdat_works(s);
+}
+
+/* A transaction that is of no use to anybody any more goes no further, unless the server waits for
+ * a body or a command of it is half said.
+ */
+static void drop_rest(struct session *s)
+{
+	const struct txn *t = txn_said(s);
+
+	if (t != NULL && t->is_begun && t->n_open == 0 && s->said_cut == 0 &&
+	    s->said_step != DP_STEP_BODY && s->said_step != DP_STEP_DOT)
+		txn_finish(s);
+}
+
+/* The step behind the one that was just said in a transaction. */
+static void advance(struct session *s, struct txn *t)
+{
+	switch ((enum dp_step)s->said_step) {
+	case DP_STEP_RSET:
+		s->said_step = DP_STEP_MAIL;
+		break;
+	case DP_STEP_RCPT:
+		s->said_rcpt++;
+		/* fallthrough */
+	case DP_STEP_MAIL:
+		while (s->said_rcpt < t->job.n_rcpts && !txn_is_open(t, s->said_rcpt))
+			s->said_rcpt++;
+		s->said_step = s->said_rcpt < t->job.n_rcpts ? DP_STEP_RCPT
+		               : t->by_bdat                  ? DP_STEP_BDAT
+		                                             : DP_STEP_DATA;
+		break;
+	case DP_STEP_BODY:
+		s->said_step = DP_STEP_DOT;
+		if (t->by_bdat)
+			txn_finish(s);
+		break;
+	case DP_STEP_DOT:
+		txn_finish(s);
+		break;
+	default: /* DATA, BDAT */
+		s->said_step = DP_STEP_BODY;
+		break;
+	}
+}
+
+/* RFC 9422 4.2: so many MAIL in a session. The rest is for another one. */
+static void obey_mail_max(struct session *s, uint64_t now_us)
+{
+	if (s->caps.mail_max == 0 || s->n_messages < s->caps.mail_max || s->txn_said == POOL_NONE)
+		return;
+	txn_return(s, now_us, DP_WHY_TOO_MANY);
+	s->wants_quit = true;
+}
+
+/* Nothing is begun that is not said whole: begins the next transaction, or QUIT when it is asked
+ * for. False when there is nothing to say.
+ */
 static bool begin_work(struct session *s, uint64_t now_us)
 {
+<<<<<<< HEAD
 	while (s->n_jobs > 0) {
 		s->has_job = s->has_begun_jobs = true;
 		smtp_body_begin(&s->body);
@@ -164,25 +235,73 @@ static bool begin_work(struct session *s, uint64_t now_us)
 			if (s->needs_rset)
 				set_cursors(s, DP_STEP_RSET);
 			return true;
+=======
+	if (!may_begin(s))
+		return false;
+	obey_mail_max(s, now_us);
+	if (s->txn_said != POOL_NONE) {
+		if (!txn_begin(s, now_us)) {
+			txn_finish(s);
+			txn_settle_all(s, now_us);
+>>>>>>> main
 		}
-		session_settle(s, now_us);
+		return true;
 	}
-	if (!s->wants_quit && !s->smtp->is_draining)
+	if (s->n_flight > 0 || (!s->wants_quit && !s->smtp->is_draining))
 		return false;
 	session_end(s, now_us, SESSION_END_QUIT, s->wants_quit ? DP_WHY_QUIT : DP_WHY_SHUTDOWN);
 	return true;
 }
 
-/* A job whose recipients all have verdicts goes no further, unless the server waits for a body or
- * a command of it is half said. True when it is over.
- */
-static bool try_settle(struct session *s, uint64_t now_us)
+/* What one attempt to say something came to. */
+enum said { SAID_NOTHING, SAID_ALL, SAID_PART, SAID_FULL };
+
+static enum said say_step(struct session *s, uint64_t now_us, uint8_t step)
 {
-	if (!s->has_job || session_has_open_rcpts(s) || s->is_body_due || s->said_cut > 0)
-		return false;
-	if (s->n_due == 0)
-		session_settle(s, now_us);
-	return true;
+	const struct txn *t = txn_said(s);
+	const struct smtp_body before = t == NULL ? (struct smtp_body){ .span = 0 } : t->body;
+	uint16_t cut = s->said_cut;
+
+	if (smtp_steps[step].say(s, now_us)) {
+		s->said_last = step;
+		return SAID_ALL;
+	}
+	t = txn_said(s);
+	return cut != s->said_cut ||
+	               (t != NULL && (before.span != t->body.span || before.at != t->body.at))
+	           ? SAID_PART
+	           : SAID_FULL;
+}
+
+/* Outside of transactions: one command, then its reply. */
+static enum said say_alone(struct session *s, uint64_t now_us)
+{
+	const struct smtp_step *row = &smtp_steps[s->step];
+	enum said said;
+
+	if (row->say == NULL || s->is_asked)
+		return SAID_NOTHING;
+	said = say_step(s, now_us, s->step);
+	if (said == SAID_ALL)
+		s->is_asked = row->hear != NULL;
+	return said;
+}
+
+static enum said say_of_txn(struct session *s, uint64_t now_us)
+{
+	struct txn *t = txn_said(s);
+	uint8_t step = s->said_step, rcpt = s->said_rcpt;
+	enum said said;
+
+	if (!may_say(s, t))
+		return SAID_NOTHING;
+	said = say_step(s, now_us, step);
+	if (said != SAID_ALL)
+		return said;
+	if (smtp_steps[step].hear != NULL && step != DP_STEP_DOT) /* due since 354 */
+		dues_push(s, step, t->number, rcpt);
+	advance(s, t);
+	return said;
 }
 
 /* Says all that may be said now. True when some of it was taken; `is_full`: TCP refused the rest.
@@ -193,37 +312,39 @@ static bool say_all(struct session *s, uint64_t now_us, bool *is_full)
 
 	*is_full = false;
 	while (s->end == SESSION_LIVES || (s->end == SESSION_END_QUIT && !s->has_quit)) {
-		const struct smtp_step *step;
-		uint32_t span = s->body.span, at = s->body.at, cut = s->said_cut;
+		const struct txn *t;
+		enum said said;
 
-		if (try_settle(s, now_us) && s->n_due > 0)
-			break;
-		if (is_at_rest(s) && !begin_work(s, now_us))
-			break;
-		step = &smtp_steps[s->send.step];
-		if (step->say == NULL || !may_say(s))
-			break;
-		if (!step->say(s, now_us)) {
-			*is_full = true;
-			return progress || span != s->body.span || at != s->body.at ||
-			       cut != s->said_cut;
+		drop_rest(s);
+		txn_settle_all(s, now_us);
+		t = txn_said(s);
+		if (s->step != DP_STEP_IDLE) {
+			said = say_alone(s, now_us);
+		} else if (t == NULL || !t->is_begun) {
+			if (!begin_work(s, now_us))
+				break;
+			continue;
+		} else {
+			said = say_of_txn(s, now_us);
 		}
-		progress = true;
-		s->said = s->send.step;
-		if (step->hear != NULL)
-			s->n_due++;
-		advance(s, &s->send);
+		progress |= said == SAID_ALL || said == SAID_PART;
+		*is_full = said == SAID_PART || said == SAID_FULL;
+		if (said != SAID_ALL)
+			break;
 	}
 	return progress;
 }
 
 void session_pump(struct session *s, uint64_t now_us)
 {
-	bool is_full, is_stalled;
+	bool is_full, is_stalled, was_due = dues_count(s) > 0;
+	uint8_t before = session_step(s);
 
 	if (say_all(s, now_us, &is_full)) {
 		wire_flush(s, now_us);
-		expect(s, now_us);
+		/* To say more does not prolong the patience for what was said before. */
+		if (!was_due || before == DP_STEP_BODY)
+			expect(s, now_us);
 	}
 	if (s->end == SESSION_END_ABORT) {
 		tcp_abort(s->smtp->tcp, now_us, s->tcp); /* `s` is gone now */
@@ -238,39 +359,74 @@ void session_pump(struct session *s, uint64_t now_us)
 	arm(s, now_us, is_stalled);
 }
 
-/* One whole reply, for the command it belongs to by order. */
-static void hear(struct session *s, uint64_t now_us)
+void session_drain(struct session *s, uint64_t now_us)
 {
-	/* A reply before the dot is the DOT row's business; any other that was not asked for
-	 * comes to IDLE. */
-	bool asked = s->n_due > 0 || s->recv.step == DP_STEP_DOT;
-	uint8_t step = asked ? s->recv.step : (uint8_t)DP_STEP_IDLE;
-	struct cursor before = s->recv;
+	const struct txn *t = txn_heard(s);
 
-	if (s->n_due > 0)
-		s->n_due--;
-	smtp_steps[step].hear(s, now_us, &s->reply);
+	/* FIN before the last byte: the server drops what it has (RFC 5321 4.1.1.4). */
+	if (t != NULL && t->is_begun && !t->is_whole)
+		session_end(s, now_us, SESSION_END_FIN, DP_WHY_SHUTDOWN);
+}
+
+/* Which command a reply belongs to: the oldest that is not answered. IDLE: none. */
+static struct due due_of_reply(struct session *s)
+{
+	struct due d = { .step = DP_STEP_IDLE };
+
+	if (dues_count(s) > 0) {
+		d = dues_pop(s);
+		assert(txn_heard(s)->number == d.txn);
+		s->is_hearing = true;
+	} else if (s->is_asked) {
+		d.step = s->step;
+		s->is_asked = false;
+		s->is_hearing = true;
+	}
+	return d;
+}
+
+/* One whole reply, for the command it belongs to by order. */
+static void hear(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
+{
+	s->heard = due_of_reply(s);
+	/* What is behind a refusal may depend on it: nothing new before it is clear what came of
+	 * what is in flight. */
+	if (is_refusal(reply) && s->window > 1)
+		s->is_stopped = true;
+	smtp_steps[s->heard.step].hear(s, now_us, reply);
+	/* RFC 5321 3.8: 421 may answer anything, and the server goes. */
+	if (s->end == SESSION_LIVES && reply->code == 421)
+		session_end_by_reply(s, now_us, reply);
+	s->is_hearing = false;
 	if (s->end != SESSION_LIVES)
 		return;
-	/* RFC 5321 3.8: 421 may answer anything, and the server goes. */
-	if (s->reply.code == 421) {
-		session_end_by_reply(s, now_us);
-		return;
-	}
-	smtp_reply_reset(&s->reply);
-	if (s->recv.step == before.step && s->recv.rcpt == before.rcpt) {
-		advance(s, &s->recv);
-		if (s->recv.step == DP_STEP_BODY)
-			s->recv.step = DP_STEP_DOT;
-	}
-	try_settle(s, now_us);
+	s->has_heard_flight = dues_count(s) > 0;
+	if (!s->has_heard_flight)
+		s->is_stopped = false;
+	drop_rest(s);
+	txn_settle_all(s, now_us);
+	if (s->smtp->is_draining)
+		session_drain(s, now_us);
 	expect(s, now_us);
 }
 
-static void note_line(struct session *s)
+static void note_line(struct session *s, const struct smtp_reply *reply)
 {
-	if (s->recv.step == DP_STEP_EHLO && s->n_due > 0 && s->reply.n_lines > 1)
-		smtp_caps_line(&s->caps, span_of(s->reply.line, s->reply.line_bytes));
+	if (s->step == DP_STEP_EHLO && s->is_asked && reply->n_lines > 1)
+		smtp_caps_line(&s->caps, span_of(reply->line, reply->line_bytes));
+}
+
+/* Takes out what was kept, or begins a new one. */
+static struct smtp_reply *take_reply(struct session *s)
+{
+	struct smtp_reply *reply = &s->smtp->heard;
+
+	if (s->reply == POOL_NONE)
+		smtp_reply_reset(reply);
+	else
+		*reply = *(struct smtp_reply *)pool_at(&s->smtp->replies, s->reply);
+	session_put_reply(s);
+	return reply;
 }
 
 static void hear_all(struct session *s, uint64_t now_us, struct span bytes)
@@ -278,20 +434,26 @@ static void hear_all(struct session *s, uint64_t now_us, struct span bytes)
 	const struct smtp_reply_bounds bounds = { .lines_max = s->smtp->conf.reply_lines_max,
 		                                  .bytes_max = s->smtp->conf.reply_bytes_max };
 	bool was_at_rest = is_at_rest(s);
+	struct smtp_reply *reply = take_reply(s);
 
 	while (s->end == SESSION_LIVES) {
-		switch (smtp_reply_take(&s->reply, &bounds, &bytes)) {
+		switch (smtp_reply_take(reply, &bounds, &bytes)) {
 		case SMTP_REPLY_MORE:
+			if (reply->n_bytes > 0 && !session_try_keep_reply(s, reply)) {
+				session_end(s, now_us, SESSION_END_FIN, DP_WHY_NO_ROOM);
+				return;
+			}
 			if (was_at_rest && !is_at_rest(s))
 				expect(s, now_us); /* a goodbye has begun: it must end too */
 			return;
 		case SMTP_REPLY_LINE:
-			note_line(s);
+			note_line(s, reply);
 			break;
 		case SMTP_REPLY_END:
-			note_line(s);
-			if (s->recv.step != DP_STEP_STARTTLS || bytes.bytes == 0) {
-				hear(s, now_us);
+			note_line(s, reply);
+			if (s->step != DP_STEP_STARTTLS || bytes.bytes == 0) {
+				hear(s, now_us, reply);
+				smtp_reply_reset(reply);
 				break;
 			}
 			/* Whoever wrote behind the answer wants it to be taken for something that
@@ -311,7 +473,8 @@ static void hear_all(struct session *s, uint64_t now_us, struct span bytes)
  */
 void session_received(struct session *s, uint64_t now_us, struct span bytes)
 {
-	hear_all(s, now_us, bytes);
+	if (s->end == SESSION_LIVES)
+		hear_all(s, now_us, bytes);
 	if (s->has_quit && !s->is_silent) {
 		/* That is 221 or what stands for it; the server closes now (RFC 5321 4.1.1.10). */
 		uint64_t linger_us = now_us + (uint64_t)s->smtp->conf.linger_ms * 1000;
@@ -333,6 +496,8 @@ void session_timer(struct session *s, uint64_t now_us)
 
 		if (!drained)
 			count(&s->smtp->conf.counters->smtp_timeouts);
+		if (!drained && s->has_heard_flight)
+			s->learnt |= DP_KNOWN_NO_PIPELINING; /* fewer answers than commands */
 		session_end(s, now_us, SESSION_END_ABORT,
 		            drained ? DP_WHY_SHUTDOWN : DP_WHY_TIMEOUT);
 	} else {
@@ -352,10 +517,10 @@ void session_peer_closed(struct session *s, uint64_t now_us)
 
 void session_opened(struct session *s, uint64_t now_us)
 {
-	set_cursors(s, DP_STEP_BANNER);
-	s->n_due = 1;
+	s->step = DP_STEP_BANNER;
+	s->is_asked = true;
 	if (s->is_implicit) {
-		s->n_due = 0;
+		s->is_asked = false;
 		session_start_tls(s, now_us);
 	}
 	expect(s, now_us);
@@ -365,7 +530,7 @@ void session_opened(struct session *s, uint64_t now_us)
 void session_begin(struct session *s, uint64_t now_us)
 {
 	s->began_us = now_us;
-	set_cursors(s, DP_STEP_CONNECT);
+	s->step = DP_STEP_CONNECT;
 	expect(s, now_us);
 	arm(s, now_us, false);
 }

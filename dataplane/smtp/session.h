@@ -6,24 +6,29 @@
  *	            (TLS)      +- STARTTLS - TLS - EHLO -+
  *	CONNECT - BANNER - EHLO -+---------+- IDLE - QUIT
  *	                         HELO      |
- *	              +--------------------+-----------------------------+
- *	              RSET - MAIL - RCPT (each) - DATA - BODY - DOT - back to IDLE
+ *	          +------------------------+-------------------------------+
+ *	          RSET - MAIL - RCPT (each) -+- DATA - BODY - DOT -+- IDLE, or the next one's RSET
+ *or MAIL
+ *	                                     +- BDAT - BODY -------+
  *
- * Two cursors walk this: `send` is the step said next, `recv` the step whose reply comes next; what
- * lies between them are the `n_due` commands said and not yet answered (RFC 2920: at most RSET,
- * MAIL, RCPTs and DATA). Replies belong to commands by their order alone.
+ * Outside of transactions one command is said at a time and `step` is where it stands. Transactions
+ * (txn.h) are said one behind the other, several before the first is answered where the window and
+ * the server allow it. What was said and is not yet answered stands in one queue, `struct dues`:
+ * replies belong to commands by their order alone.
  */
 #pragma once
 
+#include <assert.h>
+
 #include "dataplane/base/pool.h"
 #include "dataplane/base/wheel.h"
-#include "dataplane/smtp/body.h"
 #include "dataplane/smtp/ehlo.h"
 #include "dataplane/smtp/reply.h"
 #include "dataplane/smtp/smtp.h"
 
 enum {
-	SMTP_RCPTS_MAX = 1, /* in one transaction */
+	SMTP_DUES_MAX = 128, /* commands of transactions said and not answered: four of each where
+	                        DP_WINDOW_MAX are in flight */
 };
 
 /* How a session whose end is decided goes away. */
@@ -34,57 +39,85 @@ enum session_end {
 	SESSION_END_ABORT, /* no patience left: RST */
 };
 
-struct cursor {
-	uint8_t step;  /* enum dp_step */
-	uint16_t rcpt; /* which recipient, at RCPT */
+/* A reply that is due. */
+struct due {
+	uint8_t step;    /* enum dp_step */
+	uint8_t txn;     /* number of the transaction: the oldest one in flight when it comes */
+	uint8_t rcpt;    /* which recipient, at RCPT */
+	uint8_t is_late; /* 0 or 1: said while another reply was due */
+};
+static_assert(DP_RCPTS_MAX <= UINT8_MAX, "a recipient's number is a byte");
+
+/* Those of one session, oldest first; a ring. */
+struct dues {
+	uint16_t first, n;
+	uint32_t pad0;
+	struct due ring[SMTP_DUES_MAX];
 };
 
+/* An idle one in the clear is all there is of it: what only some need is in pools of the engine. */
 struct session {
 	struct smtp *smtp;
-	tcp_id tcp;
 	struct tls_conn *tls; /* NULL: in the clear */
-	uint32_t source;
-	uint16_t times; /* as in dp_dial */
-	struct dp_handle handle;
-	uint64_t conn; /* control's name for it */
+	uint64_t conn;        /* control's name for it */
 	uint64_t began_us, deadline_us;
-	uint32_t n_messages; /* jobs whose MAIL left */
-	uint64_t mail_us;    /* when MAIL of the job in progress left; 0: not yet */
-	struct cursor send, recv;
-	uint8_t n_due;
-	uint8_t policy;    /* enum dp_tls_policy */
-	uint8_t said;      /* the step said last; the table says whether more may follow it */
-	uint16_t said_cut; /* bytes of the command at `send` that TCP has already taken */
-	bool is_implicit;  /* TLS from the first byte (RFC 8314 3.3) */
-	bool is_ready;     /* DP_EVT_OPEN was emitted */
-	bool has_job;      /* jobs[job_first] is in progress */
-	bool is_dotted;    /* its last byte was handed to TCP */
-	bool is_body_due;  /* DATA was answered 354: a body or a lone dot is due */
-	bool needs_rset;   /* the server may still hold a transaction that we gave up */
-	bool wants_quit;   /* control asked for QUIT */
-	bool has_begun_jobs, has_settled_jobs;
-	bool is_silent;      /* nothing more may be written: FIN was ordered */
-	bool has_quit;       /* QUIT was handed to TCP */
-	bool ended_by_reply; /* `reply` tells what ended it */
-	uint8_t end;         /* enum session_end */
-	uint8_t why;         /* enum dp_why, once `end` is set */
-	uint8_t end_step;    /* enum dp_step it ended in */
-	uint8_t end_reach;   /* enum dp_reach */
-	uint8_t n_jobs, job_first;
+	struct dp_handle handle;
 	struct ip_addr remote;
 	struct smtp_caps caps;
-	struct smtp_body body;
-	struct smtp_reply reply;
-	struct dp_job jobs[DP_JOBS_PER_CONN];   /* a ring; from job_first on, n_jobs of them */
-	struct dp_evt verdicts[SMTP_RCPTS_MAX]; /* of the job in progress; kind 0: still open */
-	char host[DP_HELO_BYTES];
+	tcp_id tcp;
+	uint32_t source;
+	uint32_t n_messages;          /* transactions whose MAIL left */
+	uint32_t txn_first, txn_last; /* all its transactions, oldest first; POOL_NONE: none */
+	uint32_t txn_said;            /* the one being said, or said next; POOL_NONE: none */
+	uint32_t dues;                /* slot; POOL_NONE: no transaction is in flight */
+	uint32_t reply;               /* slot: half a reply, later the one that ended it */
+	uint32_t name;                /* slot: the host's name until TLS has it */
+	uint32_t domain;              /* hash of the domain that RCPT named last */
+	uint16_t n_domains;           /* how often it changed */
+	uint16_t times;               /* as in dp_dial */
+	uint16_t known, learnt;       /* enum dp_known: told by the dial; found out here */
+	uint16_t end_code;            /* of the reply that ended it; 0: none did */
+	uint16_t said_cut;            /* bytes of the command said now that TCP has taken */
+	uint8_t said_rcpt;            /* which recipient, at RCPT */
+	uint8_t step;                 /* enum dp_step, outside of transactions */
+	uint8_t said_step;            /* enum dp_step that is said next of `txn_said` */
+	uint8_t said_last;            /* enum dp_step that was said last */
+	struct due heard;             /* what the newest reply answered */
+	uint8_t policy;               /* enum dp_tls_policy */
+	uint8_t window;               /* transactions in flight, at most */
+	uint8_t n_jobs, n_flight;     /* transactions; of them, begun */
+	uint8_t next_number;          /* of the transaction that begins next */
+	uint8_t end;                  /* enum session_end */
+	uint8_t why;                  /* enum dp_why, once `end` is set */
+	uint8_t end_step;             /* enum dp_step it ended in */
+	uint8_t end_reach;            /* enum dp_reach */
+	bool is_hearing : 1;          /* `heard` is being judged */
+	bool is_asked : 1;            /* outside of transactions: a reply to `step` is due */
+	bool is_implicit : 1;         /* TLS from the first byte (RFC 8314 3.3) */
+	bool is_ready : 1;            /* DP_EVT_OPEN was emitted */
+	bool is_clean : 1;            /* where we stand in what we say, the server surely holds no
+	                                 transaction */
+	bool is_stopped : 1;       /* something was refused: nothing begins until all is answered */
+	bool was_bdat_refused : 1; /* no later BDAT was answered well */
+	bool has_pipelined : 1;    /* said something while a reply was due */
+	bool has_heard_flight : 1; /* of what is due now something was answered */
+	bool wants_quit : 1;       /* control asked for QUIT */
+	bool has_begun_jobs : 1, has_settled_jobs : 1;
+	bool is_silent : 1; /* nothing more may be written: FIN was ordered */
+	bool has_quit : 1;  /* QUIT was handed to TCP */
+	bool ended_by_reply : 1;
 };
 
 struct smtp {
 	struct smtp_conf conf;
 	struct tcp *tcp;
 	struct pool sessions;
-	struct wheel wheel; /* one timer a session, named by its slot */
+	struct pool txns;        /* of all sessions */
+	struct pool dues;        /* one a session with a transaction in flight */
+	struct pool replies;     /* those that are not complete, and those that ended a session */
+	struct pool names;       /* of hosts, until TLS has them; none without TLS */
+	struct wheel wheel;      /* one timer a session, named by its slot */
+	struct smtp_reply heard; /* the reply at hand */
 	bool is_draining;
 	uint64_t drain_until_us;
 };
@@ -104,12 +137,6 @@ struct smtp_step {
 
 extern const struct smtp_step smtp_steps[DP_N_STEPS];
 
-/* The job in progress. */
-static inline const struct dp_job *session_job(const struct session *s)
-{
-	return &s->jobs[s->job_first];
-}
-
 /* Its time-outs. */
 static inline const struct dp_times *session_times(const struct session *s)
 {
@@ -118,30 +145,58 @@ static inline const struct dp_times *session_times(const struct session *s)
 	return s->times == 0 ? &conf->times : &conf->more_times[s->times - 1];
 }
 
+/* What this session may use. */
+static inline bool session_pipelines(const struct session *s)
+{
+	return s->smtp->conf.pipelining && s->caps.pipelining &&
+	       ((s->known | s->learnt) & DP_KNOWN_NO_PIPELINING) == 0;
+}
+
+static inline bool session_chunks(const struct session *s)
+{
+	return s->smtp->conf.chunking && s->caps.chunking &&
+	       ((s->known | s->learnt) & DP_KNOWN_NO_CHUNKING) == 0;
+}
+
+static inline bool session_bdat_works(const struct session *s)
+{
+	return ((s->known | s->learnt) & DP_KNOWN_BDAT_WORKS) != 0;
+}
+
+static inline bool is_good(const struct smtp_reply *reply)
+{
+	return reply->code / 100 == 2;
+}
+
+static inline bool is_refusal(const struct smtp_reply *reply)
+{
+	return reply->code / 100 == 4 || reply->code / 100 == 5;
+}
+
+/* The queue of what is due; dues.c. */
+uint32_t dues_count(const struct session *s);
+const struct due *dues_first(const struct session *s); /* NULL: nothing is */
+void dues_push(struct session *s, enum dp_step step, uint8_t txn, uint8_t rcpt);
+struct due dues_pop(struct session *s);
+void dues_open(struct session *s);  /* a first transaction begins */
+void dues_close(struct session *s); /* the last one is over; what was due is forgotten */
+
+/* Replies due, in transactions and outside of them. */
+static inline uint32_t session_n_due(const struct session *s)
+{
+	return dues_count(s) + (s->is_asked ? 1 : 0);
+}
+
 /* The step it waits at: the one whose reply is due, else the one that is said next. */
 uint8_t session_step(const struct session *s);
 
-/* True while a recipient of the job in progress has no verdict. */
-bool session_has_open_rcpts(const struct session *s);
-
-/* Fixes the verdict of a recipient of the job in progress, unless it has one. */
-void session_judge(struct session *s, uint64_t now_us, uint16_t rcpt, enum dp_outcome outcome,
-                   const struct smtp_reply *reply);
-
-/* The same for all of them. */
-void session_judge_all(struct session *s, uint64_t now_us, enum dp_outcome outcome,
-                       const struct smtp_reply *reply);
-
-/* The job in progress is over: its verdicts go up, the session is idle again. */
-void session_settle(struct session *s, uint64_t now_us);
-
 /* EHLO or HELO was accepted. */
-void session_ready(struct session *s, uint64_t now_us);
+void session_ready(struct session *s, uint64_t now_us, const struct smtp_reply *reply);
 
 /* EHLO or HELO was accepted, and the session is as well encrypted as its policy asks: it is ready,
  * or goes on to STARTTLS, or ends.
  */
-void session_greeted(struct session *s, uint64_t now_us);
+void session_greeted(struct session *s, uint64_t now_us, const struct smtp_reply *reply);
 
 /* The server waits for our handshake. */
 void session_start_tls(struct session *s, uint64_t now_us);
@@ -154,11 +209,18 @@ void session_end_by_tls(struct session *s, uint64_t now_us, const char *text);
  */
 void session_end(struct session *s, uint64_t now_us, enum session_end end, enum dp_why why);
 
-/* The same, because of `s->reply`: after 421 the server closes, else we say QUIT. */
-void session_end_by_reply(struct session *s, uint64_t now_us);
+/* The same, because of a reply: after 421 the server closes, else we say QUIT. */
+void session_end_by_reply(struct session *s, uint64_t now_us, const struct smtp_reply *reply);
 
-/* Judges, without asking the server, what it is sure to refuse of the job in progress. */
-void session_refuse_unfit(struct session *s, uint64_t now_us);
+/* The same, and the reply is kept for CLOSED to tell. */
+void session_end_with(struct session *s, uint64_t now_us, enum session_end end, enum dp_why why,
+                      const struct smtp_reply *reply);
+
+/* A reply that has no place here: we and the server are out of step (RFC 5321 4.3.2). */
+void session_end_by_nonsense(struct session *s, uint64_t now_us, const struct smtp_reply *reply);
+
+/* How far a refusal reaches that came at `step`. */
+enum dp_reach session_reach(const struct session *s, enum dp_step step, uint16_t code);
 
 /* Asks the content gate about the job in progress and judges all of its recipients if it says no.
  */
@@ -171,6 +233,11 @@ size_t wire_write(struct session *s, uint64_t now_us, struct span bytes);
 void wire_flush(struct session *s, uint64_t now_us);
 void wire_close(struct session *s, uint64_t now_us);
 
+/* Hands a command to TCP. It is made again, the same, when only a part of it was taken: that costs
+ * no memory in the many sessions where everything fits. False: call again when there is room.
+ */
+bool session_say(struct session *s, uint64_t now_us, const char *text, size_t bytes);
+
 /* The driver's entries. After pump, received, timer and peer_closed `s` may be gone. */
 void session_begin(struct session *s, uint64_t now_us);
 void session_opened(struct session *s, uint64_t now_us);
@@ -182,15 +249,23 @@ void session_secured(struct session *s, uint64_t now_us);
 /* Says what may be said, carries out an end that was decided and sets the timer. */
 void session_pump(struct session *s, uint64_t now_us);
 
+/* While the engine drains nothing more is said of transactions: the session ends when none is left
+ * that the server has whole.
+ */
+void session_drain(struct session *s, uint64_t now_us);
+
 /* The last event of a session whose end was decided. */
 void session_emit_closed(struct session *s, uint64_t now_us);
-
-/* Gives all jobs that have not begun back, untried. */
-void session_return_jobs(struct session *s, uint64_t now_us, enum dp_why why);
 
 /* Fills in what every event of the session has in common and hands it to control. */
 void session_emit(struct session *s, uint64_t now_us, struct dp_evt *evt);
 
-/* Emits one NOT_TRIED per recipient of a job. `s` is NULL when the session is gone. */
-void smtp_emit_not_tried(struct smtp *smtp, const struct session *s, uint64_t now_us,
-                         const struct dp_job *job, enum dp_why why);
+/* Code and text of a reply. */
+void evt_put_reply(struct dp_evt *evt, const struct smtp_reply *reply);
+
+/* A reply waits outside of the session, which most of the time has none. False: no room for it. */
+bool session_try_keep_reply(struct session *s, const struct smtp_reply *reply);
+
+/* Gives slots back, if it has them. */
+void session_put_reply(struct session *s);
+void session_put_name(struct session *s);

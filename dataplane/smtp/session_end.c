@@ -1,18 +1,21 @@
-/* session_end.c - what becomes of jobs and sessions: verdicts, and the end. */
-#include <assert.h>
+/* session_end.c - events of a session, how far trouble reaches, and the end. */
 #include <stdio.h>
 
-#include "dataplane/smtp/session.h"
+#include "dataplane/smtp/txn.h"
 
 void session_emit(struct session *s, uint64_t now_us, struct dp_evt *evt)
 {
 	evt->conn = s->conn;
 	evt->handle = s->handle;
 	evt->at_us = now_us;
+	evt->learnt = s->learnt;
+	evt->rcpts_max = s->caps.rcpts_max;
+	evt->mail_max = s->caps.mail_max;
+	evt->domains_max = s->caps.domains_max;
 	s->smtp->conf.emit(s->smtp->conf.emit_ctx, evt);
 }
 
-static void put_reply(struct dp_evt *evt, const struct smtp_reply *reply)
+void evt_put_reply(struct dp_evt *evt, const struct smtp_reply *reply)
 {
 	uint32_t kept = reply->text_bytes < DP_TEXT_MAX ? reply->text_bytes : DP_TEXT_MAX;
 
@@ -22,27 +25,42 @@ static void put_reply(struct dp_evt *evt, const struct smtp_reply *reply)
 	memcpy(evt->text, reply->text, kept);
 }
 
-bool session_has_open_rcpts(const struct session *s)
+bool session_try_keep_reply(struct session *s, const struct smtp_reply *reply)
 {
-	for (uint16_t i = 0; i < session_job(s)->n_rcpts; i++) {
-		if (s->verdicts[i].kind == 0)
-			return true;
+	s->reply = pool_try_get(&s->smtp->replies);
+	if (s->reply == POOL_NONE) {
+		count(&s->smtp->conf.counters->smtp_no_slot);
+		return false;
 	}
-	return false;
+	*(struct smtp_reply *)pool_at(&s->smtp->replies, s->reply) = *reply;
+	return true;
 }
 
-/* How far a refusal reaches. 421 says that the host takes nothing now, unless it has just shown on
- * this session that it does: then it has only had enough of the session.
- */
-static enum dp_reach reach_of(const struct session *s, const struct smtp_reply *reply)
+void session_put_reply(struct session *s)
 {
-	enum dp_step step = s->recv.step;
+	if (s->reply != POOL_NONE)
+		pool_put(&s->smtp->replies, s->reply);
+	s->reply = POOL_NONE;
+}
 
-	if (reply->code == 421 && (step == DP_STEP_MAIL || step == DP_STEP_DATA))
+void session_put_name(struct session *s)
+{
+	if (s->name != POOL_NONE)
+		pool_put(&s->smtp->names, s->name);
+	s->name = POOL_NONE;
+}
+
+/* 421 says that the host takes nothing now, unless it has just shown on this session that it does:
+ * then it has only had enough of the session.
+ */
+enum dp_reach session_reach(const struct session *s, enum dp_step step, uint16_t code)
+{
+	if (code == 421 && (step == DP_STEP_MAIL || step == DP_STEP_DATA))
 		return s->has_settled_jobs ? DP_REACH_MESSAGE : DP_REACH_HOST;
 	return smtp_steps[step].reach;
 }
 
+<<<<<<< HEAD
 void session_judge(struct session *s, uint64_t now_us, uint16_t rcpt, enum dp_outcome outcome,
                    const struct smtp_reply *reply)
 {
@@ -222,6 +240,8 @@ void session_pass_gate(struct session *s, uint64_t now_us)
 	}
 }
 
+=======
+>>>>>>> main
 /* Trouble before anything was settled is the host's; later it may be the message's, or chance. */
 static enum dp_reach end_reach(const struct session *s)
 {
@@ -234,55 +254,79 @@ static enum dp_reach end_reach(const struct session *s)
 	return DP_REACH_HOST;
 }
 
+/* Where it ends: at the step whose reply is being judged, else where it waits. */
+static uint8_t end_step(const struct session *s)
+{
+	bool is_end = s->heard.step == DP_STEP_DOT || s->heard.step == DP_STEP_BDAT;
+	const struct txn *t = txn_heard(s);
+
+	if (!s->is_hearing)
+		return session_step(s);
+	return is_end && t != NULL && !t->is_whole ? (uint8_t)DP_STEP_BODY : s->heard.step;
+}
+
 void session_end(struct session *s, uint64_t now_us, enum session_end end, enum dp_why why)
 {
 	assert(end != SESSION_LIVES);
 	if (s->end != SESSION_LIVES)
 		return;
-	s->end_step = s->recv.step;
-	if (s->has_job && s->recv.step == DP_STEP_DOT && !s->is_dotted)
-		s->end_step = DP_STEP_BODY;
+	s->end_step = end_step(s);
 	s->end = (uint8_t)end;
 	s->why = (uint8_t)why;
-	if (s->has_job) {
-		/* RFC 1047: once the dot is out only the reply says whether the server has it. */
-		session_judge_all(s, now_us, s->is_dotted ? DP_OUT_UNCONFIRMED : DP_OUT_NOT_TRIED,
-		                  NULL);
-		session_settle(s, now_us);
-	}
-	session_return_jobs(s, now_us, why);
+	/* Behind a 421 nothing is read any more (RFC 5321 3.8). */
+	txn_end_all(s, now_us, why, s->end_code == 421);
 	s->end_reach = (uint8_t)end_reach(s);
-	s->n_due = 0;
+	s->is_asked = false;
 	s->said_cut = 0;
-	s->send = s->recv = (struct cursor){ .step = DP_STEP_QUIT };
+	s->step = DP_STEP_QUIT;
+	session_put_name(s);
+	if (!s->ended_by_reply)
+		session_put_reply(s);
 }
 
-void session_end_by_reply(struct session *s, uint64_t now_us)
+void session_end_with(struct session *s, uint64_t now_us, enum session_end end, enum dp_why why,
+                      const struct smtp_reply *reply)
 {
+	if (s->end != SESSION_LIVES)
+		return;
+	session_put_reply(s);
 	s->ended_by_reply = true;
-	session_end(s, now_us, s->reply.code == 421 ? SESSION_END_FIN : SESSION_END_QUIT,
-	            DP_WHY_REPLY);
+	s->end_code = reply->code;
+	(void)session_try_keep_reply(s, reply); /* else the code must do */
+	session_end(s, now_us, end, why);
+}
+
+void session_end_by_reply(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
+{
+	session_end_with(s, now_us, reply->code == 421 ? SESSION_END_FIN : SESSION_END_QUIT,
+	                 DP_WHY_REPLY, reply);
+}
+
+void session_end_by_nonsense(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
+{
+	count(&s->smtp->conf.counters->smtp_protocol_errors);
+	session_end_with(s, now_us, SESSION_END_FIN, DP_WHY_PROTOCOL, reply);
 }
 
 void session_end_by_tls(struct session *s, uint64_t now_us, const char *text)
 {
-	if (s->end != SESSION_LIVES)
-		return;
-	smtp_reply_reset(&s->reply);
-	s->reply.text_bytes =
-	    (uint32_t)snprintf(s->reply.text, sizeof(s->reply.text), "TLS: %s", text);
-	s->ended_by_reply = true;
-	session_end(s, now_us, s->tls == NULL ? SESSION_END_QUIT : SESSION_END_FIN, DP_WHY_TLS);
+	struct smtp_reply told = { .code = 0 };
+
+	told.text_bytes = (uint32_t)snprintf(told.text, sizeof(told.text), "TLS: %s", text);
+	session_end_with(s, now_us, s->tls == NULL ? SESSION_END_QUIT : SESSION_END_FIN, DP_WHY_TLS,
+	                 &told);
 }
 
 void session_emit_closed(struct session *s, uint64_t now_us)
 {
-	struct dp_evt evt = {
-		.kind = DP_EVT_CLOSED, .reach = s->end_reach, .step = s->end_step, .why = s->why
-	};
+	struct dp_evt evt = { .kind = DP_EVT_CLOSED,
+		              .reach = s->end_reach,
+		              .step = s->end_step,
+		              .why = s->why,
+		              .code = s->end_code };
 
 	assert(s->end != SESSION_LIVES && s->n_jobs == 0);
-	if (s->ended_by_reply)
-		put_reply(&evt, &s->reply);
+	if (s->ended_by_reply && s->reply != POOL_NONE)
+		evt_put_reply(&evt, pool_at(&s->smtp->replies, s->reply));
 	session_emit(s, now_us, &evt);
 }

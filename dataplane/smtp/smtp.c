@@ -1,16 +1,75 @@
 /* smtp.c - the sessions of one worker: pool, timers and the calls from above and below. */
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "dataplane/smtp/session.h"
+#include "dataplane/smtp/txn.h"
 
-enum { SMTPS_PORT = 465 };
+enum {
+	SMTPS_PORT = 465,
+	SHARE = 8, /* of the sessions, those that need a slot that few need for long */
+	SHARE_MIN = 1024,
+};
+
+/* How many of each thing an engine has. */
+struct sizes {
+	uint32_t sessions, txns, dues, replies, names;
+};
+
+/* One in so many sessions may have half a reply, or be on its way to TLS, at a time. */
+static uint32_t share_of(uint32_t sessions)
+{
+	uint32_t n = sessions / SHARE + SHARE_MIN;
+
+	return n < sessions ? n : sessions;
+}
+
+static struct sizes sizes_of(const struct smtp_conf *conf)
+{
+	struct sizes n = { .sessions = conf->sessions_max, .txns = conf->txns_max };
+
+	n.dues = n.sessions < n.txns ? n.sessions : n.txns;
+	n.replies = share_of(n.sessions);
+	n.names = conf->tls != NULL || conf->has_tls ? share_of(n.sessions) : 0;
+	return n;
+}
 
 uint64_t smtp_memory_bytes(const struct smtp_conf *conf)
 {
-	return sizeof(struct smtp) + pool_memory_bytes(conf->sessions_max, sizeof(struct session)) +
-	       wheel_memory_bytes(conf->sessions_max);
+	struct sizes n = sizes_of(conf);
+
+	return sizeof(struct smtp) + pool_memory_bytes(n.sessions, sizeof(struct session)) +
+	       pool_memory_bytes(n.txns, sizeof(struct txn)) +
+	       pool_memory_bytes(n.dues, sizeof(struct dues)) +
+	       pool_memory_bytes(n.replies, sizeof(struct smtp_reply)) +
+	       (n.names > 0 ? pool_memory_bytes(n.names, DP_HELO_BYTES) : 0) +
+	       wheel_memory_bytes(n.sessions);
+}
+
+static int open_tables(struct smtp *smtp, uint64_t now_us)
+{
+	struct sizes n = sizes_of(&smtp->conf);
+	int err = pool_init(&smtp->sessions, n.sessions, sizeof(struct session), NULL);
+
+	if (err == 0)
+		err = pool_init(&smtp->txns, n.txns, sizeof(struct txn), NULL);
+	if (err == 0)
+		err = pool_init(&smtp->dues, n.dues, sizeof(struct dues), NULL);
+	if (err == 0)
+		err = pool_init(&smtp->replies, n.replies, sizeof(struct smtp_reply), NULL);
+	if (err == 0 && n.names > 0)
+		err = pool_init(&smtp->names, n.names, DP_HELO_BYTES, NULL);
+	if (err == 0)
+		err = wheel_init(&smtp->wheel, n.sessions, now_us);
+	return err;
+}
+
+static void close_tables(struct smtp *smtp)
+{
+	pool_fini(&smtp->sessions);
+	pool_fini(&smtp->txns);
+	pool_fini(&smtp->dues);
+	pool_fini(&smtp->replies);
+	pool_fini(&smtp->names);
 }
 
 int smtp_open(const struct smtp_conf *conf, struct tcp *tcp, uint64_t now_us, struct smtp **out)
@@ -18,21 +77,18 @@ int smtp_open(const struct smtp_conf *conf, struct tcp *tcp, uint64_t now_us, st
 	struct smtp *smtp;
 	int err;
 
-	if (conf->sessions_max == 0 || conf->emit == NULL || conf->counters == NULL ||
-	    conf->helos == NULL || conf->reply_lines_max == 0 || conf->reply_bytes_max < 4)
+	if (conf->sessions_max == 0 || conf->txns_max == 0 || conf->emit == NULL ||
+	    conf->counters == NULL || conf->helos == NULL || conf->reply_lines_max == 0 ||
+	    conf->reply_bytes_max < 4)
 		return -EINVAL;
 	smtp = calloc(1, sizeof(*smtp));
 	if (smtp == NULL)
 		return -ENOMEM;
 	smtp->conf = *conf;
 	smtp->tcp = tcp;
-	err = pool_init(&smtp->sessions, conf->sessions_max, sizeof(struct session), NULL);
-	if (err == 0) {
-		err = wheel_init(&smtp->wheel, conf->sessions_max, now_us);
-		if (err != 0)
-			pool_fini(&smtp->sessions);
-	}
+	err = open_tables(smtp, now_us);
 	if (err != 0) {
+		close_tables(smtp);
 		free(smtp);
 		return err;
 	}
@@ -49,7 +105,7 @@ void smtp_close(struct smtp *smtp)
 			tls_stop(s->tls);
 	}
 	wheel_fini(&smtp->wheel);
-	pool_fini(&smtp->sessions);
+	close_tables(smtp);
 	free(smtp);
 }
 
@@ -95,8 +151,48 @@ static void put_session(struct smtp *smtp, struct session *s)
 	if (s->tls != NULL)
 		tls_stop(s->tls);
 	s->tls = NULL;
+	session_put_reply(s);
+	session_put_name(s);
 	pool_put(&smtp->sessions, s->handle.slot);
 	gauge(&smtp->conf.counters->smtp_open_now, smtp->sessions.n_used);
+}
+
+static void fill_session(struct smtp *smtp, struct session *s, uint32_t slot,
+                         const struct dp_dial *dial)
+{
+	memset(s, 0, sizeof(*s));
+	s->smtp = smtp;
+	s->handle.slot = slot;
+	s->handle.gen = pool_gen(&smtp->sessions, slot);
+	s->conn = dial->conn;
+	s->source = dial->source;
+	s->policy = dial->tls;
+	s->known = dial->known;
+	s->window = dial->window == 0              ? 1
+	            : dial->window > DP_WINDOW_MAX ? DP_WINDOW_MAX
+	                                           : dial->window;
+	s->times = dial->times <= smtp->conf.n_more_times ? dial->times : 0;
+	s->remote = dial->remote;
+	s->is_implicit = dial->remote_port == SMTPS_PORT && smtp->conf.tls != NULL;
+	s->txn_first = s->txn_last = s->txn_said = POOL_NONE;
+	s->dues = s->reply = s->name = POOL_NONE;
+}
+
+/* The name of a host is needed until TLS has it. False: no room for it. */
+static bool try_keep_name(struct session *s, const struct dp_dial *dial)
+{
+	struct smtp *smtp = s->smtp;
+
+	if (smtp->conf.tls == NULL || dial->host[0] == '\0' ||
+	    (dial->tls == DP_TLS_NONE && !s->is_implicit))
+		return true;
+	s->name = pool_try_get(&smtp->names);
+	if (s->name == POOL_NONE) {
+		count(&smtp->conf.counters->smtp_no_slot);
+		return false;
+	}
+	memcpy(pool_at(&smtp->names, s->name), dial->host, DP_HELO_BYTES);
+	return true;
 }
 
 void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial *dial,
@@ -104,7 +200,7 @@ void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial 
 {
 	struct session *s;
 	uint32_t slot;
-	int err;
+	int err = -ENOBUFS;
 
 	slot = smtp->is_draining ? POOL_NONE : pool_try_get(&smtp->sessions);
 	if (slot == POOL_NONE) {
@@ -113,18 +209,10 @@ void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial 
 		return;
 	}
 	s = pool_at(&smtp->sessions, slot);
-	memset(s, 0, sizeof(*s));
-	s->smtp = smtp;
-	s->handle.slot = slot;
-	s->handle.gen = pool_gen(&smtp->sessions, slot);
-	s->conn = dial->conn;
-	s->source = dial->source;
-	s->policy = dial->tls;
-	s->times = dial->times <= smtp->conf.n_more_times ? dial->times : 0;
-	s->remote = dial->remote;
-	s->is_implicit = dial->remote_port == SMTPS_PORT && smtp->conf.tls != NULL;
-	memcpy(s->host, dial->host, sizeof(s->host));
-	err = tcp_connect(smtp->tcp, now_us, local, &dial->remote, dial->remote_port, s, &s->tcp);
+	fill_session(smtp, s, slot, dial);
+	if (try_keep_name(s, dial))
+		err = tcp_connect(smtp->tcp, now_us, local, &dial->remote, dial->remote_port, s,
+		                  &s->tcp);
 	if (err != 0) {
 		put_session(smtp, s);
 		emit_stillborn(smtp, now_us, dial->conn, why_of_error(err));
@@ -147,7 +235,7 @@ void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job)
 	struct session *s = find_session(smtp, job->conn);
 	enum dp_why why;
 
-	assert(job->n_rcpts >= 1 && job->n_rcpts <= SMTP_RCPTS_MAX && job->n_wire <= DP_SPANS_MAX);
+	assert(job->n_rcpts >= 1 && job->n_rcpts <= DP_RCPTS_MAX && job->n_wire <= DP_SPANS_MAX);
 	if (s == NULL)
 		why = DP_WHY_PEER_CLOSED; /* whatever it was, its CLOSED event has told */
 	else if (s->end != SESSION_LIVES)
@@ -156,10 +244,9 @@ void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job)
 		why = DP_WHY_SHUTDOWN;
 	else if (s->wants_quit)
 		why = DP_WHY_QUIT;
-	else if (s->n_jobs == DP_JOBS_PER_CONN)
+	else if (s->n_jobs == dp_jobs_per_conn(s->window) || !txn_add(s, job))
 		why = DP_WHY_NO_ROOM;
 	else {
-		s->jobs[(s->job_first + s->n_jobs++) % DP_JOBS_PER_CONN] = *job;
 		session_pump(s, now_us);
 		return;
 	}
@@ -191,12 +278,13 @@ static void drain_session(struct session *s, uint64_t now_us)
 	if (s->end != SESSION_LIVES) {
 		until_us = now_us + (uint64_t)s->smtp->conf.linger_ms * 1000;
 	} else {
-		session_return_jobs(s, now_us, DP_WHY_SHUTDOWN);
-		if (s->recv.step == DP_STEP_CONNECT)
+		txn_return(s, now_us, DP_WHY_SHUTDOWN);
+		if (s->step == DP_STEP_CONNECT)
 			session_end(s, now_us, SESSION_END_ABORT, DP_WHY_SHUTDOWN);
-		else if (!s->is_ready || (s->has_job && !s->is_dotted))
-			/* FIN before the dot: the server drops what it has (RFC 5321 4.1.1.4). */
+		else if (!s->is_ready)
 			session_end(s, now_us, SESSION_END_FIN, DP_WHY_SHUTDOWN);
+		else
+			session_drain(s, now_us);
 	}
 	if (s->deadline_us > until_us)
 		s->deadline_us = until_us;

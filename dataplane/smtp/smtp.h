@@ -26,14 +26,17 @@ typedef bool smtp_gate_fn(void *ctx, struct dp_job *job, struct dp_evt *said);
 
 struct smtp_conf {
 	uint32_t sessions_max;
-	struct dp_times times;             /* of dials that name none */
+	uint32_t txns_max;     /* messages submitted and not settled: credits (see dp.h) */
+	struct dp_times times; /* of dials that name none */
 	const struct dp_times *more_times; /* dp_dial.times 1 .. n_more_times; borrowed */
 	uint32_t n_more_times;
 	uint32_t linger_ms; /* patience for the peer's FIN after QUIT */
 	uint32_t reply_lines_max, reply_bytes_max;
-	uint8_t pipelining;       /* 0 or 1 */
-	const char *const *helos; /* one per source, as in dp_dial.source; borrowed */
-	struct tls *tls;          /* made with smtp_tls_ops; NULL: every session is in the clear */
+	uint8_t pipelining, chunking; /* 0 or 1 */
+	uint8_t has_tls;              /* 0 or 1: `tls` will be there; for smtp_memory_bytes() */
+	uint16_t rcpts_max;           /* in one transaction; 0 is DP_RCPTS_MAX */
+	const char *const *helos;     /* one per source, as in dp_dial.source; borrowed */
+	struct tls *tls; /* made with smtp_tls_ops; NULL: every session is in the clear */
 	smtp_emit_fn *emit;
 	void *emit_ctx;
 	smtp_gate_fn *gate; /* NULL: everything passes */
@@ -59,7 +62,7 @@ void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial 
                        const struct ip_addr *local);
 
 /* Queues a job on its session; a stale handle, a session about to end or one with
- * DP_JOBS_PER_CONN jobs answers DP_OUT_NOT_TRIED at once.
+ * dp_jobs_per_conn() of its window answers DP_OUT_NOT_TRIED at once.
  */
 void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job);
 

@@ -45,3 +45,17 @@ void wire_close(struct session *s, uint64_t now_us)
 		tls_goodbye(s->tls, now_us);
 	tcp_close(s->smtp->tcp, now_us, s->tcp);
 }
+
+bool session_say(struct session *s, uint64_t now_us, const char *text, size_t bytes)
+{
+	size_t took;
+
+	assert(s->said_cut < bytes);
+	took = wire_write(s, now_us, span_of(text + s->said_cut, bytes - s->said_cut));
+	assert(took <= bytes - s->said_cut);
+	s->said_cut += (uint16_t)took;
+	if (s->said_cut < bytes)
+		return false;
+	s->said_cut = 0;
+	return true;
+}

@@ -23,8 +23,7 @@ static bool is_foretold(const struct tcp *t, const struct tcb *c, const struct t
 	       h->ack == c->snd_una && c->snd_una == c->snd_nxt && c->tx_next == NULL &&
 	       bytes != 0 && bytes <= c->rcv_adv - c->rcv_nxt && c->ooo == NULL &&
 	       h->n_sacks == 0 && h->has_ts == has_ts &&
-	       (!has_ts || seq_geq(h->ts_val, c->ts_recent)) && c->snd_wnd != 0 &&
-	       (uint32_t)h->window << c->snd_wscale == c->snd_wnd && t->dup_conn != tcb_id(t, c);
+	       (!has_ts || seq_geq(h->ts_val, c->ts_recent)) && t->dup_conn != tcb_id(t, c);
 }
 
 bool tcp_try_fast(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
@@ -37,8 +36,7 @@ bool tcp_try_fast(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct
 		c->ts_recent = h->ts_val;
 		c->ts_recent_ms = t->now_ms;
 	}
-	c->snd_wl1 = h->seq;
-	c->snd_wl2 = h->ack;
+	tcp_take_window(t, c, h); /* with nothing to send it has no other effect */
 	tcp_note_size(t, c, bytes.bytes);
 	if (!tcp_deliver(t, c, bytes))
 		return true;

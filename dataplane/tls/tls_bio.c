@@ -1,16 +1,17 @@
 /* tls_bio.c - where OpenSSL's bytes come from and go to. */
 #include <openssl/bio.h>
+#include <openssl/crypto.h>
 #include <stdlib.h>
 
 #include "dataplane/tls/tls_int.h"
 
-bool tls_buf_add(struct tls_buf *b, const void *at, size_t bytes, size_t bytes_max)
+uint8_t *tls_buf_room(struct tls_buf *b, size_t bytes, size_t bytes_max)
 {
 	if (b->first == b->n)
 		b->first = b->n = 0;
 	if (bytes > bytes_max - b->n)
-		return false;
-	if (b->room - b->n < bytes) {
+		return NULL;
+	if (b->at == NULL || b->room - b->n < bytes) {
 		uint32_t room = b->room == 0 ? 4096 : b->room;
 		uint8_t *more;
 
@@ -18,11 +19,20 @@ bool tls_buf_add(struct tls_buf *b, const void *at, size_t bytes, size_t bytes_m
 			room *= 2;
 		more = realloc(b->at, room);
 		if (more == NULL)
-			return false;
+			return NULL;
 		b->at = more;
 		b->room = room;
 	}
-	memcpy(b->at + b->n, at, bytes);
+	return b->at + b->n;
+}
+
+bool tls_buf_add(struct tls_buf *b, const void *at, size_t bytes, size_t bytes_max)
+{
+	uint8_t *to = tls_buf_room(b, bytes, bytes_max);
+
+	if (to == NULL)
+		return false;
+	memcpy(to, at, bytes);
 	b->n += (uint32_t)bytes;
 	return true;
 }
@@ -47,18 +57,47 @@ bool tls_spill_is_empty(struct tls_conn *c)
 	return true;
 }
 
+/* What OpenSSL asks of a kernel that seals for it. These numbers are private to it (3.0), beside
+ * BIO_CTRL_GET_KTLS_SEND.
+ */
+enum {
+	CTRL_SET_KEYS = 72,        /* `num`: 0 to read with, else to write with */
+	CTRL_SET_RECORD_TYPE = 74, /* of the next write only */
+};
+
+/* Only what was seen to fit is relied upon. */
+bool tls_bio_can_seal(void)
+{
+	return OPENSSL_version_major() == 3 && OPENSSL_version_minor() == 0;
+}
+
+/* RFC 8446 4.6.3: what is said after the handshake is that the keys change. The new ones are not
+ * handed over, so OpenSSL seals from here on.
+ */
+static bool seal(struct tls_conn *c, struct span plain)
+{
+	uint8_t type = c->seal.type;
+
+	c->seal.type = SSL3_RT_APPLICATION_DATA;
+	if (!tls_seal_record(c, type, plain))
+		return false;
+	if (type == SSL3_RT_HANDSHAKE && c->seal.is_tls13)
+		tls_seal_end(&c->seal);
+	return true;
+}
+
 /* A record is always taken whole: OpenSSL then never asks for the same bytes twice. */
 static int bio_write(BIO *bio, const char *at, size_t bytes, size_t *took)
 {
 	struct tls_conn *c = BIO_get_data(bio);
 	size_t n = 0;
 
+	*took = bytes;
+	if (c->seal.ctx != NULL)
+		return seal(c, span_of(at, bytes));
 	if (tls_spill_is_empty(c))
 		n = tcp_write(c->tls->tcp, c->tls->now_us, c->tcp, span_of(at, bytes));
-	if (n < bytes && !tls_buf_add(&c->spill, at + n, bytes - n, TLS_SPILL_BYTES_MAX))
-		return 0;
-	*took = bytes;
-	return 1;
+	return n == bytes || tls_buf_add(&c->spill, at + n, bytes - n, TLS_SPILL_BYTES_MAX);
 }
 
 static int bio_read(BIO *bio, char *at, size_t room, size_t *took)
@@ -80,8 +119,21 @@ static int bio_read(BIO *bio, char *at, size_t room, size_t *took)
 
 static long bio_ctrl(BIO *bio, int command, long num, void *ptr)
 {
-	(void)bio, (void)num, (void)ptr;
-	return command == BIO_CTRL_FLUSH; /* who wrote flushes, when all of it is written */
+	struct tls_conn *c = BIO_get_data(bio);
+
+	switch (command) {
+	case BIO_CTRL_FLUSH:
+		return 1; /* who wrote flushes, when all of it is written */
+	case CTRL_SET_KEYS:
+		return num != 0 && tls_seal_begin(c, ptr);
+	case BIO_CTRL_GET_KTLS_SEND:
+		return c != NULL && c->seal.ctx != NULL;
+	case CTRL_SET_RECORD_TYPE:
+		c->seal.type = (uint8_t)num;
+		return 1;
+	default:
+		return 0;
+	}
 }
 
 BIO_METHOD *tls_bio_new(void)

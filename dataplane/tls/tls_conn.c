@@ -68,11 +68,14 @@ void tls_stop(struct tls_conn *c)
 	struct tls *tls = c->tls;
 
 	tls_dequeue(c);
+	if (tls->writer == c)
+		tls->writer = NULL;
 	/* Else OpenSSL takes the session for spoilt, though only the connection is. */
 	SSL_set_shutdown(c->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(c->ssl);
 	tls_buf_free(&c->held);
 	tls_buf_free(&c->spill);
+	tls_seal_end(&c->seal);
 	pool_put(&tls->conns, c->slot);
 }
 
@@ -97,6 +100,8 @@ static void fail(struct tls_conn *c, const char *why)
 		tickets_del(&tls->tickets, &c->key);
 	c->state = TLS_STATE_FAILED;
 	c->why = why;
+	if (tls->writer == c)
+		tls->writer = NULL;
 	ERR_clear_error();
 	if (tls_spill_is_empty(c))
 		tcp_flush(tls->tcp, tls->now_us, c->tcp); /* the alert */
@@ -130,6 +135,18 @@ static bool read_all(struct tls_conn *c)
 	}
 }
 
+/* Who vouched for whom was checked, if it was to be, and is not asked again: the certificates above
+ * the server's own are a third of what a connection keeps. The stack is the session's, as are its
+ * copies of it for tickets; all take it empty.
+ */
+static void forget_chain(struct tls_conn *c)
+{
+	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(c->ssl);
+
+	while (chain != NULL && sk_X509_num(chain) > 0)
+		X509_free(sk_X509_pop(chain));
+}
+
 static void secured(struct tls_conn *c)
 {
 	struct tls *tls = c->tls;
@@ -137,9 +154,14 @@ static void secured(struct tls_conn *c)
 	uint32_t slot = c->slot, gen = pool_gen(&tls->conns, slot);
 
 	c->state = TLS_STATE_SECURE;
+	forget_chain(c);
 	count(&counters->tls_handshakes);
+	if (c->was_offered)
+		count(&counters->tls_resumption_offered);
 	if (SSL_session_reused(c->ssl))
 		count(&counters->tls_resumed);
+	if (c->seal.ctx != NULL)
+		count(&counters->tls_sealed_in_place);
 	if (!SSL_CIPHER_is_aead(SSL_get_current_cipher(c->ssl)))
 		count(&counters->tls_no_aead);
 	tls->conf.ops->secured(c->user, tls->now_us);
@@ -195,33 +217,25 @@ void tls_finish(struct tls_conn *c, uint64_t now_us)
 		tls_step(c, now_us);
 }
 
-size_t tls_write_start(struct tls_conn *c, uint64_t now_us, uint8_t **at)
+/* What was written becomes a record. */
+static void seal_written(struct tls *tls)
 {
-	size_t room;
+	struct tls_conn *c = tls->writer;
+	struct span plain = span_of(tls->out, tls->n_out);
+	size_t took;
+	bool done;
 
-	c->tls->now_us = now_us;
-	*at = c->tls->out;
-	if (c->state != TLS_STATE_SECURE)
-		return 0;
-	room = tls_spill_is_empty(c) ? tcp_write_room(c->tls->tcp, c->tcp) : 0;
-	if (room <= TLS_OVERHEAD_BYTES)
-		return 0;
-	room -= TLS_OVERHEAD_BYTES;
-	return room < TLS_RECORD_BYTES ? room : TLS_RECORD_BYTES;
-}
-
-void tls_write_done(struct tls_conn *c, uint64_t now_us, size_t bytes)
-{
-	size_t took = 0;
-
-	c->tls->now_us = now_us;
-	assert(c->state == TLS_STATE_SECURE && bytes <= TLS_RECORD_BYTES);
-	if (bytes == 0)
+	if (c == NULL)
 		return;
-	ERR_clear_error();
-	if (SSL_write_ex(c->ssl, c->tls->out, bytes, &took) == 1) {
-		assert(took == bytes); /* the BIO takes every record */
-		count_n(&c->tls->conf.counters->tls_bytes_out, bytes);
+	tls->writer = NULL;
+	if (c->seal.ctx != NULL) {
+		done = tls_seal_record(c, SSL3_RT_APPLICATION_DATA, plain);
+	} else {
+		ERR_clear_error();
+		done = SSL_write_ex(c->ssl, plain.at, plain.bytes, &took) == 1;
+	}
+	if (done) {
+		count_n(&tls->conf.counters->tls_bytes_out, plain.bytes);
 		return;
 	}
 	/* No memory, most likely. It is told in the next turn: the caller is in the middle. */
@@ -230,9 +244,45 @@ void tls_write_done(struct tls_conn *c, uint64_t now_us, size_t bytes)
 	tls_enqueue(c);
 }
 
+/* Room for a part of a record that TCP will have room for, too. */
+size_t tls_write_start(struct tls_conn *c, uint64_t now_us, uint8_t **at)
+{
+	struct tls *tls = c->tls;
+	size_t room, used;
+
+	tls->now_us = now_us;
+	if (tls->writer != c || tls->n_out == TLS_RECORD_BYTES)
+		seal_written(tls);
+	if (c->state != TLS_STATE_SECURE)
+		return 0;
+	room = tls_spill_is_empty(c) ? tcp_write_room(tls->tcp, c->tcp) : 0;
+	used = TLS_OVERHEAD_BYTES + (tls->writer == c ? tls->n_out : 0);
+	if (room <= used)
+		return 0;
+	if (tls->writer != c)
+		tls->n_out = 0;
+	*at = tls->out + tls->n_out;
+	room -= used;
+	return room < TLS_RECORD_BYTES - tls->n_out ? room : TLS_RECORD_BYTES - tls->n_out;
+}
+
+void tls_write_done(struct tls_conn *c, uint64_t now_us, size_t bytes)
+{
+	struct tls *tls = c->tls;
+
+	tls->now_us = now_us;
+	assert(c->state == TLS_STATE_SECURE && bytes <= TLS_RECORD_BYTES - tls->n_out);
+	if (bytes == 0)
+		return;
+	tls->writer = c;
+	tls->n_out += (uint32_t)bytes;
+}
+
 void tls_flush(struct tls_conn *c, uint64_t now_us)
 {
 	c->tls->now_us = now_us;
+	if (c->tls->writer == c)
+		seal_written(c->tls);
 	if (tls_spill_is_empty(c))
 		tcp_flush(c->tls->tcp, now_us, c->tcp);
 }
@@ -241,6 +291,8 @@ void tls_flush(struct tls_conn *c, uint64_t now_us)
 void tls_goodbye(struct tls_conn *c, uint64_t now_us)
 {
 	c->tls->now_us = now_us;
+	if (c->tls->writer == c)
+		seal_written(c->tls);
 	if (c->state == TLS_STATE_SECURE) {
 		ERR_clear_error();
 		(void)SSL_shutdown(c->ssl);

@@ -11,6 +11,7 @@
 #include "dataplane/base/pool.h"
 #include "dataplane/tls/ticket.h"
 #include "dataplane/tls/tls.h"
+#include "dataplane/tls/tls_seal.h"
 
 enum {
 	TLS_RECORD_BYTES = SSL3_RT_MAX_PLAIN_LENGTH,
@@ -40,6 +41,7 @@ struct tls_conn {
 	bool is_queued, was_offered; /* a session to be resumed */
 	struct span in;              /* what OpenSSL may read now */
 	struct tls_buf held, spill;
+	struct tls_seal seal;
 	struct ticket_key key;
 	const char *why;              /* it failed; a text that lives for ever */
 	struct tls_conn *prev, *next; /* in tls.queue */
@@ -52,16 +54,25 @@ struct tls {
 	OSSL_LIB_CTX *lib;
 	SSL_CTX *ctx[TLS_N_DEMANDS];
 	BIO_METHOD *bio;
+	EVP_CIPHER *suites[TLS_SEAL_N_SUITES];
 	struct pool conns;
 	struct tickets tickets;
 	struct tls_conn *first, *last; /* what waits for a step, oldest first */
 	uint8_t in[TLS_RECORD_BYTES];  /* plain text on its way up */
-	uint8_t out[TLS_RECORD_BYTES]; /* and down; its owner is between write_start and _done */
+	/* And down: what one connection has written and not yet flushed becomes one record. */
+	struct tls_conn *writer; /* whose it is; NULL: nobody's */
+	uint32_t n_out;
+	uint8_t out[TLS_RECORD_BYTES];
 };
 
 /* tls_bio.c: OpenSSL reads c->in, and writes into TCP's segments or else into c->spill. */
 BIO_METHOD *tls_bio_new(void);
+bool tls_bio_can_seal(void);
 bool tls_spill_is_empty(struct tls_conn *c);
+
+/* Room for `bytes` more at the end, for the caller to fill and to count in `n`; NULL: there is
+ * none. */
+uint8_t *tls_buf_room(struct tls_buf *b, size_t bytes, size_t bytes_max);
 bool tls_buf_add(struct tls_buf *b, const void *at, size_t bytes, size_t bytes_max);
 void tls_buf_free(struct tls_buf *b);
 

@@ -74,7 +74,7 @@ static void make_ready(void)
 	static const struct span names[] = { { (const uint8_t *)"a", 1 },
 		                             { (const uint8_t *)"b", 1 },
 		                             { (const uint8_t *)"c", 1 } };
-	static const struct tpl_columns columns = { names, 3 };
+	static const struct tpl_columns columns = { .names = names, .n = 3 };
 	static const struct tpl_text_source file = { { (const uint8_t *)"x.png", 5 },
 		                                     { (const uint8_t *)"content", 7 } };
 	struct tpl_sources s = { .message = span_str(message_liquid),
@@ -148,7 +148,8 @@ static size_t join(const struct tpl_out *out)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct tpl_signers signers = { &signer, 1 };
-	struct span rest = span_of(data, bytes), values[3] = { cut(&rest), cut(&rest), rest };
+	struct span rest = span_of(data, bytes), a = cut(&rest), b = cut(&rest);
+	struct tpl_value values[3] = { tpl_text_value(a), tpl_text_value(b), tpl_text_value(rest) };
 	struct tpl_campaign campaign = { .name = span_str("fuzz"),
 		                         .id_domain = span_str("b.test"),
 		                         .class = TPL_CLASS_BULK,

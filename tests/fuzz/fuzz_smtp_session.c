@@ -210,6 +210,8 @@ static void begin(void)
 		.reply_lines_max = 10,
 		.reply_bytes_max = 300,
 		.pipelining = 1,
+		.chunking = 1,
+		.txns_max = JOBS_MAX,
 		.helos = helos,
 		.emit = on_evt,
 		.counters = &w.counters,

@@ -53,8 +53,10 @@ static void check_wire(struct span w, bool may_have_utf8)
 
 static int compose(const struct tpl *tpl, size_t room, uint8_t *to, struct tpl_out *out)
 {
-	struct span values[] = { span_str("a@b.test"), span_str("J\xc3\xb6rg <x> & \"y\", z"),
-		                 span_str("a\r\nb\rc\nd"), span_of(NULL, 0) };
+	struct tpl_value values[] = { tpl_text_value(span_str("a@b.test")),
+		                      tpl_text_value(span_str("J\xc3\xb6rg <x> & \"y\", z")),
+		                      tpl_text_value(span_str("a\r\nb\rc\nd")),
+		                      tpl_text_value(span_of(NULL, 0)) };
 	struct tpl_campaign campaign = { .name = span_str("fuzz"),
 		                         .from = span_str("News <news@b.test>"),
 		                         .id_domain = span_str("b.test") };

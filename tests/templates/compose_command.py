@@ -86,10 +86,23 @@ class Compose(unittest.TestCase):
         self.refused(self.words(), "message.liquid:1:13: ", "line end")
         self.row({"n": "a"})
         self.refused(self.words(), "unknown variable \"age\"")
-        self.row({"n": {"a": 1}})
-        self.refused(self.words(), "\"n\" is neither a text")
-        self.write("row.json", "{")
-        self.refused(self.words(), "row.json:1:")
+        self.row({"cart": {"items": [0, json.loads("[" * 70 + "]" * 70)]}})
+        self.refused(self.words(), "row.json: cart.items[1][0][0]", "over 64 deep")
+        for text in ("{", '{"n": 1, "n": 2}', '{"n": 99999999999999999999}'):
+            self.write("row.json", text)
+            self.refused(self.words(), "row.json:1:")
+
+    def test_values_of_a_row_keep_their_types(self):
+        self.write("tpl/body.text.liquid",
+                   "{% for i in cart.items %}{{ i.name }} {{ i.price | times: 2 }};{% endfor %}"
+                   "{% if n > 2 %} more{% endif %}{% if vip %} vip{% endif %}{{ none.x }} {{ cart.size }}\n")
+        self.row({"n": 3, "age": 1.5, "vip": False, "none": None,
+                  "cart": {"items": [{"name": "Tea", "price": 4}, {"name": "Jörg's", "price": 2.5}]}})
+        done = run(*self.words())
+        self.assertEqual((done.returncode, done.stderr), (0, b""))
+        self.assertIn("\r\n\r\nTea 8;J=C3=B6rg's 5.0; more 1\r\n", done.stdout.decode())
+        self.row({"n": "text", "age": 1, "vip": 1, "none": 1, "cart": 1})
+        self.refused(self.words(), "unknown variable \"cart.items\"")
 
     def test_a_token_that_is_none_is_told(self):
         self.write("conf", 'bounce_domain = b.test\nport p { device = x; address = 10.9.0.2/24 }\n'

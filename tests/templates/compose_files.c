@@ -14,7 +14,8 @@ enum { SLAB_BYTES = 8 << 20 };
 
 int main(int argc, char **argv)
 {
-	struct span names[TPL_COLUMNS_MAX], values[TPL_COLUMNS_MAX];
+	struct span names[TPL_COLUMNS_MAX];
+	struct tpl_value values[TPL_COLUMNS_MAX];
 	struct tpl_columns columns = { .names = names };
 	struct tpl_campaign campaign = { .name = span_str("spring-2026"),
 		                         .id_domain = span_str("id.example"),
@@ -34,7 +35,7 @@ int main(int argc, char **argv)
 		if (eq == NULL)
 			return 2;
 		names[columns.n] = span_of(argv[i], (size_t)(eq - argv[i]));
-		values[columns.n] = span_str(eq + 1);
+		values[columns.n] = tpl_text_value(span_str(eq + 1));
 	}
 	campaign.from = span_str(argv[2]);
 	job.envelope.mail_from = span_str("b+1.1.x@bounce.example");

@@ -123,7 +123,7 @@ static int render(const char *path, double seconds)
 static int compose(const char *dir, double seconds, const char *key_path)
 {
 	struct span names[] = { span_str("v0"), span_str("v1"), span_str("v2") };
-	struct tpl_columns columns = { names, 3 };
+	struct tpl_columns columns = { .names = names, .n = 3 };
 	struct tpl_campaign campaign = { .name = span_str("spring"),
 		                         .from = span_str("news@shop.example"),
 		                         .id_domain = span_str("shop.example"),
@@ -136,7 +136,7 @@ static int compose(const char *dir, double seconds, const char *key_path)
 		                     .when = TPL_SIGN_FROM,
 		                     .expires_s = 86400 };
 	struct tpl_signers signers = { &signer, 1 };
-	struct span values[3];
+	struct tpl_value values[3];
 	struct tpl_job job = { .campaign = &campaign,
 		               .values = values,
 		               .signers = key_path == NULL ? NULL : &signers,
@@ -165,7 +165,7 @@ static int compose(const char *dir, double seconds, const char *key_path)
 	do {
 		for (int i = 0; i < (key == NULL ? BATCH : 16); i++) {
 			for (int v = 0; v < 3; v++)
-				values[v] = span_str(texts[n % ROWS][v]);
+				values[v] = text_value(texts[n % ROWS][v]);
 			job.number = n++;
 			if (tpl_compose(&job, slab, SLAB_BYTES, &out, &err) != 0) {
 				fprintf(stderr, "%s:%u:%u: %s\n", err.file, err.line, err.column,

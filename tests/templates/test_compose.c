@@ -37,7 +37,7 @@ static struct tpl *open_tpl(const char *message, const char *html, const char *t
 	return tpl;
 }
 
-static struct tpl_job job_for(const struct tpl *tpl, const struct span *values)
+static struct tpl_job job_for(const struct tpl *tpl, const struct tpl_value *values)
 {
 	return (struct tpl_job){ .tpl = tpl,
 		                 .campaign = &campaign,
@@ -73,7 +73,9 @@ static const char *merged(const char *text, bool html, struct tpl_err *err)
 		                            { (const uint8_t *)"zip", 3 },
 		                            { (const uint8_t *)"ZIP", 3 } };
 	static const struct tpl_columns merge_columns = { .names = cols, .n = 3 };
-	const struct span values[] = { span_str("A & B"), span_str("10"), span_str("20") };
+	const struct tpl_value values[] = { tpl_text_value(span_str("A & B")),
+		                            tpl_text_value(span_str("10")),
+		                            tpl_text_value(span_str("20")) };
 	struct tpl_sources s = { .message = span_str("Subject: [name] [*jobid]\n"),
 		                 .merge_message = true,
 		                 .has_html = html,
@@ -175,7 +177,7 @@ static void a_message_is_these_bytes(void)
 	struct tpl *tpl =
 	    open_tpl("Subject: Hi {{ n }}\nX-Tag: {{ campaign.name }}\nX-Empty: {{ '' }}\n",
 	             "<p>Hi {{ n }}</p>\n", NULL);
-	struct span values[] = { span_str("Anna & co") };
+	struct tpl_value values[] = { tpl_text_value(span_str("Anna & co")) };
 	struct tpl_job job = job_for(tpl, values);
 	struct tpl_out out;
 	struct tpl_err err;
@@ -203,7 +205,7 @@ static void scanners_get_the_decoded_text_by_label(void)
 	struct tpl *tpl = open_tpl("Subject: Gr\xc3\xbc\xc3\x9f"
 	                           "e {{ n }}\nX-Tag: {{ n }}\n",
 	                           "<b>&uuml; {{ n }}</b>", "\xc3\xbc {{ n }}\n");
-	struct span values[] = { span_str("J") };
+	struct tpl_value values[] = { tpl_text_value(span_str("J")) };
 	struct tpl_job job = job_for(tpl, values);
 	struct tpl_out out;
 	struct tpl_err err;
@@ -220,7 +222,7 @@ static void scanners_get_the_decoded_text_by_label(void)
 static void the_same_row_gives_the_same_bytes_at_every_attempt(void)
 {
 	struct tpl *tpl = open_tpl("Subject: {{ n }}\n", "<p>{{ n }}", NULL);
-	struct span values[] = { span_str("Anna") };
+	struct tpl_value values[] = { tpl_text_value(span_str("Anna")) };
 	struct tpl_job job = job_for(tpl, values);
 	struct tpl_out out, out2;
 	struct tpl_err err;
@@ -239,7 +241,7 @@ static void the_same_row_gives_the_same_bytes_at_every_attempt(void)
 static void every_slab_too_small_is_refused_and_none_is_overrun(void)
 {
 	struct tpl *tpl = open_tpl("Subject: {{ n }} \xc3\xbc\n", "<p>{{ n }} \xc3\xbc", NULL);
-	struct span values[] = { span_str("Anna") };
+	struct tpl_value values[] = { tpl_text_value(span_str("Anna")) };
 	struct tpl_job job = job_for(tpl, values);
 	struct tpl_out out;
 	struct tpl_err err;
@@ -282,7 +284,7 @@ static void a_row_that_cannot_be_composed_fails_alone_and_says_why(void)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct tpl *tpl = open_tpl(cases[i].message, NULL, cases[i].text);
-		struct span values[] = { span_str(cases[i].value) };
+		struct tpl_value values[] = { tpl_text_value(span_str(cases[i].value)) };
 		struct tpl_job job = job_for(tpl, values);
 		struct tpl_out out;
 		struct tpl_err err;
@@ -306,7 +308,7 @@ static void a_domain_for_message_id_must_be_one(void)
 {
 	struct tpl *tpl = open_tpl("Subject: s\n", NULL, "x");
 	struct tpl_campaign other = campaign;
-	struct span values[] = { span_str("") };
+	struct tpl_value values[] = { tpl_text_value(span_str("")) };
 	struct tpl_job job = job_for(tpl, values);
 	struct tpl_out out;
 	struct tpl_err err;
@@ -327,16 +329,16 @@ static void a_header_over_its_bound_fails_the_row(void)
 {
 	struct tpl *tpl = open_tpl("Subject: s\nX-A: {{ n }}\nX-B: {{ n }}\n", NULL, "x");
 	static char text[9001];
-	struct span values[] = { span_str(text) };
+	struct tpl_value values[] = { tpl_text_value(span_str(text)) };
 	struct tpl_job job = job_for(tpl, values);
 	struct tpl_out out;
 	struct tpl_err err;
 
 	for (size_t i = 0; i < sizeof(text) - 1; i++)
 		text[i] = i % 50 == 0 ? ' ' : 'x';
-	values[0].bytes = 7000;
+	values[0].n = 7000;
 	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
-	values[0].bytes = 9000;
+	values[0].n = 9000;
 	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), -EINVAL);
 	CU_ASSERT_PTR_NOT_NULL(strstr(err.text, "over 16384 bytes"));
 	tpl_close(tpl);
@@ -345,7 +347,7 @@ static void a_header_over_its_bound_fails_the_row(void)
 static void a_nul_in_a_value_fails_the_row(void)
 {
 	struct tpl *tpl = open_tpl("Subject: s\n", NULL, "{{ n }}");
-	struct span values[] = { span_of("a\0b", 3) };
+	struct tpl_value values[] = { tpl_text_value(span_of("a\0b", 3)) };
 	struct tpl_job job = job_for(tpl, values);
 	struct tpl_out out;
 	struct tpl_err err;
@@ -358,7 +360,7 @@ static void a_nul_in_a_value_fails_the_row(void)
 static void a_boundary_that_occurs_in_a_body_is_not_used(void)
 {
 	struct tpl *tpl = open_tpl("Subject: s\n", "<p>x", "{{ n }}");
-	struct span values[] = { span_str("") };
+	struct tpl_value values[] = { tpl_text_value(span_str("")) };
 	struct tpl_job job = job_for(tpl, values);
 	struct tpl_out out;
 	struct tpl_err err;
@@ -369,7 +371,7 @@ static void a_boundary_that_occurs_in_a_body_is_not_used(void)
 	at = memmem(out.wire[0].at, out.wire[0].bytes, "boundary=\"=_", 12);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
 	memcpy(first, at + 12, 32);
-	values[0] = span_str(first);
+	values[0] = tpl_text_value(span_str(first));
 	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab2, SLAB_BYTES, &out, &err), 0);
 	at = memmem(out.wire[0].at, out.wire[0].bytes, "boundary=\"=_", 12);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(at);
@@ -380,7 +382,7 @@ static void a_boundary_that_occurs_in_a_body_is_not_used(void)
 static void an_address_beyond_ascii_needs_smtputf8(void)
 {
 	struct tpl *tpl = open_tpl("Subject: \xc3\xbc\n", NULL, "\xc3\xbc");
-	struct span values[] = { span_str("") };
+	struct tpl_value values[] = { tpl_text_value(span_str("")) };
 	struct tpl_job job = job_for(tpl, values);
 	struct tpl_out out;
 	struct tpl_err err;
@@ -432,7 +434,7 @@ static void remove_files(const char *folder)
 static void partials_of_the_folder_are_written_as_the_body_asks(void)
 {
 	char folder[] = "/tmp/test_compose.XXXXXX";
-	struct span values[] = { span_str("A<b") };
+	struct tpl_value values[] = { tpl_text_value(span_str("A<b")) };
 	struct tpl *tpl = NULL;
 	struct tpl_job job;
 	struct tpl_out out;

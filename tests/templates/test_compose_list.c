@@ -34,7 +34,7 @@ static const char *compose(const struct tpl_campaign *campaign, const char *mess
                            const char *text, const struct tpl_token_keys *keys)
 {
 	static struct tpl_err err;
-	struct tpl_columns columns = { NULL, 0 };
+	struct tpl_columns columns = { .n = 0 };
 	struct tpl_sources s = { .message = span_str(message),
 		                 .text = span_str(text),
 		                 .has_text = true };

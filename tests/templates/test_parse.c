@@ -84,7 +84,9 @@ static void a_right_template_gives_the_text_it_says(void)
 		/* clang-format on */
 	};
 	struct tpl_campaign campaign = { .name = span_str("spring") };
-	struct span values[] = { span_str("Anna <3"), span_of(NULL, 0), span_str("O'Neil") };
+	struct tpl_value values[] = { tpl_text_value(span_str("Anna <3")),
+		                      tpl_text_value(span_of(NULL, 0)),
+		                      tpl_text_value(span_str("O'Neil")) };
 	struct tpl_job job = { .campaign = &campaign, .values = values };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -216,7 +218,7 @@ static void a_rendering_without_a_bound_is_stopped(void)
 		{ "nothing to divide by", "{{ 1 | divided_by: 0 }}", "divided by 0" },
 		/* clang-format on */
 	};
-	struct span values[3] = { { 0 } };
+	struct tpl_value values[3] = { { 0 } };
 	struct tpl_job job = { .values = values };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -1,4 +1,6 @@
 /* test_bounce.c - what each kind of answer means for the recipient and for the host. */
+#include <string.h>
+
 #include "control/bounce/bounce.h"
 #include "tests/support/suite.h"
 
@@ -112,6 +114,42 @@ static void an_end_without_a_refusal_is_judged_by_how_far_it_went(void)
 	}
 }
 
+static void a_refusal_to_relay_is_known_by_code_and_words(void)
+{
+	static const struct {
+		const char *why, *text;
+		uint16_t code;
+		uint8_t enhanced[3];
+		bool want;
+	} cases[] = {
+		/* clang-format off */
+		{ "Postfix",          "5.7.1 <a@b>: Relay access denied",          554, { 5, 7, 1 },  true },
+		{ "Postfix, for now", "4.7.1 <a@b>: Relay access denied",          454, { 4, 7, 1 },  true },
+		{ "Exim",             "relay not permitted",                       550, { 0, 0, 0 },  true },
+		{ "Sendmail",         "5.7.1 <a@b>... Relaying denied",            550, { 5, 7, 1 },  true },
+		{ "Exchange",         "5.7.64 TenantAttribution; Relay Access",    550, { 5, 7, 64 }, true },
+		{ "code alone",       "",                                          550, { 5, 7, 64 }, true },
+		{ "policy",           "5.7.1 message looks like spam",             550, { 5, 7, 1 },  false },
+		{ "no such user",     "5.1.1 no relay user here",                  550, { 5, 1, 1 },  false },
+		{ "goodbye",          "relay shutting down",                       421, { 0, 0, 0 },  false },
+		/* clang-format on */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dp_evt evt = { .kind = DP_EVT_RCPT,
+			              .outcome = DP_OUT_REFUSED,
+			              .reach = DP_REACH_RECIPIENT,
+			              .code = cases[i].code,
+			              .text_bytes = (uint16_t)strlen(cases[i].text) };
+
+		memcpy(evt.enhanced, cases[i].enhanced, sizeof(evt.enhanced));
+		memcpy(evt.text, cases[i].text, evt.text_bytes);
+		if (bounce_is_relaying(&evt) != cases[i].want)
+			printf("\n    %s", cases[i].why);
+		CU_ASSERT_EQUAL(bounce_is_relaying(&evt), cases[i].want);
+	}
+}
+
 /* Every event that the data plane can make has a rule, and the great laws hold for all of them. */
 static void no_event_is_without_a_verdict_and_none_breaks_the_laws(void)
 {
@@ -171,6 +209,7 @@ static void the_last_wait_repeats(void)
 }
 
 SUITE("control/bounce/bounce", TEST(a_reply_is_judged_by_reach_and_code),
+      TEST(a_refusal_to_relay_is_known_by_code_and_words),
       TEST(an_end_without_a_refusal_is_judged_by_how_far_it_went),
       TEST(no_event_is_without_a_verdict_and_none_breaks_the_laws),
       TEST(a_domain_without_hosts_bounces_and_dns_trouble_waits), TEST(the_last_wait_repeats))

@@ -16,6 +16,8 @@ static void addresses_are_taken_in_their_wire_form(void)
 		{ "\"a\\\"b\\\\\"@alpha.test",   "\"a\\\"b\\\\\"@alpha.test",       "alpha.test" },
 		{ "a@b\xc3\xbc" "cher.example",  "a@xn--bcher-kva.example",         "xn--bcher-kva.example" },
 		{ "a@B\xc3\x9c" "CHER.example",  "a@xn--bcher-kva.example",         "xn--bcher-kva.example" },
+		{ "J\xc3\xb6rg@alpha.test",     "J\xc3\xb6rg@alpha.test",         "alpha.test" },
+		{ "\"\xc3\xb6 x\"@alpha.test",  "\"\xc3\xb6 x\"@alpha.test",      "alpha.test" },
 		{ "a@1.2.3.4x",                  "a@1.2.3.4x",                      "1.2.3.4x" },
 		{ "a@xn--bcher-kva.example",     "a@xn--bcher-kva.example",         "xn--bcher-kva.example" },
 		/* clang-format on */
@@ -57,7 +59,8 @@ static void what_is_no_address_is_refused_with_its_reason(void)
 		{ "a@b@alpha.test",             "before the @" },
 		{ "anna,bob@alpha.test",        "before the @" },
 		{ "an\r\nna@alpha.test",        "before the @" },
-		{ "\xc3\xa4nna@alpha.test",     "SMTPUTF8" },
+		{ "\xc3nna@alpha.test",         "not UTF-8" },
+		{ "an\xc2\x85na@alpha.test",    "control character" },
 		{ "\"\"@alpha.test",            "not closed" },
 		{ "\"anna@alpha.test",          "not closed" },
 		{ "\"an\"na\"@alpha.test",      "backslash" },

@@ -348,3 +348,31 @@ void dp_view_port(const struct dp *dp, uint32_t port, struct dp_port_view *view)
 		                       .idle = "sleeps",
 		                       .without = "none" };
 }
+
+/* Two addresses of one host. */
+bool sched_host_next(struct sched *s, const char *key, uint32_t *cursor,
+                     struct sched_host_view *view)
+{
+	(void)s, (void)key;
+	if (*cursor == 2)
+		return false;
+	*view = (struct sched_host_view){
+		.name = "mx1.alpha.test", .preference = 10, .conns = *cursor, .window = 4
+	};
+	ip_parse(*cursor == 0 ? "192.0.2.1" : "2001:db8::1", &view->addr);
+	strcpy(view->known, *cursor == 0 ? "TLS, BDAT works" : "");
+	(*cursor)++;
+	return true;
+}
+
+uint32_t sched_n_hosts(const struct sched *s)
+{
+	(void)s;
+	return 7;
+}
+
+uint64_t sched_n_hosts_evicted(const struct sched *s)
+{
+	(void)s;
+	return 0;
+}

@@ -72,6 +72,28 @@ static void many_sites_come_in_parts_that_join(void)
 	free(text);
 }
 
+static void a_domain_is_shown_with_its_hosts_and_what_is_known_of_them(void)
+{
+	char *text, *json;
+	json_t *all;
+
+	fake_reset();
+	text = ask("show domain alpha.test", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "   10 mx1.alpha.test"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, " 0       4  TLS, BDAT works\n"));
+	free(text);
+	json = ask("json show domain alpha.test", NULL);
+	all = json_loads(json, 0, NULL);
+	CU_ASSERT_EQUAL(json_array_size(all), 2);
+	CU_ASSERT_STRING_EQUAL(
+	    json_string_value(json_object_get(json_array_get(all, 1), "address")), "2001:db8::1");
+	json_decref(all);
+	free(json);
+	text = ask("show domain nosuch.test", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "error: no mail goes to \"nosuch.test\" now"));
+	free(text);
+}
+
 static void version_says_how_long_it_runs(void)
 {
 	char *text = ask("show version", NULL), *json = ask("json show version", NULL);
@@ -99,5 +121,6 @@ static void the_configuration_is_shown(void)
 }
 
 SUITE("control/ctl/ctl_show", TEST(stats_sum_the_workers), TEST(each_worker_has_its_line),
-      TEST(many_sites_come_in_parts_that_join), TEST(version_says_how_long_it_runs),
-      TEST(the_configuration_is_shown))
+      TEST(many_sites_come_in_parts_that_join),
+      TEST(a_domain_is_shown_with_its_hosts_and_what_is_known_of_them),
+      TEST(version_says_how_long_it_runs), TEST(the_configuration_is_shown))

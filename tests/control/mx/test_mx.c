@@ -239,6 +239,43 @@ static void a_negative_holds_as_long_as_the_soa_says(void)
 	close_mx();
 }
 
+/* A host of the configuration: its MX is nobody's business, and its absence nobody's fault. */
+static void a_host_of_the_configuration_is_asked_for_its_addresses_only(void)
+{
+	static const struct {
+		const char *host;
+		enum mx_fate fate;
+		uint32_t n_addrs, queries;
+	} cases[] = {
+		{ "mx1.alpha.test", MX_OK, 3, 2 },       { "alpha.test", MX_TRY_LATER, 0, 2 },
+		{ "nodomain.test", MX_TRY_LATER, 0, 2 }, { "192.0.2.9", MX_OK, 1, 0 },
+		{ "2001:db8::9", MX_OK, 1, 0 },          { "bad..test", MX_TRY_LATER, 0, 0 },
+	};
+
+	open_mx(10, 10);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t before = mx_stats(mx).queries;
+
+		drop_got();
+		mx_lookup_host(mx, cases[i].host, on_done, NULL);
+		while (calls == 0)
+			uv_run(&loop, UV_RUN_ONCE);
+		if (got->fate != cases[i].fate)
+			printf("\n    %s: %s", cases[i].host, got->why);
+		CU_ASSERT_EQUAL(got->fate, cases[i].fate);
+		CU_ASSERT_EQUAL(mx_stats(mx).queries - before, cases[i].queries);
+		if (cases[i].fate != MX_OK)
+			continue;
+		CU_ASSERT_STRING_EQUAL(got->site, cases[i].host);
+		CU_ASSERT_EQUAL(got->hosts[0].n_addrs, cases[i].n_addrs);
+	}
+	ask("alpha.test"); /* the domain is another thing than the host of that name */
+	CU_ASSERT_EQUAL(got->fate, MX_OK);
+	CU_ASSERT_EQUAL(got->n_hosts, 2);
+	drop_got();
+	close_mx();
+}
+
 static void lookups_of_one_domain_are_joined(void)
 {
 	open_mx(10, 10);
@@ -328,7 +365,9 @@ static void the_server_ends_with_the_test(void)
 SUITE("control/mx/mx", TEST(each_domain_has_its_fate), TEST(both_families_are_kept_ipv4_first),
       TEST(a_known_domain_is_not_asked_again_until_its_ttl_ends),
       TEST(a_temporary_failure_is_asked_again_soon_only),
-      TEST(a_negative_holds_as_long_as_the_soa_says), TEST(lookups_of_one_domain_are_joined),
+      TEST(a_negative_holds_as_long_as_the_soa_says),
+      TEST(a_host_of_the_configuration_is_asked_for_its_addresses_only),
+      TEST(lookups_of_one_domain_are_joined),
       TEST(no_more_domains_than_the_bound_are_asked_at_once), TEST(closing_drops_what_is_under_way),
       TEST(an_answer_may_be_the_reason_to_ask_more), TEST(without_a_server_nothing_opens),
       TEST(the_server_ends_with_the_test))

@@ -2,7 +2,9 @@
  * resolver, and after every turn the promises that must hold.
  *
  * The fakes below stand for the rooms the scheduler drives; what each answers is decided by the
- * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls"; all others deliver).
+ * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls", "choosy": not from the
+ * first source; "relay": not on a session of another domain, "norelay": not at all; all others
+ * deliver).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +27,9 @@ struct fake_conn {
 	uint32_t gen; /* of its handle */
 	uint32_t worker;
 	char domain[32];
-	uint32_t jobs, msgs;
-	bool used, open, quitting;
+	uint32_t jobs, jobs_max, msgs;
+	uint32_t carried; /* domain of its last message + 1; 0: none */
+	bool used, open, quitting, mixed;
 };
 
 static struct world {
@@ -68,7 +71,14 @@ static struct world {
 	uint32_t dials_secret, dials_clear;
 	uint32_t tls_works; /* handshakes of "badtls" that still succeed */
 	uint64_t submit_us[ROWS_MAX * 4];
-	const char *broken; /* the first promise that did not hold */
+	bool one_site;                      /* all domains have the hosts of the first */
+	bool pipelining;                    /* hosts offer it */
+	uint16_t mail_max;                  /* hosts say so */
+	uint16_t learnt;                    /* by each session */
+	uint16_t known_last;                /* of the last dial */
+	uint32_t window_first, window_most; /* of dials */
+	uint32_t alone_dials;               /* to the host of the configuration */
+	const char *broken;                 /* the first promise that did not hold */
 } w;
 
 #define HOLDS(what)                                                                                \
@@ -76,6 +86,9 @@ static struct world {
 		if (!(what) && w.broken == NULL)                                                   \
 			w.broken = #what;                                                          \
 	} while (0)
+
+static struct conf conf;
+static struct conf_limits routed; /* of domains "routed..."; without a route: as all */
 
 static uint32_t below(uint32_t n)
 {
@@ -137,6 +150,9 @@ static void closed(struct fake_conn *c, enum dp_why why)
 	l->evt.kind = DP_EVT_CLOSED;
 	l->evt.conn = c->name;
 	l->evt.why = (uint8_t)why;
+	l->evt.learnt = w.learnt;
+	if (why != DP_WHY_QUIT && c->msgs == 0)
+		l->evt.reach = DP_REACH_HOST;
 	l->worker = c->worker;
 	c->used = false;
 	w.conns_open--;
@@ -161,8 +177,18 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		.name = dial->conn, .gen = ++w.gens, .worker = worker, .used = true
 	};
 	w.dialled[worker]++;
+	c->jobs_max = w.pipelining ? dial->window + 1u : 2;
+	w.known_last = dial->known;
+	if (w.window_first == 0)
+		w.window_first = dial->window;
+	if (dial->window > w.window_most)
+		w.window_most = dial->window;
+	w.alone_dials += strncmp(dial->host, "relay.", 6) == 0;
+	HOLDS(dial->remote_port ==
+	      (strncmp(dial->host, "relay.", 6) == 0 ? 587 : conf.egress.smtp_port));
 	memcpy(c->domain, w.domains[domain].name.at, w.domains[domain].name.bytes);
-	HOLDS(strcmp(dial->host, w.hosts[domain].name) == 0);
+	HOLDS(strcmp(dial->host, w.hosts[domain].name) == 0 ||
+	      strcmp(dial->host, "relay.test") == 0);
 	if (dial->tls == DP_TLS_NONE)
 		w.dials_clear++;
 	else
@@ -171,6 +197,13 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		w.conns_open_most = w.conns_open;
 	if (strncmp(c->domain, "dead", 4) == 0 || strncmp(c->domain, "egress", 6) == 0) {
 		closed(c, c->domain[0] == 'd' ? DP_WHY_REFUSED : DP_WHY_EGRESS);
+		return 0;
+	}
+	if (strncmp(c->domain, "choosy", 6) == 0 && dial->source == 0) {
+		l = &w.late[w.n_late];
+		closed(c, DP_WHY_REPLY);
+		l->evt.step = DP_STEP_BANNER;
+		l->evt.code = 554;
 		return 0;
 	}
 	if (strncmp(c->domain, "badtls", 6) == 0 && dial->tls != DP_TLS_NONE && w.tls_works == 0) {
@@ -187,11 +220,27 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	l->worker = worker;
 	l->evt.conn = c->name;
 	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = c->gen };
+	l->evt.mail_max = w.mail_max;
+	l->evt.learnt = w.pipelining ? DP_KNOWN_PIPELINING : 0;
 	if (dial->tls != DP_TLS_NONE) {
 		l->evt.tls = 13;
 		w.tls_works -= w.tls_works > 0;
 	}
 	return 0;
+}
+
+static bool to_is(const struct dp_job *job, const char *what)
+{
+	return strncmp((const char *)job->rcpts[0].address.at, what, strlen(what)) == 0;
+}
+
+static uint32_t domain_of(const struct dp_job *job)
+{
+	uint32_t d = 0;
+
+	while (w.domains[d].name.at != job->rcpts[0].address.at)
+		d++;
+	return d;
 }
 
 static void answer(struct fake_conn *c, const struct dp_job *job)
@@ -211,6 +260,13 @@ static void answer(struct fake_conn *c, const struct dp_job *job)
 	l->evt.kind = DP_EVT_RCPT;
 	l->evt.outcome = DP_OUT_DELIVERED;
 	l->evt.code = 250;
+	if ((to_is(job, "relay") && c->mixed) || to_is(job, "norelay")) {
+		l->evt.outcome = DP_OUT_REFUSED;
+		l->evt.code = 550;
+		l->evt.reach = DP_REACH_RECIPIENT;
+		l->evt.step = DP_STEP_RCPT;
+		memcpy(l->evt.enhanced, (const uint8_t[]){ 5, 7, 64 }, 3);
+	}
 	if (strncmp(c->domain, "soft", 4) == 0 || strncmp(c->domain, "hard", 4) == 0) {
 		l->evt.outcome = DP_OUT_REFUSED;
 		l->evt.code = c->domain[0] == 's' ? 450 : 550;
@@ -247,7 +303,10 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 		return 0;
 	}
 	HOLDS(c->open && !c->quitting && c->worker == worker);
-	HOLDS(++c->jobs <= DP_JOBS_PER_CONN);
+	HOLDS(++c->jobs <= c->jobs_max);
+	HOLDS(w.mail_max == 0 || c->msgs < w.mail_max);
+	c->mixed |= c->carried != 0 && c->carried != domain_of(job) + 1;
+	c->carried = domain_of(job) + 1;
 	if (++c->msgs > w.msgs_most)
 		w.msgs_most = c->msgs;
 	w.submit_us[w.submits++] = w.now_us;
@@ -292,12 +351,17 @@ int store_append(struct store *store, const struct store_rec *rec, uint64_t cook
 bool compose_try_order(struct composer *co, uint64_t cookie, const struct campaign *c, uint32_t row,
                        int64_t first_attempt_s, int64_t now_s)
 {
+	struct late *l;
+
 	(void)co, (void)now_s;
 	HOLDS(first_attempt_s != 0 && first_attempt_s == c->rcpts[row].first_attempt_s);
 	if (w.slabs >= 40)
 		return false;
 	w.slabs++;
-	later(LATE_COMPOSED, 2000)->cookie = cookie;
+	l = later(LATE_COMPOSED, 2000);
+	l->cookie = cookie;
+	while (row >= w.domains[l->domain].first_row + w.domains[l->domain].n_rows)
+		l->domain++;
 	return true;
 }
 
@@ -349,8 +413,23 @@ void mx_release(struct mx_answer *a)
 const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
                                           const char *mx_host)
 {
-	(void)domain, (void)mx_host;
-	return &conf->limits;
+	(void)mx_host;
+	return strncmp(domain, "routed", 6) == 0 && routed.route.host[0] != '\0' ? &routed
+	                                                                         : &conf->limits;
+}
+
+/* The host of the configuration: address of the first domain's. */
+void mx_lookup_host(struct mx *mx, const char *host, mx_done_fn *done, void *ctx)
+{
+	static struct mx_host h;
+	static struct mx_answer a = { .fate = MX_OK, .n_hosts = 1, .hosts = &h, .refs = 1 };
+
+	(void)mx;
+	h = w.hosts[0];
+	snprintf(h.name, sizeof(h.name), "%s", host);
+	snprintf(a.site, sizeof(a.site), "%s", host);
+	a.expires_ms = INT64_MAX;
+	done(ctx, &a);
 }
 
 uint32_t table_n_rows(const struct table *t)
@@ -410,7 +489,13 @@ static struct conf conf = {
 	.sources = sources,
 	.n_sources = 2,
 	.egress = { .smtp_port = 25 },
-	.limits = { .conns_max = 3, .rate_per_s = 0, .msgs_per_conn_max = 20, .idle_ms = 500 },
+	.limits = { .conns_max = 3,
+	            .rate_per_s = 0,
+	            .msgs_per_conn_max = 20,
+	            .idle_ms = 500,
+	            .window = 1,
+	            .window_max = 1 },
+	.hosts = { .entries_max = 64, .tls_s = 30 * 86400, .window_s = 3600 },
 	.retry = { .after_s = { 2, 4 }, .n_after = 2, .give_up_s = 15, .host_s = 4 },
 	.worker = { .conns_max = 32, .window = WINDOW },
 	.dns = { .queries_max = LOOK_UPS_MAX },
@@ -424,7 +509,10 @@ static void on_over(void *ctx, struct campaign *c)
 
 static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
 {
+	bool one_site = w.one_site;
+
 	memset(&w, 0, sizeof(w));
+	w.one_site = one_site;
 	w.seed = seed;
 	w.random = seed * 77777u + 1;
 	w.now_us = 1000000000;
@@ -442,6 +530,12 @@ static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
 		a->hosts = &w.hosts[d];
 		if (a->fate != MX_OK)
 			continue;
+		if (w.one_site && d > 0) {
+			strcpy(a->site, w.answers[0].site);
+			a->hosts = &w.hosts[0];
+			a->n_hosts = 1;
+			continue;
+		}
 		snprintf(a->site, sizeof(a->site), "mx.%s", domains[d]);
 		a->n_hosts = 1;
 		a->hosts[0].n_addrs = 1;
@@ -475,7 +569,10 @@ static void deliver_evt(struct sched *s, uint32_t worker, const struct dp_evt *e
 
 static void deliver(struct sched *s, struct late l)
 {
-	struct compose_done done = { .cookie = l.cookie, .slab = &w, .out = { .n_wire = 1 } };
+	struct compose_done done = { .cookie = l.cookie,
+		                     .slab = &w,
+		                     .out = { .n_wire = 1 },
+		                     .rcpt_to = w.domains[l.domain].name };
 
 	switch (l.kind) {
 	case LATE_EVT:
@@ -865,7 +962,155 @@ static void a_new_policy_moves_a_domain_to_a_site_of_its_own(void)
 	sched_close(s);
 }
 
+/* Nobody asked for more than one: it takes HOST_PROOF answers, PIPELINING, and no lost session. */
+static void more_are_in_flight_only_where_the_host_has_shown_that_it_takes_them(void)
+{
+	static const struct {
+		const char *why, *domain;
+		bool pipelining;
+		uint32_t window, window_max, want_first, want_most;
+	} cases[] = {
+		{ "proven", "a.test", true, 1, 4, 1, 4 },
+		{ "forbidden", "a.test", true, 1, 1, 1, 1 },
+		{ "no pipelining", "a.test", false, 1, 4, 1, 1 },
+		{ "sessions are lost", "drop.test", true, 1, 4, 1, 1 },
+		{ "configured", "a.test", true, 3, 3, 3, 3 },
+	};
+	struct conf before = conf;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *const domains[] = { cases[i].domain, NULL };
+		struct sched *s;
+
+		begin(21, domains, 2000);
+		w.pipelining = cases[i].pipelining;
+		conf.limits.window = cases[i].window;
+		conf.limits.window_max = cases[i].window_max;
+		s = run(0, 600);
+		if (w.window_first != cases[i].want_first || w.window_most != cases[i].want_most)
+			printf("\n    %s: %u first, %u at most", cases[i].why, w.window_first,
+			       w.window_most);
+		CU_ASSERT_EQUAL(w.window_first, cases[i].want_first);
+		CU_ASSERT_EQUAL(w.window_most, cases[i].want_most);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 2000);
+		sched_close(s);
+		conf = before;
+	}
+}
+
+static void a_host_gets_no_more_messages_on_a_session_than_its_mailmax(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	struct sched *s;
+
+	begin(22, domains, 300);
+	w.mail_max = 7;
+	s = run(0, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 300);
+	CU_ASSERT_EQUAL(w.msgs_most, 7);
+	sched_close(s);
+}
+
+static void what_a_session_learnt_is_told_to_the_next(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	static const struct {
+		uint16_t learnt, want;
+	} cases[] = {
+		{ DP_KNOWN_BDAT_WORKS, DP_KNOWN_BDAT_WORKS },
+		{ DP_KNOWN_NO_PIPELINING, DP_KNOWN_NO_PIPELINING },
+		{ DP_KNOWN_BDAT_WORKS | DP_KNOWN_NO_CHUNKING, DP_KNOWN_NO_CHUNKING },
+		{ DP_KNOWN_PIPELINING, 0 },
+	};
+	struct conf before = conf;
+
+	conf.hosts.bdat_works_s = conf.hosts.no_pipelining_s = conf.hosts.no_chunking_s = 60;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sched *s;
+
+		begin(23, domains, 200);
+		w.learnt = cases[i].learnt;
+		s = run(0, 600);
+		CU_ASSERT_EQUAL(w.known_last, cases[i].want);
+		sched_close(s);
+	}
+	conf = before;
+}
+
+/* Two domains of one site: what one of them is refused for the other's sake goes alone. */
+static void a_refusal_to_relay_on_a_shared_session_is_tried_again_alone(void)
+{
+	static const char *const domains[] = { "a.test", "relay.test", "norelay.test", NULL };
+
+	for (uint32_t seed = 1; seed <= 10; seed++) {
+		struct sched *s;
+
+		w.one_site = true;
+		begin(seed, domains, 150);
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 300);
+		CU_ASSERT_EQUAL(in_state(RCPT_BOUNCED), 150);
+		for (uint32_t i = 0; i < 450; i++)
+			CU_ASSERT_EQUAL(w.rcpts[i].attempts, 1);
+		CU_ASSERT_TRUE(w.conns_open_most <= 3 * 2); /* the limit is the site's still */
+		CU_ASSERT_TRUE(w.submits < 450 + 100);      /* some were tried twice, not all */
+		w.one_site = false;
+		sched_close(s);
+	}
+}
+
+/* The first source is on the host's list, the second is not. */
+static void what_a_host_says_to_one_source_is_not_held_against_another(void)
+{
+	static const char *const domains[] = { "choosy.test", NULL };
+	uint32_t delivered;
+	struct sched *s;
+
+	begin(24, domains, 200);
+	s = run(1, 600);
+	delivered = in_state(RCPT_DELIVERED);
+	CU_ASSERT_TRUE(delivered > 60 && delivered < 140);
+	CU_ASSERT_EQUAL(in_state(RCPT_DEFERRED), 200 - delivered);
+	CU_ASSERT_TRUE(w.submit_us[w.submits - 1] - 1000000000 < 5000000);
+	sched_close(s);
+}
+
+static void a_route_sends_a_domain_to_its_host_and_a_reload_takes_it_away(void)
+{
+	static const char *const domains[] = { "a.test", "routed.test", NULL };
+	struct conf_limits before = conf.limits;
+	struct sched *s;
+	uint32_t dials;
+
+	begin(25, domains, 1000);
+	conf.limits.rate_per_s = 100;
+	routed = conf.limits;
+	strcpy(routed.route.host, "relay.test");
+	routed.route.port = 587;
+	s = run(0, 3);
+	CU_ASSERT_TRUE(w.alone_dials > 0);
+	CU_ASSERT_STRING_EQUAL(sched_site_key(s, "routed.test"), "relay.test:587+none");
+	CU_ASSERT_STRING_EQUAL(sched_site_key(s, "a.test"), "mx.a.test+none");
+	routed.route.host[0] = '\0';
+	sched_set_conf(s, &conf);
+	idle(s, 2000);
+	dials = w.alone_dials;
+	CU_ASSERT_STRING_EQUAL(sched_site_key(s, "routed.test"), "mx.routed.test+none");
+	idle(s, 2000);
+	CU_ASSERT_EQUAL(w.alone_dials, dials);
+	CU_ASSERT_PTR_NULL(w.broken);
+	conf.limits = before;
+	sched_close(s);
+}
+
 SUITE("control/sched/sched", TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
+      TEST(more_are_in_flight_only_where_the_host_has_shown_that_it_takes_them),
+      TEST(a_host_gets_no_more_messages_on_a_session_than_its_mailmax),
+      TEST(what_a_session_learnt_is_told_to_the_next),
+      TEST(a_refusal_to_relay_on_a_shared_session_is_tried_again_alone),
+      TEST(what_a_host_says_to_one_source_is_not_held_against_another),
+      TEST(a_route_sends_a_domain_to_its_host_and_a_reload_takes_it_away),
       TEST(a_new_policy_moves_a_domain_to_a_site_of_its_own),
       TEST(everyone_is_delivered_once_within_all_limits),
       TEST(each_kind_of_trouble_ends_in_its_own_state),

@@ -28,7 +28,7 @@ static void check(size_t i, struct dp_job *job, size_t room, const char *how, si
 	size_t n = 0, steps = 0;
 	bool same;
 
-	smtp_body_begin(&b);
+	smtp_body_begin(&b, false);
 	while (!smtp_body_is_done(&b, job) && steps++ < 100)
 		n += smtp_body_copy(&b, job, (uint8_t *)out + n, room);
 	same = n == strlen(cases[i].want) && memcmp(out, cases[i].want, n) == 0 &&

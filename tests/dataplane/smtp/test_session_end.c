@@ -228,7 +228,6 @@ static void what_the_host_cannot_take_is_refused_without_asking_it(void)
 	} cases[] = {
 		/* clang-format off */
 		{ "25. larger than SIZE",  "a@x.test", "b@y.test", 1001, 0, 0, 552, { 5, 3, 4 }, DP_REACH_MESSAGE },
-		{ "50. 8-bit",             "a@x.test", "b@y.test", 21,   1, 0, 554, { 5, 6, 3 }, DP_REACH_MESSAGE },
 		{ "50. SMTPUTF8",          "a@x.test", "b@y.test", 21,   0, 1, 554, { 5, 6, 7 }, DP_REACH_MESSAGE },
 		{ "a second command",      "a@x.test", "b@y.test>\r\nRCPT TO:<c@y.test", 21, 0, 0,
 		  553, { 5, 1, 3 }, DP_REACH_RECIPIENT },

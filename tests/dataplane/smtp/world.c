@@ -35,6 +35,8 @@ void world_conf(void)
 		.reply_lines_max = 100,
 		.reply_bytes_max = 16384,
 		.pipelining = 1,
+		.chunking = 1,
+		.txns_max = 256,
 		.helos = helos,
 		.emit = keep,
 		.counters = &world.counters,

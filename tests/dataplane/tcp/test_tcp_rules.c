@@ -256,6 +256,28 @@ static void the_newest_ack_brings_the_newest_window(void)
 	rig_close(&r);
 }
 
+/* Bytes in order on a silent connection take the short way, and the window they bring counts. */
+static void a_window_that_comes_with_bytes_holds(void)
+{
+	struct rig r;
+
+	start(&r, &plain);
+	rig_in(&r, TCP_ACK, letters, 100, 2000);
+	CU_ASSERT_EQUAL(conn(&r)->snd_wnd, 2000);
+	say(&r, 6000);
+	CU_ASSERT_EQUAL(conn(&r)->snd_nxt, RIG_ISS + 1 + 2000);
+	ack(&r, 2000, 0);
+	rig_close(&r);
+	start(&r, &plain);
+	rig_in(&r, TCP_ACK, letters, 100, 0);
+	say(&r, 100);
+	CU_ASSERT_EQUAL(conn(&r)->snd_nxt, RIG_ISS + 1);
+	CU_ASSERT_EQUAL(conn(&r)->xmit, TCB_XMIT_PERSIST);
+	rig_in(&r, TCP_ACK, letters, 100, 9000);
+	CU_ASSERT_EQUAL(conn(&r)->snd_nxt, RIG_ISS + 1 + 100);
+	rig_close(&r);
+}
+
 static void a_fin_in_closing_is_sent_again(void)
 {
 	const struct rig_sent *s;
@@ -467,6 +489,7 @@ static void a_wait_stands_when_nobody_takes_the_later_syn(void)
 }
 
 SUITE("dataplane/tcp/rules", TEST(the_newest_ack_brings_the_newest_window),
+      TEST(a_window_that_comes_with_bytes_holds),
       TEST(a_later_syn_ends_the_wait_where_somebody_listens),
       TEST(a_wait_stands_when_nobody_takes_the_later_syn),
       TEST(an_ipv6_peer_that_names_no_mss_gets_1220_bytes),

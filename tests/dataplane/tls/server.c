@@ -18,6 +18,7 @@ struct server {
 	uint8_t heard[1 << 17];
 };
 
+static bool is_at_work;
 static EVP_PKEY *ca_key;
 static X509 *ca_cert;
 static char ca_path[] = "/tmp/posthaste-test-ca-XXXXXX";
@@ -54,7 +55,7 @@ static X509 *make_cert(EVP_PKEY *key, const char *name, const char *issuer, EVP_
 	X509_NAME_add_entry_by_txt(X509_get_issuer_name(cert), "CN", MBSTRING_ASC,
 	                           (const uint8_t *)issuer, -1, -1, 0);
 	X509_set_pubkey(cert, key);
-	if (strcmp(name, issuer) == 0)
+	if (strcmp(name, issuer) == 0 || strcmp(name, "between.test") == 0)
 		add_ext(cert, NID_basic_constraints, "critical,CA:TRUE");
 	snprintf(san, sizeof(san), "DNS:%s", name);
 	add_ext(cert, NID_subject_alt_name, san);
@@ -88,31 +89,50 @@ const char *server_ca_file(void)
 	return ca_path;
 }
 
+static void use_cert(struct server *s, const struct server_conf *conf)
+{
+	bool self = conf->is_self_signed, chain = conf->has_chain;
+	EVP_PKEY *key = chain ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256");
+	const char *issuer = self ? conf->name : chain ? "between.test" : "authority.test";
+	X509 *cert = make_cert(key, conf->name, issuer, self || chain ? key : ca_key,
+	                       conf->is_expired ? -3600 : 3600);
+
+	need(SSL_CTX_use_certificate(s->ctx, cert) == 1 &&
+	     SSL_CTX_use_PrivateKey(s->ctx, key) == 1);
+	if (chain)
+		need(SSL_CTX_add0_chain_cert(
+			 s->ctx, make_cert(key, "between.test", "authority.test", ca_key, 3600)) ==
+		     1);
+	X509_free(cert);
+	EVP_PKEY_free(key);
+}
+
 struct server *server_new(const struct server_conf *conf)
 {
 	struct server *s = calloc(1, sizeof(*s));
-	EVP_PKEY *key = EVP_EC_gen("P-256");
-	bool self = conf->is_self_signed;
-	X509 *cert;
 
+	is_at_work = true;
 	need_ca();
-	cert = make_cert(key, conf->name, self ? conf->name : "authority.test", self ? key : ca_key,
-	                 conf->is_expired ? -3600 : 3600);
 	s->ctx = SSL_CTX_new(TLS_server_method());
-	need(SSL_CTX_use_certificate(s->ctx, cert) == 1 &&
-	     SSL_CTX_use_PrivateKey(s->ctx, key) == 1);
+	use_cert(s, conf);
 	need(SSL_CTX_set_min_proto_version(s->ctx, conf->version) == 1 &&
 	     SSL_CTX_set_max_proto_version(s->ctx, conf->version) == 1);
-	if (conf->suites != NULL)
+	if (conf->suites != NULL && conf->version == TLS1_3_VERSION)
+		need(SSL_CTX_set_ciphersuites(s->ctx, conf->suites) == 1);
+	else if (conf->suites != NULL)
 		need(SSL_CTX_set_cipher_list(s->ctx, conf->suites) == 1);
-	X509_free(cert);
-	EVP_PKEY_free(key);
 	server_again(s);
 	return s;
 }
 
+bool server_is_at_work(void)
+{
+	return is_at_work;
+}
+
 void server_again(struct server *s)
 {
+	is_at_work = true;
 	if (s->ssl != NULL)
 		SSL_set_shutdown(s->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(s->ssl);
@@ -123,6 +143,7 @@ void server_again(struct server *s)
 	SSL_set_accept_state(s->ssl);
 	s->is_secure = false;
 	s->n_heard = 0;
+	is_at_work = false;
 }
 
 void server_free(struct server *s)
@@ -132,7 +153,7 @@ void server_free(struct server *s)
 	free(s);
 }
 
-bool server_takes(struct server *s, const void *at, size_t bytes)
+static bool take(struct server *s, const void *at, size_t bytes)
 {
 	int rc;
 
@@ -152,6 +173,16 @@ bool server_takes(struct server *s, const void *at, size_t bytes)
 			return SSL_get_error(s->ssl, 0) == SSL_ERROR_WANT_READ;
 		s->n_heard += n;
 	}
+}
+
+bool server_takes(struct server *s, const void *at, size_t bytes)
+{
+	bool lives;
+
+	is_at_work = true;
+	lives = take(s, at, bytes);
+	is_at_work = false;
+	return lives;
 }
 
 size_t server_gives(struct server *s, void *at, size_t room)
@@ -192,7 +223,9 @@ void server_says(struct server *s, const void *at, size_t bytes)
 {
 	size_t n;
 
+	is_at_work = true;
 	need(SSL_write_ex(s->ssl, at, bytes, &n) == 1 && n == bytes);
+	is_at_work = false;
 }
 
 void server_says_goodbye(struct server *s)

@@ -14,9 +14,10 @@ struct server;
 struct server_conf {
 	int version;         /* the only one it speaks: 0x0303 or 0x0304 */
 	const char *name;    /* in its certificate, vouched for by the authority */
-	const char *suites;  /* of TLS 1.2; NULL: OpenSSL's */
+	const char *suites;  /* of that version; NULL: OpenSSL's */
 	bool is_self_signed; /* nobody vouches for it */
 	bool is_expired;     /* its certificate is */
+	bool has_chain;      /* RSA-2048, and somebody between it and the authority */
 };
 
 /* The authority's certificate as a PEM file; it is removed at exit. */
@@ -32,6 +33,9 @@ bool server_takes(struct server *s, const void *at, size_t bytes);
 
 /* Takes the bytes that go back; at most `room`. */
 size_t server_gives(struct server *s, void *at, size_t room);
+
+/* Inside of a call here, for who counts memory. */
+bool server_is_at_work(void);
 
 bool server_is_secure(const struct server *s);
 bool server_saw_goodbye(const struct server *s);

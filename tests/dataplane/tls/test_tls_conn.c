@@ -1,163 +1,9 @@
-/* test_tls_conn.c - an encrypted connection against a real server of OpenSSL's, in memory.
- *
- * TCP is the fake of dataplane/smtp; the bench carries its bytes to the server and back.
- */
+/* test_tls_conn.c - an encrypted connection against a real server of OpenSSL's, in memory. */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "dataplane/tls/tls.h"
-#include "tests/dataplane/smtp/fake_tcp.h"
-#include "tests/dataplane/tls/server.h"
+#include "tests/dataplane/tls/rig.h"
 #include "tests/support/suite.h"
-
-enum { SAID_MAX = 1 << 17, NOW_US = 5000000 };
-
-static struct bench {
-	struct tcp tcp;
-	struct tls *tls;
-	struct tls_conn *conn;
-	struct server *server;
-	struct dp_counters counters;
-	tcp_id id;
-	uint32_t n_secured, n_writable, n_goodbyes, n_failed;
-	bool stops; /* at the next byte received */
-	char why[TLS_WHY_BYTES];
-	size_t n_said;
-	uint8_t said[SAID_MAX]; /* by the server */
-} b;
-
-const struct tcp_ops smtp_tcp_ops; /* what fake_tcp would tell; nobody here calls it */
-
-static void on_secured(void *user, uint64_t now_us)
-{
-	(void)user, (void)now_us;
-	CU_ASSERT_EQUAL(b.n_said, 0);
-	b.n_secured++;
-}
-
-static void on_writable(void *user, uint64_t now_us)
-{
-	(void)user, (void)now_us;
-	b.n_writable++;
-}
-
-static void on_received(void *user, uint64_t now_us, struct span bytes)
-{
-	(void)user, (void)now_us;
-	if (bytes.bytes > sizeof(b.said) - b.n_said)
-		abort();
-	memcpy(b.said + b.n_said, bytes.at, bytes.bytes);
-	b.n_said += bytes.bytes;
-	if (b.stops) {
-		tls_stop(b.conn);
-		b.conn = NULL;
-	}
-}
-
-static void on_peer_closed(void *user, uint64_t now_us)
-{
-	(void)user, (void)now_us;
-	b.n_goodbyes++;
-}
-
-static void on_failed(void *user, uint64_t now_us, const char *why)
-{
-	(void)user, (void)now_us;
-	b.n_failed++;
-	snprintf(b.why, sizeof(b.why), "%s", why);
-}
-
-static const struct tls_ops ops = { .secured = on_secured,
-	                            .writable = on_writable,
-	                            .received = on_received,
-	                            .peer_closed = on_peer_closed,
-	                            .failed = on_failed };
-
-static void begin(const struct server_conf *server)
-{
-	struct tls_conf conf = { .conns_max = 4,
-		                 .sessions_max = 8,
-		                 .handshake_budget_us = 1000,
-		                 .ca_file = server_ca_file(),
-		                 .counters = &b.counters,
-		                 .ops = &ops };
-
-	memset(&b, 0, sizeof(b));
-	if (tls_open(&conf, &b.tcp, &b.tls, b.why) != 0)
-		abort();
-	b.server = server_new(server);
-}
-
-static void connect_to(const char *host, enum tls_demand demand)
-{
-	struct tls_peer peer = { .host = host, .demand = demand };
-
-	b.n_secured = b.n_writable = b.n_failed = b.n_goodbyes = 0;
-	b.n_said = 0;
-	if (tcp_connect(&b.tcp, NOW_US, NULL, NULL, 25, NULL, &b.id) != 0)
-		abort();
-	b.conn = tls_start(b.tls, &peer, b.id, NULL);
-	CU_ASSERT_PTR_NOT_NULL_FATAL(b.conn);
-	CU_ASSERT_EQUAL(b.tcp.conns[b.id].n_out, 0); /* only in its turn */
-}
-
-static void end(void)
-{
-	if (b.conn != NULL)
-		tls_stop(b.conn);
-	tls_close(b.tls);
-	server_free(b.server);
-}
-
-/* What the client has flushed goes to the server. */
-static void to_server(void)
-{
-	struct fake_conn *c = &b.tcp.conns[b.id];
-
-	(void)server_takes(b.server, c->out + c->n_seen, c->n_flushed - c->n_seen);
-	c->n_seen = c->n_flushed;
-}
-
-/* What the server has for the client, in pieces of `piece`. True when there was something. */
-static bool to_client(size_t piece)
-{
-	static uint8_t bytes[SAID_MAX];
-	size_t n = server_gives(b.server, bytes, sizeof(bytes));
-
-	for (size_t at = 0; at < n && b.conn != NULL; at += piece)
-		tls_received(b.conn, NOW_US, span_of(bytes + at, n - at < piece ? n - at : piece));
-	return n > 0;
-}
-
-/* Both sides talk until nobody has anything to say. */
-static void talk_in(size_t piece)
-{
-	do {
-		while (tls_turn(b.tls, NOW_US))
-			continue;
-		to_server();
-	} while (to_client(piece));
-}
-
-static void talk(void)
-{
-	talk_in(SAID_MAX);
-}
-
-static size_t say(const void *at, size_t bytes)
-{
-	uint8_t *room_at;
-	size_t room = tls_write_start(b.conn, NOW_US, &room_at);
-
-	if (room > bytes)
-		room = bytes;
-	memcpy(room_at, at, room);
-	tls_write_done(b.conn, NOW_US, room);
-	return room;
-}
-
-static const struct server_conf tls12 = { .version = 0x0303, .name = "mx.y.test" };
-static const struct server_conf tls13 = { .version = 0x0304, .name = "mx.y.test" };
 
 static void bytes_pass_both_ways(const struct server_conf *conf, size_t piece)
 {
@@ -492,7 +338,7 @@ static void the_last_words_before_fin_are_heard(void)
 
 static void a_ca_file_that_cannot_be_read_is_named(void)
 {
-	struct tls_conf conf = { .conns_max = 1, .ca_file = "/nowhere/ca.pem", .ops = &ops };
+	struct tls_conf conf = { .conns_max = 1, .ca_file = "/nowhere/ca.pem", .ops = &rig_ops };
 	struct tls *tls;
 	char why[TLS_WHY_BYTES];
 

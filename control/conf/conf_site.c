@@ -1,0 +1,92 @@
+/* conf_site.c - what the blocks of sites and credentials must hold together, and their time-outs.
+ */
+#include <string.h>
+
+#include "control/conf/conf_opt.h"
+#include "control/xalloc.h"
+
+static int check_site(const struct conf_loaded *ld, uint32_t site, char *why)
+{
+	const struct conf_limits *l = &ld->conf.sites[site].limits;
+	bool is_name = l->route.host[0] != '\0' && ip_is_unset(&l->route.addr);
+
+	if (l->tls == DP_TLS_VERIFY && l->route.host[0] != '\0' && !is_name)
+		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.route", site), why,
+		                     "site.route: an address has no name that tls = verify could "
+		                     "check; write the host's name");
+	return 0;
+}
+
+static int check_windows(const struct conf_loaded *ld, const struct conf_limits *l,
+                         enum conf_block block, uint32_t instance, const char *name, char *why)
+{
+	if (l->window <= l->window_max)
+		return 0;
+	/* Who asks for more of all hosts asks for it of those that have proven something. */
+	if (conf_line_of(ld, block, name, instance) == 0)
+		return 1;
+	return conf_wrong_at(
+	    ld, conf_line_of(ld, block, name, instance), why,
+	    "%s: %u is less than the %u that all hosts get; raise it or leave it out", name,
+	    l->window_max, l->window);
+}
+
+/* The number of a set of time-outs among `conf->times`, from 1; 0: there is none. */
+static uint16_t find_times(const struct conf *conf, const struct dp_times *times)
+{
+	for (uint32_t i = 0; i < conf->n_times; i++)
+		if (memcmp(&conf->times[i], times, sizeof(*times)) == 0)
+			return (uint16_t)(i + 1);
+	return 0;
+}
+
+static void number_times(struct conf *conf)
+{
+	conf->times = xcalloc(conf->n_sites + 1, sizeof(*conf->times));
+	for (uint32_t i = 0; i < conf->n_sites; i++) {
+		struct conf_limits *l = &conf->sites[i].limits;
+
+		if (memcmp(&l->times, &conf->limits.times, sizeof(l->times)) == 0)
+			continue;
+		if (find_times(conf, &l->times) == 0)
+			conf->times[conf->n_times++] = l->times;
+		l->times_set = find_times(conf, &l->times);
+	}
+}
+
+bool conf_adopt_times(struct conf *fresh, const struct conf *started)
+{
+	for (uint32_t i = 0; i < fresh->n_sites; i++) {
+		struct conf_limits *l = &fresh->sites[i].limits;
+
+		if (l->times_set == 0)
+			continue;
+		l->times_set = find_times(started, &l->times);
+		if (l->times_set == 0)
+			return false;
+	}
+	return true;
+}
+
+int conf_check_sites(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
+{
+	struct conf *conf = &ld->conf;
+	int err = check_windows(ld, &conf->limits, CONF_BLOCK_NONE, 0,
+	                        "limits.transactions_in_flight_max", why);
+	if (err > 0)
+		conf->limits.window_max = conf->limits.window;
+	for (uint32_t i = 0; i < conf->n_sites && err >= 0; i++) {
+		struct conf_limits *l = &conf->sites[i].limits;
+
+		err = check_site(ld, i, why);
+		if (err == 0)
+			err = check_windows(ld, l, CONF_BLOCK_SITE, i,
+			                    "site.transactions_in_flight_max", why);
+		if (err > 0)
+			l->window_max = l->window;
+	}
+	if (err < 0)
+		return err;
+	number_times(conf);
+	return 0;
+}

@@ -1,0 +1,295 @@
+/* conn.c - what sessions report: to their lane, to the flights they carry, to what is known of
+ * hosts.
+ */
+#include <assert.h>
+#include <utlist.h>
+
+#include "control/sched/sched_int.h"
+
+/* A connection that is over and has no job left gives its slot back. A job that was handed over
+ * while the end was on its way up comes back after it.
+ */
+static void conn_try_put(struct sched *s, struct conn *c)
+{
+	struct lane *lane = c->lane;
+
+	if (!c->closed || c->jobs > 0)
+		return;
+	DL_DELETE(lane->conns, c);
+	lane->n_conns--;
+	if (!c->open)
+		lane->n_connecting--;
+	s->n_conns--;
+	s->n_conns_of[c->worker]--;
+	s->fed++;
+	c->lane = NULL;
+	LL_PREPEND(s->free_conns, c);
+	site_todo(s, lane->site);
+}
+
+static uint64_t after_s(const struct sched *s, uint32_t seconds)
+{
+	return s->now_us + (uint64_t)seconds * 1000000;
+}
+
+/* How long a fact is remembered, by host_fact.def. */
+static uint64_t fact_until_us(const struct sched *s, enum host_fact fact)
+{
+	static const size_t keep_at[HOST_N_FACTS] = {
+#define HOST_FACT(sym, name, option) [HOST_##sym] = offsetof(struct conf, option),
+#include "control/sched/host_fact.def"
+#undef HOST_FACT
+	};
+	uint32_t seconds;
+
+	memcpy(&seconds, (const char *)s->conf + keep_at[fact], sizeof(seconds));
+	return after_s(s, seconds);
+}
+
+static void learn(struct sched *s, struct host *host, enum host_fact fact)
+{
+	host_learn(host, fact, fact_until_us(s, fact));
+}
+
+static struct host *host_of(struct sched *s, const struct conn *c)
+{
+	return hosts_get(s->hosts, &c->addr, HOST_ANY_SOURCE);
+}
+
+/* A host that failed is left alone, longer each time, up to retry.host. What it says concerns who
+ * asked; silence and closed ports everybody.
+ */
+static void conn_failed(struct sched *s, const struct conn *c, const struct dp_evt *evt)
+{
+	bool said = evt->code != 0;
+	struct host *host =
+	    hosts_get(s->hosts, &c->addr, said ? c->lane->source : (uint32_t)HOST_ANY_SOURCE);
+
+	if (said)
+		c->lane->fails_in_row++;
+	else
+		c->lane->site->fails_in_row++;
+	host_failed(host, s->now_us, (uint64_t)s->conf->retry.host_s * 1000000);
+}
+
+static void conn_worked(struct sched *s, const struct conn *c)
+{
+	struct host *all = hosts_find(s->hosts, &c->addr, HOST_ANY_SOURCE);
+	struct host *ours = hosts_find(s->hosts, &c->addr, c->lane->source);
+
+	c->lane->site->fails_in_row = c->lane->fails_in_row = 0;
+	if (all != NULL)
+		host_worked(all);
+	if (ours != NULL)
+		host_worked(ours);
+}
+
+/* What a session found out is told again with each of its events: only what is new is taken. */
+static void conn_learn(struct sched *s, struct conn *c, const struct dp_evt *evt)
+{
+	unsigned fresh = evt->learnt & ~(unsigned)c->learnt;
+
+	c->learnt |= evt->learnt;
+	if (fresh & DP_KNOWN_NO_PIPELINING)
+		learn(s, host_of(s, c), HOST_NO_PIPELINING);
+	if (fresh & DP_KNOWN_BDAT_WORKS)
+		learn(s, host_of(s, c), HOST_BDAT_WORKS);
+	if (fresh & DP_KNOWN_NO_CHUNKING) {
+		learn(s, host_of(s, c), HOST_NO_CHUNKING);
+		host_learn(host_of(s, c), HOST_BDAT_WORKS, 0);
+	}
+}
+
+/* RFC 9422: MAILMAX is obeyed; the rest is shown, and for whoever makes transactions. */
+static void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_evt *evt)
+{
+	const struct host_limits limits = { evt->rcpts_max, evt->mail_max, evt->domains_max };
+
+	if (limits.rcpts_max != 0 || limits.mails_max != 0 || limits.domains_max != 0)
+		host_set_limits(host_of(s, c), limits, fact_until_us(s, HOST_LIMITS));
+	if (limits.mails_max != 0 && limits.mails_max < c->msgs_max)
+		c->msgs_max = limits.mails_max;
+}
+
+/* What a session that is over says about windows: all its transactions answered, or some lost. */
+static void conn_prove_window(struct sched *s, const struct conn *c, bool in_order)
+{
+	const struct conf_limits *l = c->lane->site->limits;
+
+	if (c->lost > 0 && !in_order && c->window > l->window)
+		host_window_lost(host_of(s, c), fact_until_us(s, HOST_NO_WINDOW));
+	else if (c->lost == 0 && c->answered > 0 && c->learnt & DP_KNOWN_PIPELINING)
+		host_window_held(host_of(s, c), c->window, c->answered, l->window_max, s->now_us,
+		                 fact_until_us(s, HOST_WINDOW));
+}
+
+static void remember_trouble(struct site *site, const struct conn *c, const struct dp_evt *evt)
+{
+	char ip[IP_TEXT_MAX];
+	int n = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
+
+	ip_format(&c->addr, ip);
+	if (n == 0 && evt->kind == DP_EVT_CLOSED && evt->step == DP_STEP_TLS)
+		site_set_error(site, "%s: TLS handshake: %s", ip, dp_why_text(evt->why));
+	else if (n > 0)
+		site_set_error(site, "%s: %.*s", ip, n, evt->text);
+	else
+		site_set_error(site, "%s: %s", ip, dp_why_text(evt->why));
+}
+
+/* Nothing can go to this site until the configuration changes: what was ready waits untouched. */
+static void block(struct sched *s, struct site *site, const struct conn *c)
+{
+	bool live = s->conf->egress.mode == CONF_EGRESS_LIVE;
+	char ip[IP_TEXT_MAX];
+	struct lane *lane;
+
+	site->blocked = 1;
+	site_set_error(site,
+	               "%s is outside of what egress.mode = %s allows; add it to egress.allow%s",
+	               ip_format(&c->addr, ip), live ? "live" : "sandbox",
+	               live ? "" : " or set egress.mode = live");
+	DL_FOREACH(site->lanes, lane)
+	while (lane->ready != NULL)
+		flight_return(s, lane->ready);
+}
+
+/* Opportunistic TLS asks nothing of a host: one whose handshake failed is tried in the clear,
+ * unless it has shown that it can do better. Port 465 knows no clear.
+ */
+static bool falls_back(struct sched *s, const struct conn *c, const struct dp_evt *evt)
+{
+	if (evt->step != DP_STEP_TLS || c->tls != DP_TLS_OPPORTUNISTIC || c->is_implicit ||
+	    s->conf->tls.clear_s == 0 || host_is(host_of(s, c), HOST_TLS, s->now_us))
+		return false;
+	learn(s, host_of(s, c), HOST_CLEAR);
+	return true;
+}
+
+static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
+{
+	struct site *site = c->lane->site;
+	bool in_order = evt->why == DP_WHY_QUIT || evt->why == DP_WHY_SHUTDOWN;
+	bool ours = evt->why == DP_WHY_NO_ROOM || evt->why == DP_WHY_NO_PORTS;
+
+	if (!in_order)
+		remember_trouble(site, c, evt);
+	if (evt->why == DP_WHY_EGRESS && !site->blocked)
+		block(s, site, c);
+	else if (evt->reach == DP_REACH_HOST && !ours && c->delivered == 0 &&
+	         !falls_back(s, c, evt))
+		conn_failed(s, c, evt);
+	conn_prove_window(s, c, in_order);
+	c->closed = 1;
+	conn_try_put(s, c);
+}
+
+static struct flight *flight_of(struct sched *s, const struct dp_evt *evt)
+{
+	struct flight *f = &s->flights[(uint32_t)evt->message];
+
+	assert((uint32_t)evt->message < s->flights_max && f->gen == evt->message >> 32);
+	assert(f->state == FLIGHT_SENT && f->conn != NULL);
+	return f;
+}
+
+static void on_body_taken(struct sched *s, struct flight *f)
+{
+	if (f->slab != NULL)
+		compose_free(s->cf.composer, f->slab);
+	f->slab = NULL;
+}
+
+/* A refusal to relay that a domain gets on a session which carried another's mail may be about the
+ * mixture: it is tried once more, on sessions of its own from now on. What it gets there stands.
+ */
+static bool is_for_sharing(const struct flight *f, const struct dp_evt *evt)
+{
+	return f->on_shared && bounce_is_relaying(evt);
+}
+
+/* The connection is the flight's: one that was gone when the job reached it has no name to tell. */
+static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
+{
+	struct conn *c = f->conn;
+	struct lane *lane = c->lane;
+	const struct rcpt *r = &f->slice->load->c->rcpts[f->row];
+	struct verdict v = bounce_judge(evt, r->attempts);
+
+	c->jobs--;
+	if (c->jobs == 0)
+		c->idle_us = s->now_us;
+	if (evt->outcome == DP_OUT_DELIVERED)
+		c->delivered++;
+	else if (evt->outcome != DP_OUT_NOT_TRIED)
+		remember_trouble(lane->site, c, evt);
+	if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
+		c->answered++;
+	else
+		c->lost++;
+	if (v.avoid_host)
+		conn_failed(s, c, evt);
+	if (v.end_session && !c->quitting && !c->closed &&
+	    dp_quit(s->cf.dp, c->worker, c->handle) == 0)
+		c->quitting = 1;
+	f->conn = NULL;
+	f->lane = NULL;
+	if (is_for_sharing(f, evt)) {
+		f->slice->dom->is_alone = 1;
+		flight_return(s, f);
+	} else if (evt->outcome == DP_OUT_NOT_TRIED && (v.now || s->stopping)) {
+		flight_return(s, f);
+	} else {
+		flight_settle(s, f, &v, evt, dp_why_text(evt->why));
+	}
+	site_todo(s, lane->site);
+	conn_try_put(s, c);
+}
+
+static struct conn *conn_of(struct sched *s, uint32_t worker, const struct dp_evt *evt)
+{
+	struct conn *c = &s->conns[(uint32_t)evt->conn];
+
+	assert((uint32_t)evt->conn < s->conns_max && c->gen == evt->conn >> 32);
+	assert(c->lane != NULL && c->worker == worker && !c->closed);
+	return c;
+}
+
+static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
+{
+	c->open = 1;
+	c->handle = evt->handle;
+	c->idle_us = s->now_us;
+	c->lane->n_connecting--;
+	/* Without PIPELINING all but one would wait. */
+	if (!(evt->learnt & DP_KNOWN_PIPELINING))
+		c->window = 1;
+	if (evt->tls != 0) {
+		learn(s, host_of(s, c), HOST_TLS);
+		host_learn(host_of(s, c), HOST_CLEAR, 0);
+	}
+	conn_learn_limits(s, c, evt);
+	conn_worked(s, c);
+	site_todo(s, c->lane->site);
+}
+
+void sched_on_event(struct sched *s, uint32_t worker, const struct dp_evt *evt)
+{
+	switch ((enum dp_evt_kind)evt->kind) {
+	case DP_EVT_OPEN:
+		conn_learn(s, conn_of(s, worker, evt), evt);
+		on_open(s, conn_of(s, worker, evt), evt);
+		break;
+	case DP_EVT_BODY_TAKEN:
+		on_body_taken(s, flight_of(s, evt));
+		break;
+	case DP_EVT_RCPT:
+		conn_learn(s, flight_of(s, evt)->conn, evt);
+		on_rcpt(s, flight_of(s, evt), evt);
+		break;
+	case DP_EVT_CLOSED:
+		conn_learn(s, conn_of(s, worker, evt), evt);
+		on_closed(s, conn_of(s, worker, evt), evt);
+		break;
+	}
+}

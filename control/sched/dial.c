@@ -1,0 +1,184 @@
+/* dial.c - which host a connection goes to, and what it is told of that host. */
+#include "control/sched/sched_int.h"
+
+#include <utlist.h>
+
+/* Small, fast and not secret: spreads load, nothing depends on it. */
+static uint32_t random_below(struct sched *s, uint32_t n)
+{
+	s->random ^= s->random << 13;
+	s->random ^= s->random >> 7;
+	s->random ^= s->random << 17;
+	return (uint32_t)(s->random >> 32) % n;
+}
+
+/* Until when an address is to be left alone: for what the host does to everybody, or to this
+ * source.
+ */
+static uint64_t avoid_us(struct sched *s, const struct lane *lane, const struct ip_addr *addr)
+{
+	uint64_t all = host_avoid_us(hosts_find(s->hosts, addr, HOST_ANY_SOURCE), s->now_us);
+	uint64_t ours = host_avoid_us(hosts_find(s->hosts, addr, lane->source), s->now_us);
+
+	return all > ours ? all : ours;
+}
+
+/* An address of the best preference that has one in use for this source (RFC 5321 5.1: by
+ * preference, equals in random order). NULL, and when to ask again, if all are to be left alone.
+ */
+static const struct host_addr *pick_host(struct sched *s, const struct lane *lane,
+                                         uint64_t *again_us)
+{
+	const struct mx_answer *a = lane->site->answer;
+	const struct conf_source *src = &s->conf->sources[lane->source];
+	bool v4 = !ip_is_unset(&src->addr4), v6 = !ip_is_unset(&src->addr6);
+	const struct host_addr *found = NULL, *h = lane->site->addrs;
+	uint32_t equals = 0;
+
+	*again_us = UINT64_MAX;
+	for (uint32_t i = 0; i < a->n_hosts; i++) {
+		const struct host_addr *usable = NULL;
+
+		if (found != NULL && a->hosts[i].preference != a->hosts[i - 1].preference)
+			break;
+		for (uint32_t j = 0; j < a->hosts[i].n_addrs; j++, h++) {
+			uint64_t until_us;
+
+			if (usable != NULL || !(ip_is_v4(&h->addr) ? v4 : v6))
+				continue;
+			until_us = avoid_us(s, lane, &h->addr);
+			if (until_us == 0)
+				usable = h;
+			else if (until_us < *again_us)
+				*again_us = until_us;
+		}
+		if (usable != NULL && random_below(s, ++equals) == 0)
+			found = usable;
+	}
+	return found;
+}
+
+/* The worker of the lane's port that has the fewest connections; of equals, one that differs
+ * between sites, so that sites of one connection each do not meet at the first.
+ */
+static uint32_t pick_worker(const struct sched *s, const struct lane *lane)
+{
+	uint32_t best = lane->first_worker + (lane->site->slot + lane->n_conns) % lane->n_workers;
+
+	for (uint32_t i = 0; i < lane->n_workers; i++) {
+		uint32_t w = lane->first_worker + i;
+
+		if (s->n_conns_of[w] < s->n_conns_of[best])
+			best = w;
+	}
+	return best;
+}
+
+/* Every fact of a host that a session is told. */
+static uint16_t known_of(const struct host *host, uint64_t now_us)
+{
+	static const struct {
+		enum host_fact fact;
+		enum dp_known bit;
+	} told[] = {
+		{ HOST_NO_PIPELINING, DP_KNOWN_NO_PIPELINING },
+		{ HOST_NO_CHUNKING, DP_KNOWN_NO_CHUNKING },
+		{ HOST_BDAT_WORKS, DP_KNOWN_BDAT_WORKS },
+	};
+	unsigned known = 0;
+
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++)
+		if (host_is(host, told[i].fact, now_us))
+			known |= told[i].bit;
+	return (uint16_t)known;
+}
+
+static uint16_t port_of(const struct sched *s, const struct conf_limits *l)
+{
+	if (l->route.port != 0)
+		return l->route.port;
+	return l->protocol == DP_PROTO_LMTP ? 24 : (uint16_t)s->conf->egress.smtp_port;
+}
+
+uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us)
+{
+	uint32_t proven = host_window(host, now_us);
+
+	if (proven > l->window_max)
+		proven = l->window_max;
+	return proven > l->window ? proven : l->window;
+}
+
+static struct dp_dial order_of(struct sched *s, const struct lane *lane, const struct conn *c,
+                               const struct host_addr *h)
+{
+	const struct conf_limits *l = lane->site->limits;
+	const struct host *host = hosts_find(s->hosts, &h->addr, HOST_ANY_SOURCE);
+	const char *name = lane->site->answer->hosts[h->host].name;
+	bool is_named = l->route.host[0] != '\0';
+	struct dp_dial d = {
+		.conn = (uint64_t)c->gen << 32 | (uint32_t)(c - s->conns),
+		.source = lane->source,
+		.remote_port = port_of(s, l),
+		.tls = lane->site->tls,
+		.protocol = (uint8_t)l->protocol,
+		.window = (uint8_t)dial_window(l, host, s->now_us),
+		.auth_in_clear = l->auth_in_clear,
+		.requiretls_ok = l->requiretls,
+		.known = known_of(host, s->now_us),
+		.times = l->times_set,
+		.credential = l->credential_no,
+		.remote = h->addr,
+	};
+
+	if (d.tls == DP_TLS_OPPORTUNISTIC && host_is(host, HOST_CLEAR, s->now_us))
+		d.tls = DP_TLS_NONE;
+	if (!is_named || ip_is_unset(&l->route.addr))
+		snprintf(d.host, sizeof(d.host), "%s", name);
+	return d;
+}
+
+enum dialled dial(struct sched *s, struct lane *lane)
+{
+	struct site *site = lane->site;
+	struct conn *c = s->free_conns;
+	uint64_t again_us;
+	const struct host_addr *h = pick_host(s, lane, &again_us);
+	uint32_t worker = pick_worker(s, lane);
+	struct dp_dial d;
+
+	if (h == NULL) {
+		if (again_us != UINT64_MAX)
+			site_wake_at(s, site, again_us);
+		return DIALLED_NOWHERE;
+	}
+	if (c == NULL || s->n_conns_of[worker] >= s->conf->worker.conns_max) {
+		site_hungry(s, site);
+		return DIALLED_FULL;
+	}
+	c->gen++;
+	d = order_of(s, lane, c, h);
+	if (dp_connect(s->cf.dp, worker, &d) != 0) {
+		site_hungry(s, site);
+		return DIALLED_FULL;
+	}
+	LL_DELETE(s->free_conns, c);
+	*c = (struct conn){ .gen = c->gen,
+		            .worker = worker,
+		            .lane = lane,
+		            .addr = h->addr,
+		            .tls = d.tls,
+		            .is_implicit = d.remote_port == 465,
+		            .window = d.window,
+		            .msgs_max = site->limits->msgs_per_conn_max };
+	DL_APPEND(lane->conns, c);
+	lane->n_conns++;
+	lane->n_connecting++;
+	s->n_conns++;
+	s->n_conns_of[worker]++;
+	if (site->n_alone > 0) { /* who shares a limit takes turns */
+		DL_DELETE(site->lanes, lane);
+		DL_APPEND(site->lanes, lane);
+	}
+	return DIALLED;
+}

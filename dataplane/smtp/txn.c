@@ -1,0 +1,374 @@
+/* txn.c - transactions of a session: their order, their recipients' verdicts, and their end. */
+#include <stdio.h>
+
+#include "dataplane/smtp/txn.h"
+
+bool txn_add(struct session *s, const struct dp_job *job)
+{
+	uint32_t slot = pool_try_get(&s->smtp->txns);
+	struct txn *t = txn_at(s->smtp, slot);
+
+	if (t == NULL)
+		return false;
+	memset(t, 0, offsetof(struct txn, last));
+	t->job = *job;
+	t->next = POOL_NONE;
+	t->n_open = job->n_rcpts;
+	for (uint16_t i = 0; i < job->n_rcpts; i++)
+		t->open[i / 64] |= (uint64_t)1 << (i % 64);
+	if (s->txn_last != POOL_NONE)
+		txn_at(s->smtp, s->txn_last)->next = slot;
+	else
+		s->txn_first = slot;
+	s->txn_last = slot;
+	if (s->txn_said == POOL_NONE)
+		s->txn_said = slot;
+	s->n_jobs++;
+	return true;
+}
+
+static void count_verdict(struct session *s, const struct dp_evt *v)
+{
+	struct dp_counters *c = s->smtp->conf.counters;
+
+	switch ((enum dp_outcome)v->outcome) {
+	case DP_OUT_DELIVERED:
+		count(&c->smtp_delivered);
+		break;
+	case DP_OUT_REFUSED:
+		count(v->code / 100 == 4 ? &c->smtp_refused_4yz : &c->smtp_refused_5yz);
+		break;
+	case DP_OUT_UNCONFIRMED:
+		count(&c->smtp_unconfirmed);
+		break;
+	case DP_OUT_NOT_TRIED:
+	case DP_OUT_GATED:
+		count(&c->smtp_not_tried);
+		break;
+	}
+}
+
+static void emit_verdict(struct session *s, uint64_t now_us, struct dp_evt *v)
+{
+	count_verdict(s, v);
+	session_emit(s, now_us, v);
+}
+
+void txn_judge(struct session *s, uint64_t now_us, struct txn *t, uint16_t rcpt,
+               const struct ruling *r)
+{
+	struct dp_evt now, *v;
+
+	assert(rcpt < t->job.n_rcpts);
+	if (!txn_is_open(t, rcpt))
+		return;
+	t->open[rcpt / 64] &= ~((uint64_t)1 << (rcpt % 64));
+	t->n_open--;
+	v = t->n_open > 0 ? &now : &t->last;
+	memset(v, 0, sizeof(*v));
+	v->kind = DP_EVT_RCPT;
+	v->outcome = (uint8_t)r->outcome;
+	v->message = t->job.message;
+	v->rcpt = rcpt;
+	v->step = (uint8_t)r->step;
+	v->took_us = t->mail_us == 0 ? 0 : (uint32_t)(now_us - t->mail_us);
+	if (r->reply != NULL)
+		evt_put_reply(v, r->reply);
+	if (r->outcome == DP_OUT_REFUSED)
+		v->reach = (uint8_t)session_reach(s, r->step, r->reply->code);
+	if (r->outcome == DP_OUT_NOT_TRIED || r->outcome == DP_OUT_UNCONFIRMED)
+		v->why = (uint8_t)r->why;
+	if (v->outcome == DP_OUT_DELIVERED || (v->outcome == DP_OUT_REFUSED && v->code != 421))
+		s->has_settled_jobs = true;
+	if (t->n_open > 0)
+		emit_verdict(s, now_us, v);
+	else
+		t->has_last = true;
+}
+
+void txn_judge_all(struct session *s, uint64_t now_us, struct txn *t, const struct ruling *r)
+{
+	for (uint16_t i = 0; t->n_open > 0 && i < t->job.n_rcpts; i++)
+		txn_judge(s, now_us, t, i, r);
+}
+
+void txn_finish(struct session *s)
+{
+	struct txn *t = txn_said(s);
+
+	assert(t != NULL && t->is_begun && s->said_cut == 0);
+	t->is_said = true;
+	s->txn_said = t->next;
+}
+
+/* Takes the oldest one out of the session's list. */
+static void put_first(struct session *s)
+{
+	uint32_t slot = s->txn_first;
+	struct txn *t = txn_at(s->smtp, slot);
+
+	s->txn_first = t->next;
+	if (s->txn_first == POOL_NONE)
+		s->txn_last = POOL_NONE;
+	if (s->txn_said == slot)
+		s->txn_said = t->next;
+	s->n_jobs--;
+	if (t->is_begun)
+		s->n_flight--;
+	pool_put(&s->smtp->txns, slot);
+	if (s->n_flight == 0)
+		dues_close(s);
+}
+
+static void settle_first(struct session *s, uint64_t now_us)
+{
+	struct txn *t = txn_heard(s);
+	struct dp_evt last;
+
+	assert(t->n_open == 0 && t->has_last);
+	last = t->last;
+	put_first(s);
+	emit_verdict(s, now_us, &last);
+}
+
+void txn_settle_all(struct session *s, uint64_t now_us)
+{
+	for (;;) {
+		const struct txn *t = txn_heard(s);
+		const struct due *d = dues_first(s);
+
+		if (t == NULL || !t->is_said || (d != NULL && d->txn == t->number))
+			return;
+		settle_first(s, now_us);
+	}
+}
+
+void smtp_emit_not_tried(struct smtp *smtp, const struct session *s, uint64_t now_us,
+                         const struct dp_job *job, enum dp_why why)
+{
+	for (uint16_t i = 0; i < job->n_rcpts; i++) {
+		struct dp_evt evt = { .kind = DP_EVT_RCPT,
+			              .outcome = DP_OUT_NOT_TRIED,
+			              .step = DP_STEP_IDLE,
+			              .why = (uint8_t)why,
+			              .rcpt = i,
+			              .conn = s == NULL ? 0 : s->conn,
+			              .learnt = s == NULL ? 0 : s->learnt,
+			              .message = job->message,
+			              .handle = job->conn,
+			              .at_us = now_us };
+
+		count(&smtp->conf.counters->smtp_not_tried);
+		smtp->conf.emit(smtp->conf.emit_ctx, &evt);
+	}
+}
+
+void txn_return(struct session *s, uint64_t now_us, enum dp_why why)
+{
+	uint32_t slot = s->txn_said, last = POOL_NONE;
+
+	if (slot != POOL_NONE && txn_at(s->smtp, slot)->is_begun) {
+		last = slot;
+		slot = txn_at(s->smtp, slot)->next;
+	} else {
+		for (uint32_t i = s->txn_first; i != slot; i = txn_at(s->smtp, i)->next)
+			last = i;
+		s->txn_said = POOL_NONE;
+	}
+	s->txn_last = last;
+	if (last == POOL_NONE)
+		s->txn_first = POOL_NONE;
+	else
+		txn_at(s->smtp, last)->next = POOL_NONE;
+	while (slot != POOL_NONE) {
+		const struct txn *t = txn_at(s->smtp, slot);
+		struct dp_job job = t->job;
+		uint32_t next = t->next;
+
+		s->n_jobs--;
+		pool_put(&s->smtp->txns, slot);
+		smtp_emit_not_tried(s->smtp, s, now_us, &job, why);
+		slot = next;
+	}
+}
+
+/* What is behind the one that was heard last has not come to an answer: it stands at its first
+ * command, or at its end once that has left.
+ */
+static enum dp_step step_of(const struct session *s, const struct txn *t, bool is_first)
+{
+	if (is_first)
+		return s->end_step;
+	if (!t->is_whole)
+		return DP_STEP_MAIL;
+	return t->by_bdat ? DP_STEP_BDAT : DP_STEP_DOT;
+}
+
+void txn_end_all(struct session *s, uint64_t now_us, enum dp_why why, bool is_unread)
+{
+	bool is_first = true;
+
+	while (s->n_flight > 0) {
+		struct txn *t = txn_heard(s);
+		/* RFC 1047: once the last byte is out only the reply says whether the server has
+		 * it. */
+		struct ruling r = { .outcome = t->is_whole && !is_unread ? DP_OUT_UNCONFIRMED
+			                                                 : DP_OUT_NOT_TRIED,
+			            .step = step_of(s, t, is_first),
+			            .why = why };
+
+		txn_judge_all(s, now_us, t, &r);
+		settle_first(s, now_us);
+		is_first = false;
+	}
+	txn_return(s, now_us, why);
+}
+
+/* A message that this server is sure to refuse is not offered to it. */
+static void refuse_here(struct session *s, uint64_t now_us, struct txn *t, int rcpt, uint16_t code,
+                        const uint8_t enhanced[3], const char *text)
+{
+	struct smtp_reply local = { .code = code };
+	struct ruling r = { .outcome = DP_OUT_REFUSED,
+		            .step = rcpt >= 0 ? DP_STEP_RCPT : DP_STEP_MAIL,
+		            .reply = &local };
+	size_t bytes = strlen(text);
+
+	assert(bytes <= DP_TEXT_MAX);
+	memcpy(local.enhanced, enhanced, sizeof(local.enhanced));
+	memcpy(local.text, text, bytes);
+	local.text_bytes = (uint32_t)bytes;
+	if (rcpt >= 0)
+		txn_judge(s, now_us, t, (uint16_t)rcpt, &r);
+	else
+		txn_judge_all(s, now_us, t, &r);
+}
+
+/* An address that would break out of its command line, or is not what the command can carry. */
+static bool is_unfit(const struct txn *t, struct span address)
+{
+	if (address.bytes > DP_ADDRESS_MAX)
+		return true;
+	for (size_t i = 0; i < address.bytes; i++) {
+		uint8_t c = address.at[i];
+
+		if (c < 0x20 || c == 0x7f || (c >= 0x80 && !t->job.needs_smtputf8))
+			return true;
+	}
+	return false;
+}
+
+static void refuse_unfit(struct session *s, uint64_t now_us, struct txn *t)
+{
+	const struct dp_job *job = &t->job;
+	char text[DP_TEXT_MAX];
+
+	for (uint16_t i = 0; i < job->n_rcpts; i++) {
+		if (is_unfit(t, job->rcpts[i].address))
+			refuse_here(s, now_us, t, i, 553, (const uint8_t[]){ 5, 1, 3 },
+			            "recipient address cannot be said in SMTP");
+	}
+	if (is_unfit(t, job->mail_from))
+		refuse_here(s, now_us, t, -1, 553, (const uint8_t[]){ 5, 1, 7 },
+		            "sender address cannot be said in SMTP");
+	if (s->caps.size_max_bytes != 0 && job->size_bytes > s->caps.size_max_bytes) {
+		/* RFC 1870 6 */
+		snprintf(text, sizeof(text), "message of %u bytes, host takes %llu at most",
+		         job->size_bytes, (unsigned long long)s->caps.size_max_bytes);
+		refuse_here(s, now_us, t, -1, 552, (const uint8_t[]){ 5, 3, 4 }, text);
+	}
+	if (job->needs_smtputf8 && !s->caps.smtputf8) /* RFC 6531 3.1: never a silent downgrade */
+		refuse_here(s, now_us, t, -1, 554, (const uint8_t[]){ 5, 6, 7 },
+		            "host does not offer SMTPUTF8");
+}
+
+/* RFC 6152 3, RFC 3030 3: what the host cannot take in this form may pass in another, which is made
+ * where the message was.
+ */
+static bool needs_another_form(const struct session *s, const struct txn *t)
+{
+	if (t->job.needs_binary)
+		return !s->caps.binarymime || !session_chunks(s);
+	return t->job.needs_8bit && !s->caps.eightbit;
+}
+
+static uint32_t hash_of_domain(struct span address)
+{
+	uint32_t h = 2166136261u; /* FNV-1a */
+	size_t at = address.bytes;
+
+	while (at > 0 && address.at[at - 1] != '@')
+		at--;
+	for (; at < address.bytes; at++) {
+		uint8_t c = address.at[at];
+
+		h = (h ^ (c >= 'A' && c <= 'Z' ? c + 32u : c)) * 16777619u;
+	}
+	return h;
+}
+
+/* RFC 9422 4.3: so many domains in a session. Domains in turn count again: to ask for less than is
+ * allowed does no harm, and no list of them is kept.
+ */
+static bool is_domain_too_many(struct session *s, struct span address)
+{
+	uint32_t h;
+
+	if (s->caps.domains_max == 0)
+		return false;
+	h = hash_of_domain(address);
+	if (s->n_domains > 0 && h == s->domain)
+		return false;
+	if (s->n_domains >= s->caps.domains_max)
+		return true;
+	s->n_domains++;
+	s->domain = h;
+	return false;
+}
+
+/* RFC 9422 4.1, 4.3, and what is configured: recipients beyond it are for another transaction. */
+static void leave_out_too_many(struct session *s, uint64_t now_us, struct txn *t)
+{
+	const struct ruling r = { .outcome = DP_OUT_NOT_TRIED,
+		                  .step = DP_STEP_MAIL,
+		                  .why = DP_WHY_TOO_MANY };
+	uint32_t most = s->smtp->conf.rcpts_max, n = 0;
+
+	if (most == 0)
+		most = DP_RCPTS_MAX;
+	if (s->caps.rcpts_max != 0 && s->caps.rcpts_max < most)
+		most = s->caps.rcpts_max;
+	for (uint16_t i = 0; i < t->job.n_rcpts; i++) {
+		if (!txn_is_open(t, i))
+			continue;
+		if (n >= most || is_domain_too_many(s, t->job.rcpts[i].address))
+			txn_judge(s, now_us, t, i, &r);
+		else
+			n++;
+	}
+}
+
+bool txn_begin(struct session *s, uint64_t now_us)
+{
+	struct txn *t = txn_said(s);
+	struct ruling other = { .outcome = DP_OUT_NOT_TRIED,
+		                .step = DP_STEP_EHLO,
+		                .why = DP_WHY_NEEDS_7BIT };
+
+	assert(t != NULL && !t->is_begun);
+	if (s->n_flight == 0)
+		dues_open(s);
+	s->n_flight++;
+	s->has_begun_jobs = true;
+	t->is_begun = true;
+	t->number = s->next_number++;
+	t->by_bdat = session_chunks(s);
+	smtp_body_begin(&t->body, t->by_bdat);
+	s->said_step = s->is_clean ? DP_STEP_MAIL : DP_STEP_RSET;
+	s->said_rcpt = 0;
+	refuse_unfit(s, now_us, t);
+	if (needs_another_form(s, t))
+		txn_judge_all(s, now_us, t, &other);
+	leave_out_too_many(s, now_us, t);
+	return t->n_open > 0;
+}

@@ -1,0 +1,145 @@
+/* test_conf_site.c - blocks of sites: what is inherited, what belongs together, where mail goes. */
+#include "control/conf/conf_opt.h"
+#include "tests/control/conf/conf_file.h"
+#include "tests/support/suite.h"
+
+static struct conf *load(const char *text, char why[CONF_WHY_BYTES])
+{
+	struct conf *conf = NULL;
+
+	why[0] = '\0';
+	conf_file_load(text, strlen(text), &conf, why);
+	return conf;
+}
+
+static void sites_inherit_time_outs_and_equal_sets_are_one(void)
+{
+	static const char text[] =
+	    CONF_FILE_WHOLE "smtp.dot_timeout = 5m\n"
+			    "site a.test { }\n"
+			    "site b.test { mail_timeout = 10s }\n"
+			    "site c.test { dot_timeout = 5m; mail_timeout = 10s }\n"
+			    "site d.test { dot_timeout = 20m }\n";
+	char why[CONF_WHY_BYTES];
+	struct conf *conf = load(text, why);
+
+	CU_ASSERT_STRING_EQUAL(why, "");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "x.test", NULL)->times_set, 0);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", NULL)->times_set, 0);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "b.test", NULL)->times_set, 1);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "c.test", NULL)->times_set, 1);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "d.test", NULL)->times_set, 2);
+	CU_ASSERT_EQUAL_FATAL(conf->n_times, 2);
+	CU_ASSERT_EQUAL(conf->times[0].mail_ms, 10000);
+	CU_ASSERT_EQUAL(conf->times[0].dot_ms, 300000);
+	CU_ASSERT_EQUAL(conf->times[1].dot_ms, 1200000);
+	conf_free(conf);
+}
+
+static void a_reload_takes_the_time_outs_of_the_start_wherever_they_stand(void)
+{
+	static const char started[] = CONF_FILE_WHOLE "site a.test { mail_timeout = 10s }\n"
+						      "site b.test { mail_timeout = 20s }\n";
+	static const char moved[] = CONF_FILE_WHOLE "site c.test { rate = 5 }\n"
+						    "site b.test { mail_timeout = 20s }\n";
+	static const char unknown[] = CONF_FILE_WHOLE "site a.test { mail_timeout = 30s }\n";
+	char why[CONF_WHY_BYTES];
+	struct conf *old = load(started, why), *fresh = load(moved, why);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(old);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fresh);
+	CU_ASSERT_PTR_NULL(conf_needs_restart(old, fresh));
+	CU_ASSERT_TRUE(conf_adopt_times(fresh, old));
+	CU_ASSERT_EQUAL(conf_limits_for(fresh, "b.test", NULL)->times_set, 2);
+	conf_free(fresh);
+	fresh = load(unknown, why);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(fresh);
+	CU_ASSERT_FALSE(conf_adopt_times(fresh, old));
+	conf_free(fresh);
+	conf_free(old);
+}
+
+static void a_window_for_all_is_one_for_the_proven_too(void)
+{
+	static const char text[] = CONF_FILE_WHOLE
+	    "site a.test { transactions_in_flight = 16 }\n"
+	    "site b.test { transactions_in_flight = 2; transactions_in_flight_max = 8 }\n";
+	char why[CONF_WHY_BYTES];
+	struct conf *conf = load(text, why);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
+	CU_ASSERT_EQUAL(conf->limits.window, 1);
+	CU_ASSERT_EQUAL(conf->limits.window_max, 4);
+	CU_ASSERT_EQUAL(conf->sites[0].limits.window_max, 16);
+	CU_ASSERT_EQUAL(conf->sites[1].limits.window, 2);
+	CU_ASSERT_EQUAL(conf->sites[1].limits.window_max, 8);
+	conf_free(conf);
+}
+
+static void a_route_is_a_host_and_a_port_that_takes_mail(void)
+{
+	static const struct {
+		const char *text, *host;
+		uint16_t port;
+	} cases[] = {
+		{ "Relay.Example.com:587", "relay.example.com", 587 },
+		{ "relay.example.com", "relay.example.com", 0 },
+		{ "192.0.2.7:24", "192.0.2.7", 24 },
+		{ "[2001:DB8::7]:25", "2001:db8::7", 25 },
+		{ "[2001:db8::7]", "2001:db8::7", 0 },
+		{ "relay.example.com:26", NULL, 0 },
+		{ "relay.example.com:", NULL, 0 },
+		{ "relay.example.com:25x", NULL, 0 },
+		{ "relay", NULL, 0 },
+		{ "[relay.example.com]:25", NULL, 0 },
+		{ "[2001:db8::7", NULL, 0 },
+		{ "2001:db8::7", NULL, 0 },
+		{ ":25", NULL, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[400], why[CONF_WHY_BYTES], shown[CONF_TEXT_BYTES];
+		const struct conf_opt *o =
+		    &conf_options[conf_option_find(CONF_BLOCK_SITE, "site.route")];
+		struct conf *conf;
+
+		snprintf(text, sizeof(text), CONF_FILE_WHOLE "site a.test { route = \"%s\" }\n",
+		         cases[i].text);
+		conf = load(text, why);
+		if ((conf != NULL) != (cases[i].host != NULL))
+			printf("\n    %s: %s", cases[i].text, why);
+		CU_ASSERT_EQUAL(conf != NULL, cases[i].host != NULL);
+		if (conf == NULL)
+			continue;
+		CU_ASSERT_STRING_EQUAL(conf->sites[0].limits.route.host, cases[i].host);
+		CU_ASSERT_EQUAL(conf->sites[0].limits.route.port, cases[i].port);
+		conf_value_text(o, conf, &conf->sites[0], 0, shown);
+		CU_ASSERT_STRING_EQUAL(strcasecmp(shown, cases[i].text) == 0 ? "" : shown, "");
+		conf_free(conf);
+	}
+}
+
+/* It decides before DNS is asked: a block with a route is not found by an MX host's name. */
+static void a_block_with_a_route_matches_domains_only(void)
+{
+	static const char text[] =
+	    CONF_FILE_WHOLE "site \"*.mx.test\" { route = r.test; rate = 1 }\n"
+			    "site \"*.mail.test\" { rate = 2 }\n"
+			    "site \"*\" { rate = 3 }\n";
+	char why[CONF_WHY_BYTES];
+	struct conf *conf = load(text, why);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.mx.test", NULL)->rate_per_s, 1);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", "b.mx.test")->rate_per_s, 3);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", "b.mail.test")->rate_per_s, 2);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", NULL)->rate_per_s, 3);
+	conf_free(conf);
+}
+
+SUITE("control/conf/conf_site", TEST(sites_inherit_time_outs_and_equal_sets_are_one),
+      TEST(a_reload_takes_the_time_outs_of_the_start_wherever_they_stand),
+      TEST(a_window_for_all_is_one_for_the_proven_too),
+      TEST(a_route_is_a_host_and_a_port_that_takes_mail),
+      TEST(a_block_with_a_route_matches_domains_only))
