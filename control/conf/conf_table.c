@@ -265,7 +265,6 @@ const struct conf_opt conf_options[] = {
 	  .help = "TCP port of mail hosts: 25, 24, 465 or 587" },
 	{ .name = "feedback_id", AT(feedback_id), STR("posthaste"), NOW, .check = check_feedback_id,
 	  .help = "who sends, at the end of Feedback-ID; choose one and keep it" },
-<<<<<<< HEAD
 	{ .name = "gate.cycles_per_byte_max", AT(gate.cycles_max), INT(NONE, 0, 1000, 5), RELOAD,
 	  .help = "rules that cost more of a worker's cycles a byte are refused; 0: however many" },
 	{ .name = "gate.pause_hits", AT(gate.pause_hits), INT(NONE, 0, 1000000, 3), RELOAD,
@@ -276,7 +275,6 @@ const struct conf_opt conf_options[] = {
 	{ .name = "gate.tag_header", AT(gate.tag_header), STR("X-Posthaste-Tag"), RELOAD,
 	  .check = check_field_name,
 	  .help = "field in which rules that tag put their id; no dkim.headers may name it" },
-=======
 	{ .name = "hosts.bdat_works", AT(hosts.bdat_works_s), INT(S, 0, 365 * DAY, DAY), RELOAD,
 	  .help = "a host that took a message by BDAT gets it in one flight with RCPT this long" },
 	{ .name = "hosts.entries_max", AT(hosts.entries_max), INT(NONE, 16, 10000000, 100000), RELOAD,
@@ -294,7 +292,6 @@ const struct conf_opt conf_options[] = {
 	  .help = "a host that completed TLS is not sent to in the clear this long" },
 	{ .name = "hosts.window", AT(hosts.window_s), INT(S, 0, 365 * DAY, DAY), RELOAD,
 	  .help = "what was proven of a host's transactions in flight holds this long" },
->>>>>>> main
 	{ .name = "limits.connections", AT(limits.conns_max), INT(NONE, 1, 100000, 10), RELOAD,
 	  .help = "connections from one source to one site" },
 	{ .name = "limits.idle", AT(limits.idle_ms), INT(MS, 0, 300 * S, 5 * S), RELOAD,

@@ -224,18 +224,6 @@ static void obey_mail_max(struct session *s, uint64_t now_us)
  */
 static bool begin_work(struct session *s, uint64_t now_us)
 {
-<<<<<<< HEAD
-	while (s->n_jobs > 0) {
-		s->has_job = s->has_begun_jobs = true;
-		smtp_body_begin(&s->body);
-		set_cursors(s, DP_STEP_MAIL);
-		session_refuse_unfit(s, now_us);
-		session_pass_gate(s, now_us);
-		if (session_has_open_rcpts(s)) {
-			if (s->needs_rset)
-				set_cursors(s, DP_STEP_RSET);
-			return true;
-=======
 	if (!may_begin(s))
 		return false;
 	obey_mail_max(s, now_us);
@@ -243,7 +231,6 @@ static bool begin_work(struct session *s, uint64_t now_us)
 		if (!txn_begin(s, now_us)) {
 			txn_finish(s);
 			txn_settle_all(s, now_us);
->>>>>>> main
 		}
 		return true;
 	}

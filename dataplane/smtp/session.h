@@ -222,10 +222,6 @@ void session_end_by_nonsense(struct session *s, uint64_t now_us, const struct sm
 /* How far a refusal reaches that came at `step`. */
 enum dp_reach session_reach(const struct session *s, enum dp_step step, uint16_t code);
 
-/* Asks the content gate about the job in progress and judges all of its recipients if it says no.
- */
-void session_pass_gate(struct session *s, uint64_t now_us);
-
 /* The way to TCP, in the clear or through TLS: as the functions of tcp.h. */
 size_t wire_write_start(struct session *s, uint64_t now_us, uint8_t **at);
 void wire_write_done(struct session *s, uint64_t now_us, size_t bytes);

@@ -42,8 +42,9 @@ static void count_verdict(struct session *s, const struct dp_evt *v)
 		count(&c->smtp_unconfirmed);
 		break;
 	case DP_OUT_NOT_TRIED:
-	case DP_OUT_GATED:
 		count(&c->smtp_not_tried);
+		break;
+	case DP_OUT_GATED: /* counted there */
 		break;
 	}
 }
@@ -74,6 +75,12 @@ void txn_judge(struct session *s, uint64_t now_us, struct txn *t, uint16_t rcpt,
 	v->took_us = t->mail_us == 0 ? 0 : (uint32_t)(now_us - t->mail_us);
 	if (r->reply != NULL)
 		evt_put_reply(v, r->reply);
+	if (r->outcome == DP_OUT_GATED) {
+		v->gate = r->said->gate;
+		v->gate_rule = r->said->gate_rule;
+		v->text_bytes = r->said->text_bytes;
+		memcpy(v->text, r->said->text, sizeof(v->text));
+	}
 	if (r->outcome == DP_OUT_REFUSED)
 		v->reach = (uint8_t)session_reach(s, r->step, r->reply->code);
 	if (r->outcome == DP_OUT_NOT_TRIED || r->outcome == DP_OUT_UNCONFIRMED)
@@ -348,6 +355,17 @@ static void leave_out_too_many(struct session *s, uint64_t now_us, struct txn *t
 	}
 }
 
+/* The content gate is asked last: what cannot be sent here need not be scanned here. */
+static void ask_gate(struct session *s, uint64_t now_us, struct txn *t)
+{
+	const struct smtp_conf *conf = &s->smtp->conf;
+	struct dp_evt said = { .text_bytes = 0 };
+	struct ruling gated = { .outcome = DP_OUT_GATED, .step = DP_STEP_IDLE, .said = &said };
+
+	if (t->n_open > 0 && conf->gate != NULL && !conf->gate(conf->gate_ctx, &t->job, &said))
+		txn_judge_all(s, now_us, t, &gated);
+}
+
 bool txn_begin(struct session *s, uint64_t now_us)
 {
 	struct txn *t = txn_said(s);
@@ -370,5 +388,6 @@ bool txn_begin(struct session *s, uint64_t now_us)
 	if (needs_another_form(s, t))
 		txn_judge_all(s, now_us, t, &other);
 	leave_out_too_many(s, now_us, t);
+	ask_gate(s, now_us, t);
 	return t->n_open > 0;
 }
