@@ -216,6 +216,7 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	struct conn *c = f->conn;
 	struct lane *lane = c->lane;
 	const struct rcpt *r = &f->slice->load->c->rcpts[f->row];
+	struct campaign *campaign = f->slice->load->c;
 	struct verdict v = bounce_judge(evt, r->attempts);
 
 	c->jobs--;
@@ -223,11 +224,11 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 		c->idle_us = s->now_us;
 	if (evt->outcome == DP_OUT_DELIVERED)
 		c->delivered++;
-	else if (evt->outcome != DP_OUT_NOT_TRIED)
+	else if (evt->outcome != DP_OUT_NOT_TRIED && evt->outcome != DP_OUT_GATED)
 		remember_trouble(lane->site, c, evt);
 	if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
 		c->answered++;
-	else
+	else if (evt->outcome != DP_OUT_GATED)
 		c->lost++;
 	if (v.avoid_host)
 		conn_failed(s, c, evt);
@@ -246,6 +247,8 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	}
 	site_todo(s, lane->site);
 	conn_try_put(s, c);
+	if (evt->outcome == DP_OUT_GATED)
+		campaign_stopped(s, campaign, evt);
 }
 
 static struct conn *conn_of(struct sched *s, uint32_t worker, const struct dp_evt *evt)

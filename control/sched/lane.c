@@ -150,8 +150,13 @@ static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct fl
 		.needs_8bit = f->out.needs_8bit,
 		.needs_smtputf8 = f->out.needs_smtputf8,
 		.size_bytes = f->out.size_bytes,
+		.campaign = f->slice->load->c->id,
+		.released = f->slice->load->c->rcpts[f->row].released,
+		.text = f->text,
+		.n_text = (uint8_t)f->out.n_text,
 	};
 
+	static_assert((int)TPL_SPANS_MAX + (int)DP_TAGS_MAX <= (int)DP_SPANS_MAX, "tags fit, too");
 	memcpy(job.wire, f->out.wire, f->out.n_wire * sizeof(job.wire[0]));
 	if (dp_submit(s->cf.dp, c->worker, &job) != 0)
 		return false;

@@ -81,6 +81,7 @@ void sched_close(struct sched *s)
 	struct load *load, *next_load;
 	struct sdomain *dom, *next_dom;
 	struct pool *p, *next_pool;
+	struct note *note, *next_note;
 
 	LL_FOREACH_SAFE(s->pools, p, next_pool)
 	{
@@ -89,6 +90,8 @@ void sched_close(struct sched *s)
 		free(p->v6);
 		free(p);
 	}
+	DL_FOREACH_SAFE(s->notes, note, next_note)
+	free(note);
 	DL_FOREACH_SAFE(s->loads, load, next_load)
 	{
 		struct slice *sl, *next;
@@ -173,6 +176,17 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 	sites_sort(s);
 }
 
+void load_try_end(struct sched *s, struct load *load)
+{
+	struct campaign *c = load->c;
+
+	if (load->left > 0)
+		return;
+	DL_DELETE(s->loads, load);
+	free(load);
+	s->cf.campaign_over(s->cf.ctx, c);
+}
+
 void sched_add(struct sched *s, struct campaign *c)
 {
 	struct load *load = xcalloc(1, sizeof(*load));
@@ -182,11 +196,7 @@ void sched_add(struct sched *s, struct campaign *c)
 	DL_APPEND(s->loads, load);
 	for (uint32_t d = 0; d < table_n_domains(c->table); d++)
 		slice_new(s, load, d);
-	if (load->left == 0) {
-		DL_DELETE(s->loads, load);
-		free(load);
-		s->cf.campaign_over(s->cf.ctx, c);
-	}
+	load_try_end(s, load);
 }
 
 /* Rows whose time has come go back to their slices. False: there are more. */

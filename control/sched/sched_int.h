@@ -60,7 +60,8 @@ struct flight {
 	struct tpl_out out;
 	struct span mail_from;
 	struct dp_rcpt rcpt;
-	struct flight *claim_next;  /* of one claim */
+	struct dp_text text[TPL_TEXTS_MAX]; /* of `out` */
+	struct flight *claim_next;          /* of one claim */
 	struct flight *prev, *next; /* in its lane's ready list, or a waiting list of sched */
 	struct store_rec rec;
 };
@@ -202,6 +203,16 @@ struct pool {
 	struct pool *next;
 };
 
+/* Something about a campaign as a whole, on its way to the disk. */
+struct note {
+	struct store_rec rec;
+	struct campaign *c;
+	sched_released_fn *done; /* NULL: nobody waits */
+	void *ctx;
+	bool appended;
+	struct note *prev, *next; /* in sched.notes, oldest first */
+};
+
 struct sched {
 	struct sched_conf cf;
 	const struct conf *conf;
@@ -230,6 +241,7 @@ struct sched {
 	struct heap due;   /* key Unix s, a slice, b row */
 	struct heap wakes; /* key us, a site slot, b gen */
 	struct flight *compose_wait, *append_wait;
+	struct note *notes;
 	uint8_t stopping; /* 0 or 1 */
 	uint64_t random;
 };
@@ -261,6 +273,14 @@ void sdomain_look_up(struct sdomain *dom);
 bool sdomains_look_up(struct sched *s); /* those that wait; false: there is more to do at once */
 void sdomain_try_free(struct sdomain *dom);
 struct sdomain *sdomain_of(struct sched *s, struct span name);
+
+/* sched.c */
+void load_try_end(struct sched *s, struct load *load); /* when all its recipients are final */
+
+/* campaigns.c */
+bool notes_append(struct sched *s); /* what the store did not take; false: it still does not */
+bool note_try_durable(struct sched *s, uint64_t cookie); /* false: the cookie is a flight's */
+void campaign_stopped(struct sched *s, struct campaign *c, const struct dp_evt *evt);
 
 /* slice.c */
 void slice_new(struct sched *s, struct load *load, uint32_t domain);

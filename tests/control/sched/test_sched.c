@@ -522,8 +522,28 @@ int campaign_tls_min(const struct campaign_spec *spec)
 	return w.tls_min;
 }
 
+void campaign_pause(struct campaign *c, bool paused, const char *why)
+{
+	(void)why;
+	c->paused = paused;
+	c->n_stopped = 0;
+}
+
+/* Rows that are held get another state. */
+static bool apply_release(struct campaign *c, const struct store_rec *rec)
+{
+	for (uint32_t row = rec->row; row < rec->row + rec->rows; row++)
+		if (c->rcpts[row].state == RCPT_HELD) {
+			c->rcpts[row].state = rec->state;
+			c->rcpts[row].released = rec->state == RCPT_PENDING;
+		}
+	return true;
+}
+
 bool campaign_apply(struct campaign *c, const struct store_rec *rec)
 {
+	if (rec->kind == REC_RELEASE)
+		return apply_release(c, rec);
 	for (uint32_t row = rec->row; row < rec->row + rec->rows; row++) {
 		struct rcpt *r = &c->rcpts[row];
 
