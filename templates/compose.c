@@ -163,7 +163,7 @@ static struct span domain_of(struct span from_line)
 static int sign(struct compose *c, struct tpl_out *out)
 {
 	const struct tpl_job *job = &c->job;
-	struct span body[PIECES_MAX];
+	struct dkim_piece body[PIECES_MAX];
 	struct dkim_message m = { .header = span_of(c->out.at + c->header_at,
 		                                    c->body_at - 2 - c->header_at),
 		                  .body = body,
@@ -175,7 +175,13 @@ static int sign(struct compose *c, struct tpl_out *out)
 	const char *why;
 
 	memcpy(body, c->pieces, c->n_pieces * sizeof(body[0]));
-	body[0] = span_of(body[0].at + header, body[0].bytes - header);
+	body[0].bytes = span_of(body[0].bytes.at + header, body[0].bytes.bytes - header);
+	/* Files that stand first were hashed when the template was opened. */
+	if (job->campaign->files_first && job->tpl->assets.mixed_is_fixed) {
+		memcpy(m.prefix, job->tpl->assets.prefix, sizeof(m.prefix));
+		m.body += 2;
+		m.n_body -= 2;
+	}
 	why = dkim_sign(job->signers, &m, c->sha, &c->out);
 	if (why != NULL)
 		return row_fails(c, "DKIM-Signature", why);
@@ -228,7 +234,7 @@ static int compose(struct compose *c, struct tpl_out *out)
 	if (job->signers != NULL && (r = sign(c, &made)) != 0)
 		return r;
 	for (uint32_t i = 0; i < c->n_pieces; i++)
-		made.wire[made.n_wire++] = c->pieces[i];
+		made.wire[made.n_wire++] = c->pieces[i].bytes;
 	for (uint32_t i = 0; i < made.n_wire; i++)
 		made.size_bytes += (uint32_t)made.wire[i].bytes;
 	add_text(&made, TPL_LABEL_SUBJECT, c->subject);

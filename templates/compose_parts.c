@@ -2,8 +2,9 @@
  *
  *	mixed( alternative( text, related( HTML, inline files ) ), attachments )
  *
- * each level only where it holds more than one part. Files are no bytes of this message: what is
- *the same for all stands between the pieces that are written here.
+ * each level only where it holds more than one part; attachments first where the campaign says so.
+ *Files are no bytes of this message: what is the same for all stands between the pieces that are
+ *written here.
  */
 #include <assert.h>
 
@@ -54,17 +55,17 @@ static void begin_multipart(struct compose *c, const char *type, const char *kin
 	if (is_8bit)
 		buf_str(&c->out, "Content-Transfer-Encoding: 8bit\r\n");
 	end_header(c);
-	put_delimiter(c, kind, name, "\r\n");
 }
 
 /* Ends the piece being written, and puts one after it that is not ours. */
-static void put_static(struct compose *c, struct span s)
+static void put_static(struct compose *c, struct span s, bool is_fixed)
 {
 	assert(c->n_pieces + 2 < PIECES_MAX);
 	if (c->out.bytes != c->piece_at)
-		c->pieces[c->n_pieces++] = buf_since(&c->out, c->piece_at);
+		c->pieces[c->n_pieces++] =
+		    (struct dkim_piece){ .bytes = buf_since(&c->out, c->piece_at) };
 	if (s.bytes != 0)
-		c->pieces[c->n_pieces++] = s;
+		c->pieces[c->n_pieces++] = (struct dkim_piece){ .bytes = s, .is_fixed = is_fixed };
 	c->piece_at = c->out.bytes;
 }
 
@@ -83,9 +84,10 @@ static void put_html(struct compose *c)
 	}
 	begin_multipart(c, "related; type=\"text/html\"", "r", assets->boundary,
 	                c->html_encoding == MIME_8BIT);
+	put_delimiter(c, "r", assets->boundary, "\r\n");
 	put_body(c, "html", c->html, c->html_encoding);
 	buf_str(&c->out, "\r\n");
-	put_static(c, assets->related);
+	put_static(c, assets->related, assets->related_is_fixed);
 }
 
 /* The line end before a delimiter belongs to it (RFC 2046 5.1.1), so that a part is what its body
@@ -98,6 +100,7 @@ static void put_bodies(struct compose *c)
 		return;
 	}
 	begin_multipart(c, "alternative", "", c->ids.boundary, has_8bit(c));
+	put_delimiter(c, "", c->ids.boundary, "\r\n");
 	put_body(c, "plain", c->text, c->text_encoding);
 	buf_str(&c->out, "\r\n");
 	put_delimiter(c, "", c->ids.boundary, "\r\n");
@@ -121,11 +124,19 @@ void compose_parts(struct compose *c)
 		tail = buf_since(&c->out, from);
 		if (tail.bytes < 2 || tail.at[tail.bytes - 1] != '\n')
 			buf_str(&c->out, "\r\n");
-		put_static(c, span_of(NULL, 0));
+		put_static(c, span_of(NULL, 0), false);
 		return;
 	}
 	begin_multipart(c, "mixed", "m", assets->boundary, has_8bit(c));
+	if (c->job.campaign->files_first)
+		put_static(c, assets->mixed_parts, assets->mixed_is_fixed);
+	put_delimiter(c, "m", assets->boundary, "\r\n");
 	put_bodies(c);
 	buf_str(&c->out, "\r\n");
-	put_static(c, assets->mixed);
+	if (!c->job.campaign->files_first) {
+		put_static(c, assets->mixed, assets->mixed_is_fixed);
+		return;
+	}
+	put_delimiter(c, "m", assets->boundary, "--\r\n");
+	put_static(c, span_of(NULL, 0), false);
 }

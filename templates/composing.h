@@ -6,6 +6,7 @@
 
 #include "templates/buf.h"
 #include "templates/compiled.h"
+#include "templates/dkim.h"
 #include "templates/ids.h"
 #include "templates/mime.h"
 
@@ -29,7 +30,7 @@ struct compose {
 	size_t header_at, body_at;     /* where they begin in `out`; the empty line is between */
 	/* The message: what was written, and between it what is the same for all (compose_parts.c).
 	 */
-	struct span pieces[PIECES_MAX];
+	struct dkim_piece pieces[PIECES_MAX];
 	uint32_t n_pieces;
 	size_t piece_at; /* where the piece being written begins */
 };

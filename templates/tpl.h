@@ -58,7 +58,9 @@ struct tpl_campaign {
 	struct span sign_with;      /* names of signers, separated by commas; empty: by From */
 	uint32_t id;                /* in tokens */
 	uint8_t class;              /* enum tpl_class */
-	bool may_8bit;              /* bodies beyond ASCII go as they are (RFC 6152), not encoded */
+	bool
+	    files_first; /* attachments stand before the bodies: hashed once, not in each message */
+	bool may_8bit;   /* bodies beyond ASCII go as they are (RFC 6152), not encoded */
 	/* Where these are empty, what they are for is left out; where the template writes such a
 	 * field itself, ours is.
 	 */
@@ -67,6 +69,7 @@ struct tpl_campaign {
 	struct span list_id;            /* of List-Id, with its angle brackets (RFC 2919) */
 	struct span unsubscribe_url;    /* https; the token is put at its end (RFC 8058) */
 	struct span unsubscribe_mailto; /* an address; the token is the subject */
+	struct span postal_address;     /* who sends, for bodies */
 };
 
 /* ---- unsubscribe tokens ---- */

@@ -277,6 +277,20 @@ class ReadBack(unittest.TestCase):
                 contents.pop(name)
             self.assertEqual(contents, {})
 
+    def test_files_may_stand_first(self):
+        files = [("attachments/a.bin", b"\0" * 500), ("attachments/b.txt", "ü\n".encode()), ("inline/l.png", b"x")]
+        for html, text in (("<p>{{ n }}", None), (None, "{{ n }}")):
+            some = files if html is not None else files[:2]
+            first = compose("Subject: s\n", html, text, {"n": "Jörg"}, files=some, how=["--files-first"])
+            last = compose("Subject: s\n", html, text, {"n": "Jörg"}, files=some)
+            self.assertEqual((first.stderr, last.stderr), (b"", b""))
+            self.lines(first.stdout)
+            read, want = self.gmime(first.stdout), self.gmime(last.stdout)
+            self.assertEqual([p[3] for p in read[1:3]], ["a.bin", "b.txt"])
+            self.assertEqual(read[:1] + read[3:] + read[1:3], want)
+            kinds = [p.get_content_type() for p in email.message_from_bytes(first.stdout, policy=STRICT).walk()]
+            self.assertEqual(kinds, [p[1] for p in read])
+
     def test_a_file_that_cannot_go_is_told(self):
         for path, says in (("inline/a b.png", b"inline/a b.png: an inline file is called by cid:NAME"),
                            ("attachments/a\nb", b"a control character in a file name"),
