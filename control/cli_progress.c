@@ -35,9 +35,8 @@ const char *cli_progress_line(const struct cli_progress *p, uint32_t width,
 	size_t fixed, room, filled;
 
 	width = width < WIDTH_MIN ? WIDTH_MIN : width > WIDTH_MAX ? WIDTH_MAX : width;
-	snprintf(right, sizeof(right), "%3u %%  %s/%s   %s msg/s", pct,
-	         text_thousands(p->done, done), text_thousands(p->total, total),
-	         text_thousands(p->rate_per_s, rate));
+	snprintf(right, sizeof(right), "%3u %%  %s/%s   %s %s", pct, text_thousands(p->done, done),
+	         text_thousands(p->total, total), text_thousands(p->rate_per_s, rate), p->unit);
 	if (left > 0 && p->rate_per_s > 0) {
 		size_t used = strlen(right);
 

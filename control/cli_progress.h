@@ -15,7 +15,8 @@ enum { CLI_LINE_BYTES = 512 };
 struct cli_progress {
 	const char *verb; /* "sending" */
 	uint64_t done, total;
-	uint64_t rate_per_s; /* messages a second lately */
+	uint64_t rate_per_s; /* lately */
+	const char *unit;    /* of the rate: "msg/s" */
 };
 
 /* One line of at most `width` columns (40 to 400; other widths are brought within), without line

@@ -16,11 +16,13 @@ int cmd_ctl(int argc, char **argv);
 int cmd_campaign(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_compose(int argc, char **argv);
+int cmd_lint(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_reference(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_bench_gate(int argc, char **argv);
+int cmd_sink(int argc, char **argv);
 
 /* Says what is wrong with the words of a command, and how to learn more; returns EXIT_USAGE. */
 int cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -28,13 +30,17 @@ int cmd_usage(const char *command, const char *fmt, ...) __attribute__((format(p
 /* Says one line on standard error; returns 1. */
 int cmd_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
-/* What `send` and `campaign start` ask for, read from their options. */
+/* Removes a folder of our own with all that is in it, as far as possible. */
+void cmd_remove_dir(const char *path);
+
+/* What `send`, `campaign start` and `lint` ask for, read from their options. */
 struct cmd_campaign {
 	const char *conf_path;
 	const char *socket_path; /* NULL: from the configuration */
 	const char *export_path; /* NULL: none */
 	uint32_t attempts_max;   /* 0: no bound */
 	bool json;
+	bool dns; /* lint only */
 	struct campaign_spec spec;
 };
 

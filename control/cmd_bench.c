@@ -73,7 +73,7 @@ static int options(int argc, char **argv, struct dp_bench_conf *conf)
 }
 
 /* The record of open connections and what EAL leaves. */
-static void remove_dir(const char *path)
+void cmd_remove_dir(const char *path)
 {
 	DIR *d = opendir(path);
 	struct dirent *e;
@@ -85,7 +85,7 @@ static void remove_dir(const char *path)
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", path, e->d_name);
 		if (e->d_type == DT_DIR)
-			remove_dir(name);
+			cmd_remove_dir(name);
 		else
 			(void)unlink(name);
 	}
@@ -112,7 +112,7 @@ int cmd_bench(int argc, char **argv)
 		return cmd_fail("bench: %s: %s", dir, strerror(errno));
 	conf.state_dir = dir;
 	rc = dp_bench(&conf, &result, why);
-	remove_dir(dir);
+	cmd_remove_dir(dir);
 	if (rc != 0)
 		return cmd_fail("bench: %s", why);
 	for (uint32_t i = 0; i < result.n; i++)

@@ -1,5 +1,6 @@
 /* cmd_send.c - run + start + wait + stop in one process, for scripts and newcomers. */
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +24,7 @@ struct sending {
 	struct engine *e;
 	struct campaign *c; /* NULL: not imported yet */
 	uv_timer_t tick;
-	struct cli_rate rate;
+	struct cli_rate import_rate, rate;
 	uint64_t began_us, had; /* when this process began, and what was done before */
 	uint64_t rate_per_s;    /* over all, once all were tried; 0: not yet */
 	bool is_tty, is_finished;
@@ -33,6 +34,7 @@ struct sending {
 static void show_progress(struct sending *s)
 {
 	struct cli_progress p = { .verb = "sending",
+		                  .unit = "msg/s",
 		                  .done = cli_campaign_done(s->c),
 		                  .total = table_n_rows(s->c->table) };
 	uint64_t now_us = uv_hrtime() / 1000;
@@ -50,6 +52,27 @@ static void show_progress(struct sending *s)
 		printf("\r%s\033[K", line);
 	else if (s->is_finished)
 		puts(line);
+	fflush(stdout);
+}
+
+/* Rows are not counted before they are read: how many there will be is told from the bytes. */
+static void show_import(struct sending *s)
+{
+	const struct campaign *c = campaign_find(engine_campaigns(s->e), s->opt.spec.name);
+	const struct table_progress *now = c == NULL ? NULL : c->importing;
+	struct cli_progress p = { .verb = "importing", .unit = "rows/s" };
+	char line[CLI_LINE_BYTES];
+	uint64_t bytes, total;
+
+	if (now == NULL || !s->is_tty)
+		return;
+	p.done = atomic_load(&now->rows);
+	bytes = atomic_load(&now->bytes);
+	total = atomic_load(&now->bytes_total);
+	p.total = bytes == 0 ? 0 : (uint64_t)((__uint128_t)p.done * total / bytes);
+	p.rate_per_s = cli_rate_add(&s->import_rate, uv_hrtime() / 1000, p.done);
+	if (p.total > 0)
+		printf("\r%s\033[K", cli_progress_line(&p, WIDTH, line));
 	fflush(stdout);
 }
 
@@ -109,8 +132,10 @@ static void on_tick(uv_timer_t *t)
 	struct sending *s = t->data;
 	uint64_t blocked = 0;
 
-	if (s->c == NULL)
+	if (s->c == NULL) {
+		show_import(s);
 		return;
+	}
 	if (s->c->status == CAMPAIGN_DONE ||
 	    (s->c->in_flight == 0 && sched_is_stuck(engine_sched(s->e), s->c, &blocked)))
 		finish(s, blocked);
@@ -127,13 +152,13 @@ static void begin(struct sending *s, struct campaign *c)
 	cli_rate_add(&s->rate, s->began_us, s->had);
 }
 
-static void tell_imported(const struct campaign *c)
+static void tell_imported(const struct sending *s, const struct campaign *c)
 {
 	char number[4][TEXT_NUMBER_BYTES];
 	const char *path = c->spec.rejected_path;
 
-	printf("campaign \"%s\": %s rows, %s recipients, %s rejected", c->spec.name,
-	       text_thousands(c->import.rows, number[0]),
+	printf("%scampaign \"%s\": %s rows, %s recipients, %s rejected",
+	       s->is_tty ? "\r\033[K" : "", c->spec.name, text_thousands(c->import.rows, number[0]),
 	       text_thousands(c->import.recipients, number[1]),
 	       text_thousands(c->import.rejected, number[2]));
 	if (path != NULL && c->import.rejected > 0)
@@ -146,7 +171,7 @@ static void on_started(void *ctx, int result, struct campaign *c, const char *li
 	struct sending *s = ctx;
 
 	if (result == 0 && c != NULL) {
-		tell_imported(c);
+		tell_imported(s, c);
 		begin(s, c);
 		return;
 	}

@@ -22,6 +22,7 @@
 #include "control/engine_keys.h"
 #include "control/gate/keeper.h"
 #include "control/link.h"
+#include "control/lint_run.h"
 #include "control/log.h"
 #include "control/xalloc.h"
 
@@ -290,6 +291,9 @@ static int open_storage(struct engine *e, char why[CONF_WHY_BYTES])
 		                     .feedback_id = e->conf->feedback_id,
 		                     .unsubscribe_url = e->conf->unsubscribe.url,
 		                     .unsubscribe_mailto = e->conf->unsubscribe.mailto,
+		                     .postal_address = e->conf->postal_address,
+		                     .judge = lint_judge,
+		                     .judge_ctx = e->conf_start,
 		                     .campaigns_max = e->conf->campaigns_max };
 	int err;
 

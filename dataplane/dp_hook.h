@@ -1,4 +1,5 @@
-/* dp_hook.h - what a measurement puts in the place of SMTP and of the device, inside this room.
+/* dp_hook.h - what a measurement or the sink puts in the place of SMTP and of the device, inside
+ * this room.
  *
  * Not     for sending: `posthaste run` has no hook.
  */
@@ -17,6 +18,13 @@ struct worker_above {
 	void (*opened)(void *ctx, struct tcp *tcp);
 	/* Each turn, where orders are obeyed; true when it did anything. Worker's thread. */
 	bool (*turn)(void *ctx, uint64_t now_us);
+	/* Runs what is due of its own, a bounded number. Returns when the next is, a lower bound;
+	 * UINT64_MAX: nothing is. NULL: it has no timers.
+	 */
+	uint64_t (*tick)(void *ctx, uint64_t now_us, uint32_t budget);
+	/* As in tcp_conf: who listens, for the sink only. */
+	uint16_t listen_port;
+	void *(*accept)(void *ctx, tcp_id id);
 	void *ctx;
 	/* The device's other end reads frames and lets them go: it gets them, not copies. */
 	bool reader_is_tame;

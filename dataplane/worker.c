@@ -145,6 +145,11 @@ static int open_engines(struct worker *w, char why[DP_WHY_BYTES])
 		e.tcp.trace = w->trace.live;
 		e.tcp.counters = &w->counters;
 		e.tcp.ops = w->above != NULL ? w->above->ops : &smtp_tcp_ops;
+		if (w->above != NULL) {
+			e.tcp.listen_port = w->above->listen_port;
+			e.tcp.accept = w->above->accept;
+			e.tcp.accept_ctx = w->above->ctx;
+		}
 		tell_of_cutting(&w->port->plan, &e.tcp);
 		if (w->share != NULL) {
 			e.tcp.landing = w->landing;

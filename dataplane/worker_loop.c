@@ -214,7 +214,7 @@ static void look_at_self(struct worker *w)
 static bool run_timers(struct worker *w)
 {
 	bool due = w->timer_due_us <= w->now_us;
-	uint64_t tcp, smtp;
+	uint64_t tcp, above = UINT64_MAX;
 
 	if (w->net_due_us <= w->now_us) {
 		look_at_link(w);
@@ -226,8 +226,11 @@ static bool run_timers(struct worker *w)
 	}
 	stale_turn(&w->stale, w->now_us);
 	tcp = tcp_tick(w->tcp, w->now_us, TIMERS_PER_TURN);
-	smtp = w->smtp != NULL ? smtp_tick(w->smtp, w->now_us, TIMERS_PER_TURN) : UINT64_MAX;
-	w->timer_due_us = tcp < smtp ? tcp : smtp;
+	if (w->smtp != NULL)
+		above = smtp_tick(w->smtp, w->now_us, TIMERS_PER_TURN);
+	else if (w->above != NULL && w->above->tick != NULL)
+		above = w->above->tick(w->above->ctx, w->now_us, TIMERS_PER_TURN);
+	w->timer_due_us = tcp < above ? tcp : above;
 	return due;
 }
 

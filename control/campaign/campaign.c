@@ -248,6 +248,7 @@ void campaign_bind(struct campaign *c)
 	c->tpl_data.feedback_id = span_of_text(c->spec.feedback_id);
 	c->tpl_data.unsubscribe_url = span_of_text(c->spec.unsubscribe_url);
 	c->tpl_data.unsubscribe_mailto = span_of_text(c->spec.unsubscribe_mailto);
+	c->tpl_data.postal_address = span_of_text(c->spec.postal_address);
 	c->tpl_data.sign_with = span_of_text(c->spec.dkim);
 }
 
@@ -262,6 +263,7 @@ void campaign_free(struct campaign *c)
 	if (c->table != NULL)
 		table_close(c->table);
 	free(c->bounce_domain);
+	free(c->mixes_with);
 	spec_fini(&c->spec);
 	free(c);
 }

@@ -32,6 +32,7 @@ struct job {
 	void *ctx;
 	int result;
 	char line[CAMPAIGN_WHY_BYTES];
+	struct table_progress progress; /* of an import */
 
 	struct campaign *c; /* import: listed, still without its parts; export: what is exported */
 	struct campaign *draft; /* import: being made */
@@ -44,9 +45,9 @@ struct campaigns {
 	struct campaigns_conf conf;
 	char *dir; /* <state_dir>/campaigns */
 	char *bounce_domain;
-	char *feedback_id, *unsubscribe_url, *unsubscribe_mailto; /* NULL: none */
-	struct keyring *keys;                                     /* held; NULL: none */
-	struct campaign **list;                                   /* by age */
+	char *feedback_id, *unsubscribe_url, *unsubscribe_mailto, *postal_address; /* NULL: none */
+	struct keyring *keys;   /* held; NULL: none */
+	struct campaign **list; /* by age */
 	uint32_t n;
 	uint32_t next_id;
 	int news_fd;
@@ -74,6 +75,10 @@ int spec_check(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES]);
 
 /* The part of spec_check() that is about what kind of mail it is (spec_kind.c). */
 int spec_check_kind(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES]);
+
+/* The part about its list (spec_list.c), and the delimiter it names; 0: none. */
+int spec_check_list(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES]);
+char spec_delimiter(const struct campaign_spec *spec);
 
 /* Gives a spec what the configuration has for all campaigns, where it does not say it itself. */
 void spec_fill(struct campaign_spec *spec, const struct campaigns_conf *conf);

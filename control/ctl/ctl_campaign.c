@@ -1,6 +1,7 @@
 /* ctl_campaign.c - campaigns: starting, showing, exporting. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -132,17 +133,35 @@ static json_t *states_json(const uint64_t count[RCPT_N_STATES])
 	return states;
 }
 
+/* Rows read so far, and how much of the list that is. */
+static uint64_t n_rows(const struct campaign *c)
+{
+	return c->importing == NULL ? c->import.rows : atomic_load(&c->importing->rows);
+}
+
+static unsigned import_percent(const struct campaign *c)
+{
+	uint64_t bytes, total;
+
+	if (c->importing == NULL)
+		return 100;
+	bytes = atomic_load(&c->importing->bytes);
+	total = atomic_load(&c->importing->bytes_total);
+	return total == 0 ? 0 : (unsigned)((__uint128_t)bytes * 100 / total);
+}
+
 static json_t *campaign_json(const struct campaign *c)
 {
 	json_t *o = json_pack(
 	    "{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "id", (json_int_t)c->id, "name",
 	    c->spec.name, "status", status_of(c), "recipients", (json_int_t)n_recipients(c),
 	    "in_flight", (json_int_t)c->in_flight, "attempts", (json_int_t)c->attempts, "rows",
-	    (json_int_t)c->import.rows, "rejected", (json_int_t)c->import.rejected, "duplicates",
+	    (json_int_t)n_rows(c), "rejected", (json_int_t)c->import.rejected, "duplicates",
 	    (json_int_t)c->import.duplicates, "started_s", (json_int_t)c->started_s, "ended_s",
 	    (json_int_t)c->ended_s, "rate", (json_int_t)mean_rate(c));
 
-	json_object_set_new(xcheck(o), "states", states_json(c->count));
+	json_object_set_new(xcheck(o), "import_percent", json_integer(import_percent(c)));
+	json_object_set_new(o, "states", states_json(c->count));
 	json_object_set_new(o, "paused_why",
 	                    c->paused ? ctl_json_text(c->paused_why) : json_null());
 	return o;
@@ -184,6 +203,8 @@ static void show_text(struct ctl_req *req, const struct cli_domain *rows, uint32
 	char t[TEXT_NUMBER_BYTES];
 
 	fprintf(req->out, "campaign \"%s\": %s", c->spec.name, status_of(c));
+	if (c->importing != NULL)
+		fprintf(req->out, ", %u %% of the list", import_percent(c));
 	if (c->started_s != 0)
 		fprintf(req->out, ", started %s", text_time(c->started_s, t));
 	if (c->ended_s != 0)
@@ -196,7 +217,7 @@ static void show_text(struct ctl_req *req, const struct cli_domain *rows, uint32
 	fprintf(req->out,
 	        "\nrows=%" PRIu64 " recipients=%" PRIu64 " rejected=%" PRIu64 " duplicates=%" PRIu64
 	        "\n",
-	        c->import.rows, n_recipients(c), c->import.rejected, c->import.duplicates);
+	        n_rows(c), n_recipients(c), c->import.rejected, c->import.duplicates);
 	for (uint32_t s = 0; s < RCPT_N_STATES; s++)
 		fprintf(req->out, "%-12s %14s\n", state_names[s], text_thousands(c->count[s], t));
 	fprintf(req->out, "%-12s %14s\n", "in flight", text_thousands(c->in_flight, t));

@@ -102,6 +102,8 @@ struct sched_site_view {
 	uint64_t in_flight;
 	uint64_t delivered, refused; /* since the site was first used */
 	uint32_t rate_per_s;
+	const char *tls;        /* its policy, as dp_tls.def names it; campaigns may ask more */
+	const char *provider;   /* of the shipped table; NULL: none */
 	bool blocked;           /* the egress guard refuses its hosts */
 	const char *last_error; /* NULL: none */
 };

@@ -100,6 +100,8 @@ bool sched_site_next(const struct sched *s, uint32_t *cursor, struct sched_site_
 		.delivered = site->delivered,
 		.refused = site->refused,
 		.rate_per_s = site->limits->rate_per_s,
+		.tls = tls_policy_name(site->limits->tls),
+		.provider = site->limits->provider,
 		.blocked = site->blocked,
 		.last_error = site->last_error[0] != '\0' ? site->last_error : NULL,
 	};

@@ -5,14 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct ip_addr ip_from_v4(const uint8_t v4[4])
-{
-	struct ip_addr a = { .b = { [10] = 0xff, [11] = 0xff } };
-
-	memcpy(a.b + 12, v4, 4);
-	return a;
-}
-
 int ip_parse(const char *text, struct ip_addr *out)
 {
 	uint8_t v4[4];

@@ -57,7 +57,13 @@ static inline bool ip_is_station(const struct ip_addr *a)
 }
 
 /* The address whose four bytes stand at `v4`, in network order. */
-struct ip_addr ip_from_v4(const uint8_t v4[4]);
+static inline struct ip_addr ip_from_v4(const uint8_t v4[4])
+{
+	struct ip_addr a = { .b = { [10] = 0xff, [11] = 0xff } };
+
+	memcpy(a.b + 12, v4, 4);
+	return a;
+}
 
 /* Reads "192.0.2.1" or "2001:db8::1". Returns 0, or -EINVAL and `out` untouched. */
 int ip_parse(const char *text, struct ip_addr *out);

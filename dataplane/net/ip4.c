@@ -20,11 +20,10 @@ static bool header_sum_is_good(const struct net *net, const struct rte_mbuf *m, 
 			return true;
 		}
 	}
-	return cksum_fold(cksum_add(0, header.at, header.bytes)) == 0xffff;
+	return cksum_is_good(cksum_add(0, header.at, header.bytes));
 }
 
-/* A sender must be one station: RFC 1122 3.2.1.3 lists what may not stand there. */
-static bool is_sender(const struct net *net, const uint8_t v4[4])
+bool ip4_is_sender(const struct net *net, const uint8_t v4[4])
 {
 	return v4[0] != 0 && v4[0] != 127 && v4[0] < 224 && !route_is_broadcast4(net, get32(v4));
 }
@@ -66,7 +65,7 @@ bool ip4_parse(struct net *net, const struct frame *f, struct packet *p)
 	struct span header;
 	enum header got = read_header(net, f, &header, &p->body);
 
-	if (got != HEADER_OK || !is_sender(net, h + 12)) {
+	if (got != HEADER_OK || !ip4_is_sender(net, h + 12)) {
 		count(got == HEADER_BAD_SUM ? &net->counters->rx_bad_checksum
 		                            : &net->counters->rx_malformed);
 		return false;

@@ -372,6 +372,8 @@ enum net_in net_input(struct net *net, uint64_t now_us, struct rte_mbuf *m, stru
 	enum net_in in = NET_IN_DONE;
 	struct frame f;
 
+	if (usual_parse(net, now_us, m, seg))
+		return NET_IN_TCP;
 	if (frame_parse(net, m, &f))
 		in = frame_input(net, now_us, &f, seg, icmp);
 	if (in != NET_IN_TCP && in != NET_IN_WRITER)

@@ -146,6 +146,9 @@ void net_tell_again(struct net *net);
 bool ip4_parse(struct net *net, const struct frame *f, struct packet *p);
 bool ip6_parse(struct net *net, const struct frame *f, struct packet *p);
 
+/* A sender must be one station: RFC 1122 3.2.1.3 lists what may not stand there. */
+bool ip4_is_sender(const struct net *net, const uint8_t v4[4]);
+
 /* Puts an IPv4 header (DF, ID 0: RFC 6864 4.1) or an IPv6 header in front of what `m` holds. */
 void ip4_prepend(struct net *net, struct rte_mbuf *m, const struct ip_addr *src,
                  const struct ip_addr *dst, uint8_t proto);
@@ -155,6 +158,11 @@ void ip6_prepend(struct rte_mbuf *m, const struct ip_addr *src, const struct ip_
 /* icmp.c: echo requests are answered, errors read. Never NET_IN_TCP. */
 enum net_in icmp_input(struct net *net, uint64_t now_us, const struct packet *p,
                        struct net_icmp *icmp);
+
+/* usual.c: the frame that most are, the whole way. False: it is another, or breaks a rule, and
+ * nothing was counted.
+ */
+bool usual_parse(struct net *net, uint64_t now_us, const struct rte_mbuf *m, struct net_seg *seg);
 
 /* segment.c: verifies a TCP segment. False, and counted, when it is not to be used. */
 bool segment_parse(struct net *net, const struct packet *p, struct net_seg *seg);

@@ -8,7 +8,7 @@
 
 static void the_line_tells_how_far_and_how_long(void)
 {
-	struct cli_progress p = { "sending", 6812, 10000, 1430 };
+	struct cli_progress p = { "sending", 6812, 10000, 1430, "msg/s" };
 	char out[CLI_LINE_BYTES];
 
 	CU_ASSERT_STRING_EQUAL(cli_progress_line(&p, 100, out),
@@ -25,11 +25,12 @@ static void the_line_tells_how_far_and_how_long(void)
 static void the_line_fits_every_width(void)
 {
 	static const struct cli_progress all[] = {
-		{ "sending", 0, 10000, 0 },
-		{ "sending", 5, 10, 1 },
-		{ "sending", UINT64_MAX, UINT64_MAX, UINT64_MAX },
-		{ "sending", UINT64_MAX - 1, UINT64_MAX, 1 },
-		{ "a verb of many more letters than anybody would ever choose", 1, UINT64_MAX, 1 },
+		{ "sending", 0, 10000, 0, "msg/s" },
+		{ "sending", 5, 10, 1, "msg/s" },
+		{ "sending", UINT64_MAX, UINT64_MAX, UINT64_MAX, "msg/s" },
+		{ "sending", UINT64_MAX - 1, UINT64_MAX, 1, "msg/s" },
+		{ "a verb of many more letters than anybody would ever choose", 1, UINT64_MAX, 1,
+		  "msg/s" },
 	};
 	char out[CLI_LINE_BYTES];
 
