@@ -29,6 +29,7 @@ enum {
 	O_EXPORT,
 	O_JSON,
 	O_CLASS,
+	O_TLS_MIN,
 	O_TENANT,
 	O_STREAM,
 	O_LIST_ID,
@@ -61,6 +62,7 @@ static const struct option long_options[] = {
 	{ "export",         required_argument, NULL, O_EXPORT },
 	{ "json",           no_argument,       NULL, O_JSON },
 	{ "class",          required_argument, NULL, O_CLASS },
+	{ "tls-min",        required_argument, NULL, O_TLS_MIN },
 	{ "tenant",         required_argument, NULL, O_TENANT },
 	{ "stream",         required_argument, NULL, O_STREAM },
 	{ "list-id",        required_argument, NULL, O_LIST_ID },
@@ -75,7 +77,8 @@ static const struct option long_options[] = {
 
 static const char common_help[] =
     "  --name N             of the campaign: letters, digits, '.', '_', '-'; never used before\n"
-    "  --template DIR       message.liquid with body.html.liquid and/or body.text.liquid\n"
+    "  --template PATH      a folder: message.liquid with body.html.liquid and/or\n"
+    "                       body.text.liquid; or one file: header, empty line, body\n"
     "  --recipients FILE    CSV with a header line, or JSONL: one object a line; columns or\n"
     "                       members become variables\n"
     "  --from A             address of From: where the template has none\n"
@@ -89,6 +92,7 @@ static const char common_help[] =
     "  --limit N            take the first N recipients only\n"
     "  --rejected FILE      where bad rows are listed (default: beside the list)\n"
     "  --class C            bulk (default) or transactional\n"
+    "  --tls-min P          none, opportunistic, encrypt or verify: never less, whatever the site\n"
     "  --tenant T           who sends, in Feedback-ID and unsubscribe tokens\n"
     "  --stream S           what kind of mail, there too (default: the class)\n"
     "  --list-id L          List-Id, like \"News <news.shop.example>\"\n"
@@ -102,7 +106,7 @@ static void print_help(const char *command)
 {
 	if (strcmp(command, "send") == 0)
 		printf(
-		    "posthaste send -c FILE --name N --template DIR --recipients FILE --from A\n\n"
+		    "posthaste send -c FILE --name N --template PATH --recipients FILE --from A\n\n"
 		    "Starts the engine, imports and sends one campaign, shows how it goes, stops.\n"
 		    "A campaign of that name that was not finished goes on.\n\n"
 		    "  -c, --config FILE    configuration\n%s"
@@ -122,7 +126,7 @@ static void print_help(const char *command)
 		    common_help);
 	else
 		printf(
-		    "posthaste campaign start [-c FILE | -s SOCKET] --name N --template DIR\n"
+		    "posthaste campaign start [-c FILE | -s SOCKET] --name N --template PATH\n"
 		    "                         --recipients FILE --from A\n\n"
 		    "  -c, --config FILE    configuration of the running engine, for its socket\n"
 		    "  -s, --socket FILE    its socket\n%s",
@@ -228,6 +232,8 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return 0;
 	case O_CLASS:
 		return replace(&s->class, optarg);
+	case O_TLS_MIN:
+		return replace(&s->tls_min, optarg);
 	case O_TENANT:
 		return replace(&s->tenant, optarg);
 	case O_STREAM:
@@ -319,6 +325,7 @@ void cmd_campaign_free(struct cmd_campaign *c)
 	free(s->to_test);
 	free(s->rejected_path);
 	free(s->class);
+	free(s->tls_min);
 	free(s->tenant);
 	free(s->stream);
 	free(s->list_id);

@@ -39,14 +39,16 @@ bool rcpt_state_is_final(enum rcpt_state state);
 enum rec_kind {
 	REC_FIRST_ATTEMPT = 1, /* rows [row, row+rows) are about to be tried first, at at_s */
 	REC_OUTCOME = 2,       /* one recipient's new state */
+	REC_PAUSE = 3,         /* state 1: the campaign is paused, 0: it goes on; text: why */
+	REC_RELEASE = 4,       /* of rows [row, row+rows) those that are held get `state` */
 };
 
 /* One recipient, in memory while its campaign is not over. */
 struct rcpt {
 	uint8_t state; /* enum rcpt_state */
 	uint8_t attempts;
-	uint8_t in_flight; /* 0 or 1; never stored */
-	uint8_t pad0;
+	uint8_t in_flight;        /* 0 or 1; never stored */
+	uint8_t released;         /* 0 or 1: was held, and then let go */
 	uint32_t first_attempt_s; /* Unix time; 0: never tried */
 	uint32_t due_s;           /* Unix time of the next attempt, when deferred */
 };
@@ -77,7 +79,8 @@ struct campaign_spec {
 	    *return_path; /* envelope sender for all; NULL: one per recipient under bounce_domain */
 	char *pool;       /* of sources; NULL: any */
 	/* What kind of mail it is, for fields of the header; NULL: not said. */
-	char *class; /* "bulk" or "transactional" */
+	char *class;   /* "bulk" or "transactional" */
+	char *tls_min; /* the least it asks of TLS, as dp_tls.def names it; NULL: nothing */
 	char *tenant, *stream;
 	char *list_id;     /* as List-Id has it */
 	char *feedback_id; /* who sends */
@@ -108,6 +111,9 @@ struct campaign {
 	                     From domain; NULL: none */
 	const struct table_progress *importing; /* while IMPORTING; else NULL */
 	int64_t started_s, ended_s;             /* Unix; 0: not yet */
+	bool paused;                            /* none of its messages is begun */
+	char paused_why[CAMPAIGN_REASON_MAX + 1];
+	uint32_t n_stopped; /* by stop rules of the content gate, since it was started or resumed */
 };
 
 /* A campaign's own frozen source of composing, made and removed with it. */
@@ -182,8 +188,14 @@ struct campaign *campaign_at(struct campaigns *cs, uint32_t n);
  */
 bool campaign_apply(struct campaign *c, const struct store_rec *rec);
 
+/* Pauses a campaign in memory or lets it go on; a REC_PAUSE record makes it durable. */
+void campaign_pause(struct campaign *c, bool paused, const char *why);
+
 /* Marks a recipient in flight or back; the sum over states does not change. */
 void campaign_set_in_flight(struct campaign *c, uint32_t row, bool in_flight);
+
+/* The least it asks of TLS (enum dp_tls_policy), or -EINVAL when its word for that is none. */
+int campaign_tls_min(const struct campaign_spec *spec);
 
 /* Composes rows one at a time into memory that grows as they need: for rehearsals and samples. */
 struct campaign_trial {

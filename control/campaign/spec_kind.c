@@ -54,6 +54,22 @@ static bool is_list_id(const char *text)
 	return strchr(open + 1, '<') == NULL;
 }
 
+int campaign_tls_min(const struct campaign_spec *spec)
+{
+	static const char *const names[] = {
+#define DP_TLS(sym, name) [DP_TLS_##sym] = name,
+#include "dataplane/dp_tls.def"
+#undef DP_TLS
+	};
+
+	if (spec->tls_min == NULL)
+		return DP_TLS_NONE;
+	for (int i = 0; i < DP_N_TLS; i++)
+		if (strcmp(spec->tls_min, names[i]) == 0)
+			return i;
+	return -EINVAL;
+}
+
 /* One line, and long enough that a body does not show it by chance. */
 static bool is_postal_address(const char *text)
 {
@@ -74,6 +90,8 @@ int spec_check_kind(const struct campaign_spec *s, char why[CAMPAIGN_WHY_BYTES])
 	if (s->class != NULL && strcmp(s->class, "bulk") != 0 &&
 	    strcmp(s->class, "transactional") != 0)
 		return fail(why, "class", s->class, "bulk or transactional");
+	if (campaign_tls_min(s) < 0)
+		return fail(why, "tls-min", s->tls_min, "none, opportunistic, encrypt or verify");
 	if (s->tenant != NULL && !is_word(s->tenant))
 		return fail(why, "tenant", s->tenant, word_rule);
 	if (s->stream != NULL && !is_word(s->stream))

@@ -72,6 +72,13 @@ static const char *check_pool(const char *text, int64_t n)
 	return check_word(text);
 }
 
+static const char *check_class(const char *text)
+{
+	return strcmp(text, "bulk") == 0 || strcmp(text, "transactional") == 0
+	           ? NULL
+	           : "is no class of mail; use bulk or transactional";
+}
+
 static const char *check_match(const char *text)
 {
 	if (strcmp(text, "*") == 0)
@@ -216,7 +223,12 @@ static const char *check_field_name(const char *text, int64_t n)
 
 static const char *const lint_dns[] = { "auto", "off", "warn", "refuse", NULL };
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
-static const char *const tls_policies[] = { "none", "opportunistic", "encrypt", "verify", NULL };
+static const char *const tls_policies[] = {
+#define DP_TLS(sym, name) name,
+#include "dataplane/dp_tls.def"
+#undef DP_TLS
+	NULL
+};
 static const char *const congestions[] = { "cubic", "newreno", NULL };
 static const char *const idle_ways[] = { "adaptive", "poll", "sleep", NULL };
 static const char *const landings[] = { "auto", "predict", "partition", "single", NULL };
@@ -228,7 +240,6 @@ static_assert(CONF_RELAXED_RELAXED == 0 && CONF_SIMPLE_SIMPLE == 3, "as in canon
 static_assert(CONF_SIGN_FROM == 0 && CONF_SIGN_NAMED == 2, "as in signs");
 static_assert(CONF_LINT_DNS_AUTO == 0 && CONF_LINT_DNS_REFUSE == 3, "as in lint_dns");
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
-static_assert(DP_TLS_NONE == 0 && DP_TLS_VERIFY == 3, "as in tls_policies");
 static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
 static_assert(DP_IDLE_ADAPTIVE == 0 && DP_IDLE_SLEEP == 2, "as in idle_ways");
 static_assert(DP_LANDING_AUTO == 0 && DP_LANDING_SINGLE == 3, "as in landings");
@@ -247,9 +258,11 @@ enum {
 #define PORT(f) .block = CONF_BLOCK_PORT, .at = offsetof(struct conf_port, f)
 #define OFFLOAD(sym)                                                                               \
 	PORT(offloads[DP_OFFLOAD_##sym]), .type = CONF_TYPE_BOOL, .def = true, .when = CONF_AT_START
-#define SRC(f)  .block = CONF_BLOCK_SOURCE, .at = offsetof(struct conf_source, f)
-#define SITE(f) .block = CONF_BLOCK_SITE, .at = offsetof(struct conf_site, limits.f)
-#define DKIM(f) .block = CONF_BLOCK_DKIM, .at = offsetof(struct conf_dkim, f)
+#define SRC(f)    .block = CONF_BLOCK_SOURCE, .at = offsetof(struct conf_source, f)
+#define SITE(f)   .block = CONF_BLOCK_SITE, .at = offsetof(struct conf_site, limits.f)
+#define CLASS(f)  .block = CONF_BLOCK_CLASS, .at = offsetof(struct conf_class, f)
+#define TENANT(f) .block = CONF_BLOCK_TENANT, .at = offsetof(struct conf_class, f)
+#define DKIM(f)   .block = CONF_BLOCK_DKIM, .at = offsetof(struct conf_dkim, f)
 #define INT(u, low, high, d)                                                                       \
 	.type = CONF_TYPE_INT, .unit = CONF_UNIT_##u, .min = (low), .max = (high), .def = (d)
 #define BIG(u, low, high, d)                                                                       \
@@ -266,6 +279,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "envelope senders are made under it, so that a later bounce names its recipient" },
 	{ .name = "campaigns_max", AT(campaigns_max), INT(NONE, 1, 100000, 1000), NOW,
 	  .help = "campaigns kept in the state directory" },
+	{ .name = "class.tls_min", CLASS(tls_min), ONE_OF(tls_policies), .def_str = "none", RELOAD,
+	  .help = "the least that its mail asks for, whatever the site's policy, as tls.policy" },
 	{ .name = "compose.message_max", AT(compose.message_bytes_max),
 	  INT(BYTES, 4 * KIB, 64 * MIB, 4 * MIB), NOW,
 	  .help = "largest composed message; a row that needs more fails" },
@@ -550,13 +565,12 @@ const struct conf_opt conf_options[] = {
 	{ .name = "tcp.user_timeout", AT(tcp.user_timeout_ms),
 	  INT(MS, 5 * S, HOUR * S, 120 * S), NOW,
 	  .help = "patience for a peer that acknowledges nothing (RFC 5482)" },
+	{ .name = "tenant.tls_min", TENANT(tls_min), ONE_OF(tls_policies), .def_str = "none", RELOAD,
+	  .help = "the least that this tenant's mail asks for, as class.tls_min" },
 	{ .name = "tls.ca_file", AT(tls.ca_file), STR(CONF_CA_FILE), NOW, .check = check_path,
 	  .help = "certificates of who may vouch for hosts' names (PEM)" },
 	{ .name = "tls.clear_after_failure", AT(tls.clear_s), INT(S, 0, 3 * DAY, DAY), RELOAD,
 	  .help = "a host whose handshakes fail gets mail in the clear this long, if opportunistic" },
-	{ .name = "tls.handshake_budget", AT(tls.handshake_budget_us), INT(NONE, 1, 100000, 1000),
-	  NOW,
-	  .help = "microseconds of handshakes in one turn of a worker; one step at least" },
 	{ .name = "tls.policy", AT(limits.tls), ONE_OF(tls_policies), .def_str = "opportunistic",
 	  RELOAD,
 	  .help = "none; opportunistic: where offered; encrypt: or not at all; verify: the name too" },
@@ -599,6 +613,14 @@ const struct conf_block_kind conf_blocks[] = {
 	                        sizeof(struct conf_dkim), CONF_DKIM_MAX,
 	                        offsetof(struct conf_dkim, name), CONF_ON_RELOAD, check_word,
 	                        "main", .may_miss = true },
+	[CONF_BLOCK_CLASS]  = { "class", offsetof(struct conf, classes),
+	                        offsetof(struct conf, n_classes), sizeof(struct conf_class),
+	                        CONF_CLASSES_MAX, offsetof(struct conf_class, name),
+	                        CONF_ON_RELOAD, check_class, "bulk", .may_miss = true },
+	[CONF_BLOCK_TENANT] = { "tenant", offsetof(struct conf, tenants),
+	                        offsetof(struct conf, n_tenants), sizeof(struct conf_class),
+	                        CONF_TENANTS_MAX, offsetof(struct conf_class, name),
+	                        CONF_ON_RELOAD, check_word, "acme", .may_miss = true },
 };
 /* clang-format on */
 

@@ -32,6 +32,7 @@ static const struct spec_key keys[] = {
 	{ "pool",           SPEC_TEXT,   AT(pool),            false },
 	{ "to_test",        SPEC_TEXT,   AT(to_test),         false },
 	{ "class",          SPEC_TEXT,   AT(class),          false },
+	{ "tls_min",        SPEC_TEXT,   AT(tls_min),        false },
 	{ "tenant",         SPEC_TEXT,   AT(tenant),         false },
 	{ "stream",         SPEC_TEXT,   AT(stream),         false },
 	{ "list_id",        SPEC_TEXT,   AT(list_id),        false },
