@@ -176,6 +176,7 @@ static int campaign_start_client(int argc, char **argv)
 	put_word(line, "unsubscribe_url", c.spec.unsubscribe_url);
 	put_word(line, "unsubscribe_mailto", c.spec.unsubscribe_mailto);
 	put_word(line, "dkim", c.spec.dkim);
+	put_word(line, "files", c.spec.files);
 	put_word(line, "rejected", c.spec.rejected_path);
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)c.spec.limit);
 	put_word(line, "limit", c.spec.limit > 0 ? limit : NULL);

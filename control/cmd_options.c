@@ -35,6 +35,7 @@ enum {
 	O_UNSUBSCRIBE_URL,
 	O_UNSUBSCRIBE_MAILTO,
 	O_DKIM,
+	O_FILES,
 };
 
 static const struct option long_options[] = {
@@ -65,6 +66,7 @@ static const struct option long_options[] = {
 	{ "unsubscribe-url", required_argument, NULL, O_UNSUBSCRIBE_URL },
 	{ "unsubscribe-mailto", required_argument, NULL, O_UNSUBSCRIBE_MAILTO },
 	{ "dkim",           required_argument, NULL, O_DKIM },
+	{ "files",          required_argument, NULL, O_FILES },
 	{ NULL, 0, NULL, 0 },
 	/* clang-format on */
 };
@@ -92,6 +94,8 @@ static const char common_help[] =
     "  --unsubscribe-url U  https address to which tokens are put (default: unsubscribe.url)\n"
     "  --unsubscribe-mailto A  address for the same by mail (default: unsubscribe.mailto)\n"
     "  --dkim NAMES         dkim blocks that sign, with commas between (default: by From)\n"
+    "  --files first        attachments before the bodies: they are hashed once for all messages,\n"
+    "                       but some readers then show the text as a file (default: last)\n"
     "  --dry-run            import and compose everything, send and keep nothing\n";
 
 static void print_help(const char *command)
@@ -225,6 +229,8 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return replace(&s->unsubscribe_mailto, optarg);
 	case O_DKIM:
 		return replace(&s->dkim, optarg);
+	case O_FILES:
+		return replace(&s->files, optarg);
 	case O_JSON:
 		c->json = true;
 		return 0;
@@ -300,5 +306,6 @@ void cmd_campaign_free(struct cmd_campaign *c)
 	free(s->unsubscribe_url);
 	free(s->unsubscribe_mailto);
 	free(s->dkim);
+	free(s->files);
 	*c = (struct cmd_campaign){ 0 };
 }

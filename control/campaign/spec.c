@@ -31,6 +31,7 @@ static const struct {
 	{ "feedback_id", offsetof(struct campaign_spec, feedback_id) },
 	{ "unsubscribe_url", offsetof(struct campaign_spec, unsubscribe_url) },
 	{ "unsubscribe_mailto", offsetof(struct campaign_spec, unsubscribe_mailto) },
+	{ "files", offsetof(struct campaign_spec, files) },
 	{ "dkim", offsetof(struct campaign_spec, dkim) },
 	{ "to_test", offsetof(struct campaign_spec, to_test) },
 	{ "rejected_path", offsetof(struct campaign_spec, rejected_path) },

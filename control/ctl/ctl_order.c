@@ -38,6 +38,7 @@ static const struct spec_key keys[] = {
 	{ "unsubscribe_url", SPEC_TEXT,   AT(unsubscribe_url), false },
 	{ "unsubscribe_mailto", SPEC_TEXT,   AT(unsubscribe_mailto), false },
 	{ "dkim",           SPEC_TEXT,   AT(dkim),           false },
+	{ "files",          SPEC_TEXT,   AT(files),          false },
 	{ "limit",          SPEC_NUMBER, AT(limit),           false },
 	{ "dry_run",        SPEC_BOOL,   AT(dry_run),         false },
 	{ "rejected",       SPEC_PATH,   AT(rejected_path),   false },
