@@ -69,6 +69,7 @@ struct tpl_campaign {
 	struct span list_id;            /* of List-Id, with its angle brackets (RFC 2919) */
 	struct span unsubscribe_url;    /* https; the token is put at its end (RFC 8058) */
 	struct span unsubscribe_mailto; /* an address; the token is the subject */
+	struct span postal_address;     /* who sends, for bodies */
 };
 
 /* ---- unsubscribe tokens ---- */
