@@ -13,7 +13,7 @@
 #include <rte_cycles.h>
 
 enum {
-	PIECES_MIN = 5,
+	PIECES_MIN = 1,
 	SLICES_MIN = 10,
 };
 
@@ -101,14 +101,14 @@ void bench_slices_end(struct bench_slices *s, uint64_t pieces)
 	busy = (double)(s->busy - was.busy);
 	turns = busy + (double)(s->idle - was.idle);
 	cpu = s->cpu - was.cpu;
-	s->pieces += pieces;
-	s->all_busy += busy;
-	s->all_cpu += cpu;
 	/* Either way round: a turn that was interrupted is counted where it ends. */
 	if (turns > 1.1 * cpu || turns < 0.9 * cpu || pieces < PIECES_MIN) {
 		s->n_left_out++;
 	} else if (s->n < BENCH_SLICES_MAX) {
 		s->costs[s->n] = busy / (double)pieces;
+		s->good_busy += busy;
+		s->good_cpu += cpu - (turns - busy);
+		s->good_pieces += pieces;
 		/* Turns in vain are CPU time and no work. */
 		s->cpu_costs[s->n++] = (cpu - (turns - busy)) / (double)pieces;
 	}

@@ -23,9 +23,9 @@ struct bench_slices {
 	double *costs, *cpu_costs; /* cycles a piece, by slice */
 	uint32_t n, n_left_out;
 	uint64_t busy, idle;
-	double cpu;      /* cycles */
-	uint64_t pieces; /* all since the start, with those of the slices left out */
-	double all_busy, all_cpu;
+	double cpu;                 /* cycles */
+	double good_busy, good_cpu; /* cycles of the slices that count, and what was done in them */
+	uint64_t good_pieces;
 };
 
 /* Finds the worker's thread. Returns 0 or -errno. */
