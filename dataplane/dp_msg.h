@@ -13,12 +13,12 @@
 #include "dataplane/base/span.h"
 
 enum {
-	DP_TEXT_MAX = 192,    /* reply text that an event carries */
-	DP_SPANS_MAX = 20,    /* spans of a message in a job, those of tags included */
-	DP_TAGS_MAX = 4,      /* header lines that the content gate may put in front of a message */
-	DP_TEXTS_MAX = 64,    /* pieces of text in a job */
-	DP_RCPTS_MAX = 100,   /* recipients in a job (RFC 5321 4.5.3.1.8) */
-	DP_WINDOW_MAX = 32,   /* transactions in flight on a connection */
+	DP_TEXT_MAX = 192,  /* reply text that an event carries */
+	DP_SPANS_MAX = 20,  /* spans of a message in a job, those of tags included */
+	DP_TAGS_MAX = 4,    /* header lines that the content gate may put in front of a message */
+	DP_TEXTS_MAX = 64,  /* pieces of text in a job */
+	DP_RCPTS_MAX = 100, /* recipients in a job (RFC 5321 4.5.3.1.8) */
+	DP_WINDOW_MAX = 32, /* transactions in flight on a connection */
 	DP_CREDENTIALS_MAX = 256,
 	DP_USER_MAX = 255,    /* bytes of who we are to a host */
 	DP_SECRET_MAX = 6144, /* and of the password or token that goes with it */
