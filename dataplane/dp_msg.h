@@ -80,14 +80,12 @@ enum dp_why {
 	DP_N_WHYS
 };
 
-/* How a session is to be encrypted (RFC 3207; port 465 begins with TLS whatever this says, RFC
- * 8314).
- */
+/* How a session is to be encrypted; each asks for more than the one before. */
 enum dp_tls_policy {
-	DP_TLS_NONE,          /* in the clear */
-	DP_TLS_OPPORTUNISTIC, /* where it is offered, whoever the host is */
-	DP_TLS_ENCRYPT,       /* or not at all, whoever the host is */
-	DP_TLS_VERIFY,        /* or not at all, and the host proves its name */
+#define DP_TLS(sym, name) DP_TLS_##sym,
+#include "dataplane/dp_tls.def"
+#undef DP_TLS
+	DP_N_TLS
 };
 
 /* What is spoken on a connection. */

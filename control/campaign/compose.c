@@ -31,6 +31,7 @@ struct order {
 	uint8_t *slab;        /* NULL: the thread stops */
 	int64_t first_attempt_s, now_s;
 	uint32_t row, class;
+	bool as_7bit;
 };
 
 struct outcome {
@@ -86,7 +87,8 @@ static int compose_into(const struct order *o, size_t slab_bytes, struct compose
 		               .tokens = o->keys == NULL ? NULL : keyring_tokens(o->keys),
 		               .number = o->row,
 		               .first_attempt_s = o->first_attempt_s,
-		               .now_s = o->now_s };
+		               .now_s = o->now_s,
+		               .as_7bit = o->as_7bit };
 	struct cell_room room = { .at = o->slab, .max = slab_bytes - SLAB_ENVELOPE_BYTES };
 	uint8_t *at;
 
@@ -297,25 +299,38 @@ static void retry_waiting(struct composer *co)
 		co->n_waiting--;
 }
 
-bool compose_try_order(struct composer *co, uint64_t cookie, const struct campaign *c, uint32_t row,
-                       int64_t first_attempt_s, int64_t now_s)
+static bool order(struct composer *co, uint64_t cookie, const struct campaign *c, uint32_t row,
+                  int64_t first_attempt_s, int64_t now_s, bool as_7bit)
 {
-	struct order order = { .cookie = cookie,
-		               .c = c,
-		               .row = row,
-		               .first_attempt_s = first_attempt_s,
-		               .now_s = now_s,
-		               .class = co->hints[c->id % COMPOSE_HINTS] };
+	struct order o = { .cookie = cookie,
+		           .c = c,
+		           .row = row,
+		           .first_attempt_s = first_attempt_s,
+		           .now_s = now_s,
+		           .class = co->hints[c->id % COMPOSE_HINTS],
+		           .as_7bit = as_7bit };
 
 	assert(c->tpl != NULL && row < table_n_rows(c->table));
 	retry_waiting(co);
 	if (co->n_waiting > 0)
 		return false;
-	order.keys = keyring_get(co->keys);
-	if (try_order(co, &order))
+	o.keys = keyring_get(co->keys);
+	if (try_order(co, &o))
 		return true;
-	keyring_put(order.keys);
+	keyring_put(o.keys);
 	return false;
+}
+
+bool compose_try_order(struct composer *co, uint64_t cookie, const struct campaign *c, uint32_t row,
+                       int64_t first_attempt_s, int64_t now_s)
+{
+	return order(co, cookie, c, row, first_attempt_s, now_s, false);
+}
+
+bool compose_try_order_as_7bit(struct composer *co, uint64_t cookie, const struct campaign *c,
+                               uint32_t row, int64_t first_attempt_s, int64_t now_s)
+{
+	return order(co, cookie, c, row, first_attempt_s, now_s, true);
 }
 
 void composer_set_keys(struct composer *co, struct keyring *keys)

@@ -20,7 +20,7 @@ static bool header_sum_is_good(const struct net *net, const struct rte_mbuf *m, 
 			return true;
 		}
 	}
-	return cksum_fold(cksum_add(0, header.at, header.bytes)) == 0xffff;
+	return cksum_is_good(cksum_add(0, header.at, header.bytes));
 }
 
 bool ip4_is_sender(const struct net *net, const uint8_t v4[4])

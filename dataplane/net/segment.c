@@ -24,7 +24,7 @@ static bool sum_is_good(const struct net *net, const struct packet *p)
 		}
 	}
 	sum = cksum_pseudo(p->addrs.at, p->addrs.bytes, IP_PROTO_TCP, (uint16_t)p->body.bytes);
-	return cksum_fold(cksum_add(sum, p->body.at, p->body.bytes)) == 0xffff;
+	return cksum_is_good(cksum_add(sum, p->body.at, p->body.bytes));
 }
 
 /* A SYN that leaves asks, the segment that answers it tells. */

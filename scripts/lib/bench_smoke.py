@@ -11,7 +11,7 @@ from typing import NamedTuple
 from testnet import conf, domains, recipients, rundir
 from testnet.internet import Internet
 
-TEMPLATE = Path(__file__).resolve().parent.parent / "quickstart.d" / "welcome"
+TEMPLATE = Path(__file__).resolve().parent.parent / "quickstart.d" / "account"
 # smtp-sink without dump files: the receivers must not be what is measured.
 SINKS = [domains.Domain(f"sink{i}.test", 250, "delivered", domains.mx(f"10.25.2.{i}"),
                         [domains.Receiver(f"sink{i}", "blackhole", f"10.25.2.{i}")])
@@ -90,7 +90,8 @@ def campaign(engine, run, total):
     """Starts the campaign and waits for its end; seconds from the first MAIL to the last reply."""
     done = subprocess.run(
         [engine.program, "campaign", "start", "-c", engine.conf, "--name", "bench", "--template",
-         str(TEMPLATE), "--recipients", str(run / "list.csv"), "--from", "news@sender.test"],
+         str(TEMPLATE), "--recipients", str(run / "list.csv"), "--from", "news@sender.test",
+         "--class", "transactional"],
         capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"bench: {done.stderr.strip() or done.stdout.strip()}")

@@ -61,7 +61,8 @@ class Signed(Running):
         (run / "template").mkdir()
         (run / "template/message.liquid").write_text("Subject: für {{ name }}\n")
         (run / "template/body.html.liquid").write_text(
-            "<p>.\n.. {{ name }} <a href='{{ unsubscribe_url }}'>leave</a></p>\n\n\n")
+            "<p>.\n.. {{ name }} <a href='{{ unsubscribe_url }}'>leave</a>"
+            "<br>{{ campaign.postal_address }}</p>\n\n\n")
         (run / "template/attachments").mkdir()
         (run / "template/attachments/plan.csv").write_text("a;b\n" * 5000)
         (run / "list.csv").write_text("email,name\n" + "".join(
@@ -74,7 +75,8 @@ class Signed(Running):
             f.write(f'dkim "rsa" {{ domain = sender.test; selector = s1; key = "{run}/rsa.pem" }}\n'
                     f'dkim "ed" {{ domain = sender.test; selector = s2; key = "{run}/ed.pem" }}\n'
                     f'dkim "other" {{ domain = other.test; selector = s3; key = "{run}/ed.pem" }}\n'
-                    f'unsubscribe {{ url = "{URL}"; mailto = "leave@sender.test" }}\n')
+                    f'unsubscribe {{ url = "{URL}"; mailto = "leave@sender.test" }}\n'
+                    'postal_address = "Sender Ltd, 1 Example Street, Anytown"\n')
 
     def say(self, *words):
         return subprocess.run([systest.engine(), *words], capture_output=True, text=True,
@@ -85,7 +87,7 @@ class Signed(Running):
             os.unlink(os.path.join(self.receiver.folder, old))
         done = self.say("campaign", "start", "-c", self.conf, "--name", name, "--template",
                         str(self.dir / "template"), "--recipients", str(self.dir / "list.csv"),
-                        "--from", "news@sender.test", *more)
+                        "--from", "news@sender.test", "--list-id", "News <news.sender.test>", *more)
         systest.equal(done.returncode, 0, f"campaign start: {done.stderr}")
         systest.wait_for(lambda: self.is_settled(name, 20), 30, f"{name} is settled")
         got = messages(self.receiver)
@@ -103,7 +105,7 @@ def check_tells_the_records(s):
 
 def what_arrives_verifies_and_says_how_to_leave(s):
     seen = set()
-    for m in s.send("first", "--tenant", "acme", "--list-id", "News <news.sender.test>"):
+    for m in s.send("first", "--tenant", "acme"):
         systest.equal(verdicts(m, s.records), [True, True], "dkimpy")
         msg = email.message_from_bytes(m)
         systest.equal(msg["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click", "one-click")

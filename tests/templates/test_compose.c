@@ -470,8 +470,40 @@ static void partials_of_the_folder_are_written_as_the_body_asks(void)
 	remove_files(folder);
 }
 
-SUITE("templates/compose", TEST(partials_of_the_folder_are_written_as_the_body_asks),
-      TEST(a_message_is_these_bytes), TEST(scanners_get_the_decoded_text_by_label),
+static void only_a_body_beyond_ascii_asks_for_8bit(void)
+{
+	static const struct {
+		const char *why, *value;
+		bool may_8bit, as_7bit, want;
+	} cases[] = {
+		{ "not asked for", "J\xc3\xb6rg", false, false, false },
+		{ "asked for", "J\xc3\xb6rg", true, false, true },
+		{ "asked for, and the host does not take it", "J\xc3\xb6rg", true, true, false },
+		{ "asked for in vain", "Joerg", true, false, false },
+	};
+	struct tpl *tpl = open_tpl("Subject: {{ n }}\n", "<p>{{ n }}</p>", "{{ n }}");
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tpl_campaign c = campaign;
+		struct tpl_value values[] = { tpl_text_value(span_str(cases[i].value)) };
+		struct tpl_job job = job_for(tpl, values);
+		struct tpl_out out = { .n_wire = 0 };
+		struct tpl_err err;
+
+		c.may_8bit = cases[i].may_8bit;
+		job.campaign = &c;
+		job.as_7bit = cases[i].as_7bit;
+		CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+		if (out.needs_8bit != cases[i].want)
+			printf("\n    %s", cases[i].why);
+		CU_ASSERT_EQUAL(out.needs_8bit, cases[i].want);
+	}
+	tpl_close(tpl);
+}
+
+SUITE("templates/compose", TEST(only_a_body_beyond_ascii_asks_for_8bit),
+      TEST(partials_of_the_folder_are_written_as_the_body_asks), TEST(a_message_is_these_bytes),
+      TEST(scanners_get_the_decoded_text_by_label),
       TEST(the_same_row_gives_the_same_bytes_at_every_attempt),
       TEST(every_slab_too_small_is_refused_and_none_is_overrun),
       TEST(a_row_that_cannot_be_composed_fails_alone_and_says_why),
