@@ -22,9 +22,6 @@ def write_conf(path, state, run):
     conf.write(path, state)
     with open(path, "a", encoding="utf-8") as f:
         f.write(f'''tls.ca_file = "{run}/certs/authority.crt"
-retry.after = [2s]
-retry.host = 1s
-log.level = debug
 credential relay {{ user = "joe@sender.test"; password_file = "{run}/password" }}
 site behind.test {{ route = "mx.relay.test:25"; tls = verify; credential = relay }}
 site stranger.test {{ route = "mx.other.test:25"; tls = verify; credential = relay }}
