@@ -196,4 +196,5 @@ def each_policy_does_what_it_says():
     systest.equal(len(bodies), 1, "texts that arrived are one text")
 
 
-systest.main(each_policy_does_what_it_says, root=True)
+if __name__ == "__main__":
+    systest.main(each_policy_does_what_it_says, root=True)
