@@ -33,6 +33,7 @@ enum {
 	O_DKIM,
 	O_CANON,
 	O_ENCODING,
+	O_FILES,
 	O_TIME,
 	O_NUMBER,
 };
@@ -48,7 +49,7 @@ struct composing {
 	char *signer_texts[TPL_SIGNATURES_MAX];
 	uint32_t n_signers;
 	uint8_t header, body; /* enum tpl_canon */
-	bool may_8bit;
+	bool may_8bit, files_first;
 	int64_t time_s;
 	uint64_t number;
 };
@@ -170,7 +171,8 @@ static int compose(struct composing *c)
 	const char *sign = strrchr(c->from, '@');
 	struct tpl_campaign campaign = { .name = span_str("compose"),
 		                         .from = span_str(c->from),
-		                         .may_8bit = c->may_8bit };
+		                         .may_8bit = c->may_8bit,
+		                         .files_first = c->files_first };
 	struct tpl_signers signers = { c->signers, c->n_signers };
 	struct tpl_job job = { .campaign = &campaign,
 		               .values = c->values,
@@ -233,6 +235,7 @@ static const char help[] =
     "  --canonicalization C of these signatures: relaxed/relaxed (default), relaxed/simple,\n"
     "                       simple/relaxed, simple/simple\n"
     "  --encoding E         8bit: bodies beyond ASCII go as they are (default: 7bit)\n"
+    "  --files F            first: attachments before the bodies (default: last)\n"
     "  --time T             of the first attempt, Unix seconds (default: now)\n"
     "  --number N           of the row in its campaign (1)\n";
 
@@ -280,6 +283,11 @@ static int take_option(struct composing *c, int o, const char *signers[TPL_SIGNA
 		return c->may_8bit || strcmp(optarg, "7bit") == 0
 		           ? 0
 		           : cmd_usage("compose", "--encoding %s: 7bit or 8bit", optarg);
+	case O_FILES:
+		c->files_first = strcmp(optarg, "first") == 0;
+		return c->files_first || strcmp(optarg, "last") == 0
+		           ? 0
+		           : cmd_usage("compose", "--files %s: first or last", optarg);
 	case O_TIME:
 		return read_number("time", optarg, &c->time_s);
 	case O_NUMBER:
@@ -311,6 +319,7 @@ int cmd_compose(int argc, char **argv)
 		{ "dkim",             required_argument, NULL, O_DKIM },
 		{ "canonicalization", required_argument, NULL, O_CANON },
 		{ "encoding",         required_argument, NULL, O_ENCODING },
+		{ "files",            required_argument, NULL, O_FILES },
 		{ "time",             required_argument, NULL, O_TIME },
 		{ "number",           required_argument, NULL, O_NUMBER },
 		{ "help",             no_argument,       NULL, 'h' },

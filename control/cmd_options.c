@@ -36,6 +36,7 @@ enum {
 	O_UNSUBSCRIBE_URL,
 	O_UNSUBSCRIBE_MAILTO,
 	O_DKIM,
+	O_FILES,
 	O_POSTAL,
 	O_DNS,
 };
@@ -69,6 +70,7 @@ static const struct option long_options[] = {
 	{ "unsubscribe-url", required_argument, NULL, O_UNSUBSCRIBE_URL },
 	{ "unsubscribe-mailto", required_argument, NULL, O_UNSUBSCRIBE_MAILTO },
 	{ "dkim",           required_argument, NULL, O_DKIM },
+	{ "files",          required_argument, NULL, O_FILES },
 	{ "dns",            no_argument,       NULL, O_DNS },
 	{ "postal-address", required_argument, NULL, O_POSTAL },
 	{ NULL, 0, NULL, 0 },
@@ -100,6 +102,8 @@ static const char common_help[] =
     "  --unsubscribe-mailto A  address for the same by mail (default: unsubscribe.mailto)\n"
     "  --postal-address P   of who sends, which bulk mail shows (default: postal_address)\n"
     "  --dkim NAMES         dkim blocks that sign, with commas between (default: by From)\n"
+    "  --files first        attachments before the bodies: they are hashed once for all messages,\n"
+    "                       but some readers then show the text as a file (default: last)\n"
     "  --dry-run            import and compose everything, send and keep nothing\n";
 
 static void print_help(const char *command)
@@ -246,6 +250,8 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return replace(&s->unsubscribe_mailto, optarg);
 	case O_DKIM:
 		return replace(&s->dkim, optarg);
+	case O_FILES:
+		return replace(&s->files, optarg);
 	case O_POSTAL:
 		return replace(&s->postal_address, optarg);
 	case O_DNS:
@@ -333,5 +339,6 @@ void cmd_campaign_free(struct cmd_campaign *c)
 	free(s->unsubscribe_mailto);
 	free(s->postal_address);
 	free(s->dkim);
+	free(s->files);
 	*c = (struct cmd_campaign){ 0 };
 }

@@ -3,6 +3,7 @@
 
 #include "templates/assets.h"
 #include "templates/fields.h"
+#include "templates/fixed.h"
 
 /* Each part has a unit of its own: a partial is compiled for where it is written. */
 struct tpl {
@@ -12,6 +13,7 @@ struct tpl {
 	bool has_html, has_text; /* one at least; text is made from HTML where it is missing */
 	uint32_t n_columns;
 	struct assets assets;
+	struct fixed fixed_html, fixed_text;
 	const char *message_file; /* where the header stands, for errors */
 	char *single_file;        /* its name where all stands in one file; else NULL */
 };

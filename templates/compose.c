@@ -98,12 +98,16 @@ static int render_bodies(struct compose *c)
 	size_t from = c->out.bytes;
 	int r;
 
-	if (tpl->has_html) {
+	c->html = tpl->fixed_html.text;
+	c->text = tpl->fixed_text.text;
+	if (tpl->has_html && c->html.at == NULL) {
 		if ((r = render(&tpl->html, &c->job, &c->out, c->err)) != 0)
 			return r;
 		c->html = buf_since(&c->out, from);
 		from = c->out.bytes;
 	}
+	if (c->text.at != NULL)
+		return c->out.full ? -ENOSPC : 0;
 	if (tpl->has_text && (r = render(&tpl->text, &c->job, &c->out, c->err)) != 0)
 		return r;
 	if (!tpl->has_text)
@@ -190,12 +194,14 @@ static int sign(struct compose *c, struct tpl_out *out)
 	return c->out.full ? -ENOSPC : 0;
 }
 
-static void add_text(struct tpl_out *out, enum tpl_label label, struct span bytes)
+static void add_text(struct tpl_out *out, enum tpl_label label, struct span bytes, bool is_fixed)
 {
 	if (bytes.bytes == 0)
 		return;
 	assert(out->n_text < TPL_TEXTS_MAX);
-	out->text[out->n_text++] = (struct tpl_text){ .bytes = bytes, .label = label };
+	out->text[out->n_text++] = (struct tpl_text){ .bytes = bytes,
+		                                      .label = label,
+		                                      .segment = is_fixed ? 1 + label : 0 };
 }
 
 static void compose_init(struct compose *c, const struct tpl_job *job, uint8_t *slab,
@@ -237,10 +243,10 @@ static int compose(struct compose *c, struct tpl_out *out)
 		made.wire[made.n_wire++] = c->pieces[i].bytes;
 	for (uint32_t i = 0; i < made.n_wire; i++)
 		made.size_bytes += (uint32_t)made.wire[i].bytes;
-	add_text(&made, TPL_LABEL_SUBJECT, c->subject);
-	add_text(&made, TPL_LABEL_HEADER, c->fields);
-	add_text(&made, TPL_LABEL_TEXT, c->text);
-	add_text(&made, TPL_LABEL_HTML, c->html);
+	add_text(&made, TPL_LABEL_SUBJECT, c->subject, false);
+	add_text(&made, TPL_LABEL_HEADER, c->fields, false);
+	add_text(&made, TPL_LABEL_TEXT, c->text, job->tpl->fixed_text.text.at != NULL);
+	add_text(&made, TPL_LABEL_HTML, c->html, job->tpl->fixed_html.text.at != NULL);
 	*out = made;
 	return 0;
 }

@@ -19,8 +19,20 @@ static void end_header(struct compose *c)
 	buf_str(&c->out, "\r\n");
 }
 
+static bool may_8bit(const struct compose *c)
+{
+	return c->job.campaign->may_8bit && !c->job.as_7bit;
+}
+
+static enum mime_encoding choose(const struct compose *c, struct span body,
+                                 const struct fixed *fixed)
+{
+	return fixed->text.at != NULL ? fixed->encoding[may_8bit(c)]
+	                              : mime_choose(body, may_8bit(c));
+}
+
 static void put_body(struct compose *c, const char *type, struct span body,
-                     enum mime_encoding encoding)
+                     enum mime_encoding encoding, const struct fixed *fixed)
 {
 	buf_str(&c->out, "Content-Type: text/");
 	buf_str(&c->out, type);
@@ -28,7 +40,10 @@ static void put_body(struct compose *c, const char *type, struct span body,
 	buf_str(&c->out, mime_encoding_name(encoding));
 	buf_str(&c->out, "\r\n");
 	end_header(c);
-	mime_put(&c->out, encoding, body);
+	if (fixed->text.at != NULL)
+		buf_span(&c->out, fixed->wire[may_8bit(c)]);
+	else
+		mime_put(&c->out, encoding, body);
 }
 
 /* `kind` tells the boundaries of one message apart; none begins with another. */
@@ -79,13 +94,13 @@ static void put_html(struct compose *c)
 	const struct assets *assets = &c->job.tpl->assets;
 
 	if (assets->related.bytes == 0) {
-		put_body(c, "html", c->html, c->html_encoding);
+		put_body(c, "html", c->html, c->html_encoding, &c->job.tpl->fixed_html);
 		return;
 	}
 	begin_multipart(c, "related; type=\"text/html\"", "r", assets->boundary,
 	                c->html_encoding == MIME_8BIT);
 	put_delimiter(c, "r", assets->boundary, "\r\n");
-	put_body(c, "html", c->html, c->html_encoding);
+	put_body(c, "html", c->html, c->html_encoding, &c->job.tpl->fixed_html);
 	buf_str(&c->out, "\r\n");
 	put_static(c, assets->related, assets->related_is_fixed);
 }
@@ -96,12 +111,12 @@ static void put_html(struct compose *c)
 static void put_bodies(struct compose *c)
 {
 	if (!c->job.tpl->has_html) {
-		put_body(c, "plain", c->text, c->text_encoding);
+		put_body(c, "plain", c->text, c->text_encoding, &c->job.tpl->fixed_text);
 		return;
 	}
 	begin_multipart(c, "alternative", "", c->ids.boundary, has_8bit(c));
 	put_delimiter(c, "", c->ids.boundary, "\r\n");
-	put_body(c, "plain", c->text, c->text_encoding);
+	put_body(c, "plain", c->text, c->text_encoding, &c->job.tpl->fixed_text);
 	buf_str(&c->out, "\r\n");
 	put_delimiter(c, "", c->ids.boundary, "\r\n");
 	put_html(c);
@@ -111,13 +126,13 @@ static void put_bodies(struct compose *c)
 
 void compose_parts(struct compose *c)
 {
-	const struct assets *assets = &c->job.tpl->assets;
-	bool may_8bit = c->job.campaign->may_8bit && !c->job.as_7bit;
+	const struct tpl *tpl = c->job.tpl;
+	const struct assets *assets = &tpl->assets;
 	size_t from = c->out.bytes;
 	struct span tail;
 
-	c->text_encoding = mime_choose(c->text, may_8bit);
-	c->html_encoding = c->job.tpl->has_html ? mime_choose(c->html, may_8bit) : MIME_7BIT;
+	c->text_encoding = choose(c, c->text, &tpl->fixed_text);
+	c->html_encoding = tpl->has_html ? choose(c, c->html, &tpl->fixed_html) : MIME_7BIT;
 	c->has_8bit = has_8bit(c);
 	if (assets->mixed.bytes == 0) {
 		put_bodies(c);

@@ -136,6 +136,17 @@ static void forget_columns(struct tpl *tpl)
 	tpl->field_unit.columns = tpl->html_unit.columns = tpl->text_unit.columns = NULL;
 }
 
+/* Bodies without variables; a program of no operations is an empty body, or none. */
+static int make_fixed(struct tpl *tpl)
+{
+	int r = tpl->has_html ? fixed_of_program(&tpl->fixed_html, &tpl->html) : 0;
+
+	if (r != 0)
+		return r;
+	return tpl->has_text ? fixed_of_program(&tpl->fixed_text, &tpl->text)
+	                     : fixed_of_html(&tpl->fixed_text, &tpl->fixed_html);
+}
+
 int tpl_open_sources(const struct tpl_sources *s, const struct tpl_columns *columns,
                      struct tpl **out, struct tpl_err *err)
 {
@@ -159,6 +170,8 @@ int tpl_open_sources(const struct tpl_sources *s, const struct tpl_columns *colu
 		r = init_units(tpl, columns, err);
 	if (r == 0)
 		r = s->single != NULL ? compile_single(tpl, s, err) : compile_folder(tpl, s, err);
+	if (r == 0 && make_fixed(tpl) != 0)
+		r = err_set(err, tpl->message_file, 0, 0, -ENOMEM, "out of memory");
 	forget_columns(tpl);
 	if (r != 0) {
 		tpl_close(tpl);
@@ -173,6 +186,8 @@ void tpl_close(struct tpl *tpl)
 	if (tpl == NULL)
 		return;
 	assets_fini(&tpl->assets);
+	fixed_fini(&tpl->fixed_html);
+	fixed_fini(&tpl->fixed_text);
 	fields_fini(&tpl->fields);
 	prog_fini(&tpl->html);
 	prog_fini(&tpl->text);

@@ -254,6 +254,7 @@ enum tpl_label { TPL_LABEL_SUBJECT, TPL_LABEL_HEADER, TPL_LABEL_TEXT, TPL_LABEL_
 struct tpl_text {
 	struct span bytes; /* decoded, UTF-8 */
 	enum tpl_label label;
+	uint32_t segment; /* the same in all messages of this tpl that say so; 0: its own */
 };
 
 struct tpl_out {

@@ -86,6 +86,7 @@ struct campaign_spec {
 	char *feedback_id; /* who sends */
 	char *unsubscribe_url, *unsubscribe_mailto;
 	char *postal_address; /* of who sends, which bulk mail shows */
+	char *files;          /* "first": attachments before the bodies; "last" or NULL: behind */
 	char *dkim;           /* names of signers, separated by commas; NULL: by From */
 	char *to_test;        /* NULL, or the address that gets every message */
 	char *rejected_path;  /* NULL: <recipients_path without .csv>.rejected.csv */

@@ -90,6 +90,8 @@ int spec_check_kind(const struct campaign_spec *s, char why[CAMPAIGN_WHY_BYTES])
 	if (s->class != NULL && strcmp(s->class, "bulk") != 0 &&
 	    strcmp(s->class, "transactional") != 0)
 		return fail(why, "class", s->class, "bulk or transactional");
+	if (s->files != NULL && strcmp(s->files, "first") != 0 && strcmp(s->files, "last") != 0)
+		return fail(why, "files", s->files, "first or last");
 	if (campaign_tls_min(s) < 0)
 		return fail(why, "tls-min", s->tls_min, "none, opportunistic, encrypt or verify");
 	if (s->tenant != NULL && !is_word(s->tenant))
