@@ -1,4 +1,4 @@
-/* cmd_bench.c - `posthaste bench tcp`: measures the TCP layer on this machine; sends nothing. */
+/* cmd_bench.c - `posthaste bench tcp` and `smtp`: measure TCP and SMTP on this machine. */
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
@@ -18,7 +18,14 @@ static void help(void)
 	     "line is {\"metric\": name, \"value\": number, \"unit\": text}; scripts/README says\n"
 	     "what is measured, scripts/bench repeats it. Rows:");
 	for (uint32_t i = 0; dp_bench_row(i) != NULL; i++)
-		printf("  %-17s %s\n", dp_bench_row(i), dp_bench_help(i));
+		printf("  %-20s %s\n", dp_bench_row(i), dp_bench_help(i));
+	puts("\nposthaste bench smtp --row ROW --device DEVICE --address ADDR/BITS --to ADDR\n"
+	     "    [--hosts N] [--connections N] [--window N] [--seconds S] [--ca FILE] [--host "
+	     "NAME]\n"
+	     "A worker as `run` has it, and sessions with `posthaste sink` in another process: on\n"
+	     "--to and the N - 1 addresses behind it, port 25. Lines as above. Rows:");
+	for (uint32_t i = 0; dp_bench_smtp_row(i) != NULL; i++)
+		printf("  %-20s %s\n", dp_bench_smtp_row(i), dp_bench_smtp_help(i));
 }
 
 static void log_line(enum dp_log_level level, const char *line)
@@ -38,37 +45,94 @@ static bool read_number(const char *text, uint32_t most, uint32_t *out)
 	return true;
 }
 
-static int options(int argc, char **argv, struct dp_bench_conf *conf)
+/* What the words say, for either kind. */
+struct words {
+	struct dp_bench_conf tcp;
+	struct dp_bench_smtp_conf smtp;
+	bool is_smtp, has_addr, has_to;
+};
+
+/* NULL: fine, else what it takes. */
+static const char *take_word(struct words *w, int c, const char *value)
+{
+	switch (c) {
+	case 'r':
+		w->tcp.row = w->smtp.row = value;
+		return NULL;
+	case 'n':
+		w->smtp.conns = 0;
+		return read_number(value, DP_BENCH_CONNS_MAX, &w->tcp.conns) &&
+		               read_number(value, DP_BENCH_CONNS_MAX, &w->smtp.conns)
+		           ? NULL
+		           : "a number from 1 to 4194304";
+	case 's':
+		return read_number(value, DP_BENCH_SECONDS_MAX, &w->tcp.seconds)
+		           ? NULL
+		           : "a number from 1 to 600";
+	case 'w':
+		return read_number(value, DP_WINDOW_MAX, &w->smtp.window) ? NULL
+		                                                          : "a number from 1 to 32";
+	case 'H':
+		return read_number(value, 4096, &w->smtp.hosts) ? NULL : "a number from 1 to 4096";
+	case 'd':
+		w->smtp.device = value;
+		return NULL;
+	case 'a':
+		w->has_addr = ip_prefix_parse(value, &w->smtp.addr) == 0;
+		return w->has_addr ? NULL : "an address with its network, as 10.0.0.2/24";
+	case 't':
+		w->has_to = ip_parse(value, &w->smtp.to) == 0;
+		return w->has_to ? NULL : "an address";
+	case 'c':
+		w->smtp.ca_file = value;
+		return NULL;
+	case 'o':
+		w->smtp.host = value;
+		return NULL;
+	default:
+		return "";
+	}
+}
+
+static int options(int argc, char **argv, struct words *w)
 {
 	static const struct option words[] = { { "row", required_argument, NULL, 'r' },
 		                               { "connections", required_argument, NULL, 'n' },
 		                               { "seconds", required_argument, NULL, 's' },
+		                               { "window", required_argument, NULL, 'w' },
+		                               { "hosts", required_argument, NULL, 'H' },
+		                               { "device", required_argument, NULL, 'd' },
+		                               { "address", required_argument, NULL, 'a' },
+		                               { "to", required_argument, NULL, 't' },
+		                               { "ca", required_argument, NULL, 'c' },
+		                               { "host", required_argument, NULL, 'o' },
 		                               { "help", no_argument, NULL, 'h' },
 		                               { NULL, 0, NULL, 0 } };
-	int c;
+	const char *wrong;
+	int c, at;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", words, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "", words, &at)) != -1) {
 		if (c == 'h') {
 			help();
 			exit(0);
 		}
-		if (c == 'r')
-			conf->row = optarg;
-		else if (c == 'n' && !read_number(optarg, DP_BENCH_CONNS_MAX, &conf->conns))
-			return cmd_usage("bench", "--connections takes a number from 1 to %d",
-			                 DP_BENCH_CONNS_MAX);
-		else if (c == 's' && !read_number(optarg, DP_BENCH_SECONDS_MAX, &conf->seconds))
-			return cmd_usage("bench", "--seconds takes a number from 1 to %d",
-			                 DP_BENCH_SECONDS_MAX);
-		else if (c == '?')
+		if (c == '?')
 			return cmd_usage("bench", "\"%s\" is no option, or it lacks its value",
 			                 argv[optind - 1]);
+		wrong = take_word(w, c, optarg);
+		if (wrong != NULL)
+			return cmd_usage("bench", "--%s takes %s", words[at].name, wrong);
 	}
-	if (optind != argc - 1 || strcmp(argv[optind], "tcp") != 0)
-		return cmd_usage("bench", "it is: bench tcp --row ROW, or bench gate --corpus DIR");
-	if (conf->row == NULL)
+	w->is_smtp = optind == argc - 1 && strcmp(argv[optind], "smtp") == 0;
+	if (optind != argc - 1 || (!w->is_smtp && strcmp(argv[optind], "tcp") != 0))
+		return cmd_usage("bench",
+		                 "it is: bench tcp --row ROW, or bench smtp --row ROW ...");
+	if (w->tcp.row == NULL)
 		return cmd_usage("bench", "--row is missing");
+	if (w->is_smtp && (w->smtp.device == NULL || !w->has_addr || !w->has_to))
+		return cmd_usage("bench", "--device, --address or --to is missing");
+	w->smtp.seconds = w->tcp.seconds;
 	return 0;
 }
 
@@ -94,31 +158,34 @@ void cmd_remove_dir(const char *path)
 	(void)rmdir(path);
 }
 
+static void print(const struct dp_bench_result *result)
+{
+	for (uint32_t i = 0; i < result->n; i++)
+		printf("{\"metric\": \"%s\", \"value\": %.10g, \"unit\": \"%s\"}\n",
+		       result->values[i].metric, result->values[i].value, result->values[i].unit);
+	printf("{\"metric\": \"hugepages\", \"value\": %d, \"unit\": \"yes or no\"}\n",
+	       result->hugepages);
+}
+
 int cmd_bench(int argc, char **argv)
 {
-	struct dp_bench_conf conf = { .seconds = 2, .log = log_line };
+	struct words w = { .tcp = { .seconds = 2, .log = log_line },
+		           .smtp = { .hosts = 1, .host = "sink.invalid", .log = log_line } };
 	struct dp_bench_result result;
 	const char *tmp = getenv("TMPDIR");
 	char why[DP_WHY_BYTES], dir[4096];
-	int rc;
+	int rc = options(argc, argv, &w);
 
-	if (argc > 1 && strcmp(argv[1], "gate") == 0)
-		return cmd_bench_gate(argc - 1, argv + 1);
-	rc = options(argc, argv, &conf);
 	if (rc != 0)
 		return rc;
 	snprintf(dir, sizeof(dir), "%.4000s/posthaste-bench.XXXXXX", tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(dir) == NULL)
 		return cmd_fail("bench: %s: %s", dir, strerror(errno));
-	conf.state_dir = dir;
-	rc = dp_bench(&conf, &result, why);
+	w.tcp.state_dir = w.smtp.state_dir = dir;
+	rc = w.is_smtp ? dp_bench_smtp(&w.smtp, &result, why) : dp_bench(&w.tcp, &result, why);
 	cmd_remove_dir(dir);
 	if (rc != 0)
 		return cmd_fail("bench: %s", why);
-	for (uint32_t i = 0; i < result.n; i++)
-		printf("{\"metric\": \"%s\", \"value\": %.10g, \"unit\": \"%s\"}\n",
-		       result.values[i].metric, result.values[i].value, result.values[i].unit);
-	printf("{\"metric\": \"hugepages\", \"value\": %d, \"unit\": \"yes or no\"}\n",
-	       result.hugepages);
+	print(&result);
 	return 0;
 }

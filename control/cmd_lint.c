@@ -45,7 +45,8 @@ static int look(struct linting *l, const struct campaign *c, struct lint_report 
 		                .conf = l->conf,
 		                .signers = l->keys == NULL ? NULL : keyring_signers(l->keys),
 		                .tokens = &tokens,
-		                .now_s = time(NULL) };
+		                .now_s = time(NULL),
+		                .every_row = true };
 	struct lint_samples *samples = lint_run_content(&run, report);
 	char why[256];
 

@@ -23,6 +23,7 @@ struct lint_run {
 	const _Atomic bool *cancel;          /* NULL or: becomes true to stop */
 	int64_t now_s;
 	bool among_others; /* it is known what runs beside it */
+	bool every_row;    /* those that are no samples are composed, too, unsigned */
 };
 
 /* Runs all checks that the campaign itself answers; items that need DNS are left open. Returns what

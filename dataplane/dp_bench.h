@@ -13,7 +13,7 @@
 #include "dataplane/dp.h"
 
 enum {
-	DP_BENCH_VALUES_MAX = 12,
+	DP_BENCH_VALUES_MAX = 16,
 	DP_BENCH_CONNS_MAX = 1 << 22,
 	DP_BENCH_SECONDS_MAX = 600,
 };
@@ -43,3 +43,28 @@ const char *dp_bench_help(uint32_t row);
 
 /* Runs one row. Returns 0, or -errno with one line in `why`. */
 int dp_bench(const struct dp_bench_conf *conf, struct dp_bench_result *out, char why[DP_WHY_BYTES]);
+
+/* Measures SMTP through the door: a worker as `posthaste run` has it, sessions to a sink that runs
+ * in another process, and the calling thread in the place of control.
+ */
+struct dp_bench_smtp_conf {
+	const char *row;       /* see dp_bench_smtp_row() */
+	const char *device;    /* as in dp_port_conf */
+	struct ip_prefix addr; /* ours */
+	struct ip_addr to;     /* the sink's first address; `hosts` in a row, on port 25 */
+	uint32_t hosts;
+	uint32_t conns, window; /* 0: what the row is defined with */
+	uint32_t seconds;       /* how long it is measured, setting up apart */
+	const char *ca_file;    /* who vouches for the sink's certificate; NULL: nobody */
+	const char *host;       /* its name */
+	const char *state_dir;  /* of its own */
+	dp_log_fn *log;
+};
+
+/* The name and one line about each row; NULL beyond the last. Pure. */
+const char *dp_bench_smtp_row(uint32_t row);
+const char *dp_bench_smtp_help(uint32_t row);
+
+/* Runs one row. Returns 0, or -errno with one line in `why`. */
+int dp_bench_smtp(const struct dp_bench_smtp_conf *conf, struct dp_bench_result *out,
+                  char why[DP_WHY_BYTES]);

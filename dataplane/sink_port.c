@@ -14,15 +14,23 @@
 #include "dataplane/sink_carrier.h"
 #include "dataplane/tcp/tcp.h"
 
-enum { RX_WINDOW_BYTES = 1 << 17 };
+enum {
+	RX_WINDOW_BYTES = 1 << 17,
+	TIME_WAIT_MAX =
+	    4096, /* we close first, mostly: entries that stay would crowd out sessions */
+	OUT_BYTES_MAX = 1 << 16, /* replies of a connection for which there were no buffers */
+	STALL_US = 1000,
+};
 
 struct conn {
 	struct sink_conn sink;
 	struct sink_stack *st;
 	tcp_id id;
 	uint32_t slot;
-	bool is_begun, in_ended;
-	struct conn *next_ended;
+	bool is_begun, in_ended, in_stalled;
+	struct conn *next_ended, *next_stalled;
+	uint8_t *out; /* what found no buffers yet; OUT_BYTES_MAX of room, or NULL */
+	uint32_t n_out;
 };
 
 struct sink_stack {
@@ -30,7 +38,8 @@ struct sink_stack {
 	struct dp *dp;
 	struct tcp *tcp; /* the worker's */
 	struct pool conns;
-	struct conn *ended; /* whose sessions have ended, and whose connections are to */
+	struct conn *ended;   /* whose sessions have ended, and whose connections are to */
+	struct conn *stalled; /* who have octets that found no buffers */
 	struct worker_above above;
 	struct dp_hook hook;
 	struct dp_conf conf;
@@ -42,19 +51,64 @@ struct sink_stack {
 
 /* ---- the wire ---- */
 
+/* TCP may have room and the worker no buffers: what is not taken waits here. */
 static size_t on_room(void *carrier)
 {
 	struct conn *c = carrier;
 
-	return tcp_write_room(c->st->tcp, c->id);
+	return c->n_out == 0 ? tcp_write_room(c->st->tcp, c->id) : OUT_BYTES_MAX - c->n_out;
+}
+
+static void stall(struct conn *c, struct span rest)
+{
+	if (c->out == NULL)
+		c->out = malloc(OUT_BYTES_MAX);
+	if (c->out == NULL || rest.bytes > OUT_BYTES_MAX - c->n_out) {
+		sink_conn_fail(&c->sink); /* an octet that is missing must end it */
+		return;
+	}
+	memcpy(c->out + c->n_out, rest.at, rest.bytes);
+	c->n_out += (uint32_t)rest.bytes;
+	if (c->in_stalled)
+		return;
+	c->in_stalled = true;
+	c->next_stalled = c->st->stalled;
+	c->st->stalled = c;
 }
 
 static void on_write(void *carrier, struct span bytes)
 {
 	struct conn *c = carrier;
+	size_t n = 0;
 
-	if (tcp_write(c->st->tcp, c->st->now_us, c->id, bytes) != bytes.bytes)
-		sink_conn_fail(&c->sink); /* out of buffers: an octet that is missing must end it */
+	if (c->n_out == 0)
+		n = tcp_write(c->st->tcp, c->st->now_us, c->id, bytes);
+	if (n < bytes.bytes)
+		stall(c, span_of(bytes.at + n, bytes.bytes - n));
+}
+
+/* Tries again what was stalled; what still finds nothing is in the list again. */
+static void resume(struct sink_stack *st)
+{
+	struct conn *c = st->stalled, *next;
+
+	st->stalled = NULL;
+	for (; c != NULL; c = next) {
+		size_t n = tcp_write(st->tcp, st->now_us, c->id, span_of(c->out, c->n_out));
+
+		next = c->next_stalled;
+		tcp_flush(st->tcp, st->now_us, c->id);
+		c->n_out -= (uint32_t)n;
+		c->in_stalled = c->n_out != 0;
+		if (c->in_stalled) {
+			memmove(c->out, c->out + n, c->n_out);
+			c->next_stalled = st->stalled;
+			st->stalled = c;
+			continue;
+		}
+		free(c->out);
+		c->out = NULL;
+	}
 }
 
 static void on_flush(void *carrier)
@@ -83,14 +137,16 @@ static const struct sink_wire wire = {
 /* Behind everything that may have ended sessions, and inside of no call of TCP's. */
 static bool end_those(struct sink_stack *st)
 {
-	bool any = st->ended != NULL;
+	struct conn *c = st->ended, *next;
+	bool any = c != NULL;
 
-	while (st->ended != NULL) {
-		struct conn *c = st->ended;
-
-		st->ended = c->next_ended;
+	st->ended = NULL;
+	for (; c != NULL; c = next) {
+		next = c->next_ended;
 		c->in_ended = false;
-		if (c->sink.state == SINK_CONN_RESET)
+		if (c->sink.state != SINK_CONN_RESET && c->n_out != 0)
+			on_ended(c); /* the FIN goes behind what waits for buffers */
+		else if (c->sink.state == SINK_CONN_RESET)
 			tcp_abort(st->tcp, st->now_us, c->id);
 		else
 			tcp_close(st->tcp, st->now_us, c->id);
@@ -149,7 +205,7 @@ static void on_peer_closed(void *user, uint64_t now_us)
 	sink_conn_peer_closed(&c->sink, now_us);
 }
 
-static void forget_ended(struct conn *c)
+static void forget(struct conn *c)
 {
 	struct conn **at = &c->st->ended;
 
@@ -157,6 +213,12 @@ static void forget_ended(struct conn *c)
 		at = &(*at)->next_ended;
 	if (c->in_ended)
 		*at = c->next_ended;
+	at = &c->st->stalled;
+	while (c->in_stalled && *at != c)
+		at = &(*at)->next_stalled;
+	if (c->in_stalled)
+		*at = c->next_stalled;
+	free(c->out);
 }
 
 static void on_closed(void *user, uint64_t now_us, int why)
@@ -164,7 +226,7 @@ static void on_closed(void *user, uint64_t now_us, int why)
 	struct conn *c = user;
 
 	(void)why;
-	forget_ended(c);
+	forget(c);
 	if (c->is_begun)
 		sink_conn_close(&c->sink, now_us);
 	pool_put(&c->st->conns, c->slot);
@@ -192,6 +254,8 @@ static bool on_turn(void *ctx, uint64_t now_us)
 	struct sink_stack *st = ctx;
 
 	st->now_us = now_us;
+	if (st->stalled != NULL)
+		resume(st);
 	return end_those(st);
 }
 
@@ -203,6 +267,8 @@ static uint64_t on_tick(void *ctx, uint64_t now_us, uint32_t budget)
 	st->now_us = now_us;
 	due = sink_tick(st->d->host.sink, now_us, budget);
 	(void)end_those(st);
+	if (st->stalled != NULL && due > now_us + STALL_US)
+		due = now_us + STALL_US;
 	return due;
 }
 
@@ -264,7 +330,8 @@ static void fill(struct sink_stack *st)
 		                     .buffers = c->buffers,
 		                     .drain_max_ms = 1,
 		                     .smtp = { .times = { .connect_ms = 30000 } },
-		                     .tcp = { .rx_window_bytes = RX_WINDOW_BYTES },
+		                     .tcp = { .rx_window_bytes = RX_WINDOW_BYTES,
+		                              .time_wait_max = TIME_WAIT_MAX },
 		                     .state_dir = c->state_dir,
 		                     .secret = st->secret,
 		                     .log = c->log };

@@ -43,6 +43,20 @@ bool worker_try_quit(struct worker *w, struct dp_handle conn)
 	return try_order(w, &cmd);
 }
 
+bool worker_has_room(const struct worker *w)
+{
+	return spsc_count(&w->cmds) <= w->cmds.mask;
+}
+
+void worker_set_credential(struct worker *w, uint32_t id, struct credential *c)
+{
+	struct worker_cmd cmd = { .kind = WORKER_CMD_CREDENTIAL, .credential = { id, c } };
+	bool done = try_order(w, &cmd);
+
+	assert(done); /* the caller saw room, and nobody else puts */
+	(void)done;
+}
+
 bool worker_has_gate(const struct worker *w, const struct gate *gate)
 {
 	return w->gate_ordered == gate &&

@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "control/campaign/slab.h"
+#include "control/lint/wire.h"
 #include "control/thread.h"
 #include "control/xalloc.h"
 #include "dataplane/base/spsc.h"
@@ -105,6 +106,26 @@ static int compose_into(const struct order *o, size_t slab_bytes, struct compose
 	return tpl_compose(&job, at, slab_bytes - (size_t)(at - o->slab), &done->out, &done->err);
 }
 
+/* A message that breaks a rule for every one of them is not sent, and says which. What lies outside
+ * of the slab is the campaign's, and was judged when it started.
+ */
+static int check_message(const struct order *o, size_t slab_bytes, struct compose_done *done)
+{
+	const struct lint_wire wire = { .spans = done->out.wire,
+		                        .n_spans = done->out.n_wire,
+		                        .fresh = span_of(o->slab, slab_bytes),
+		                        .may_8bit = done->out.needs_8bit,
+		                        .may_utf8 = done->out.needs_smtputf8 };
+	struct lint_fault fault;
+
+	if (lint_wire_check(&wire, &fault))
+		return 0;
+	done->err = (struct tpl_err){ .file = "message", .line = fault.line };
+	snprintf(done->err.text, sizeof(done->err.text), "%s: %s", lint_rows[fault.id].id,
+	         fault.what);
+	return -EINVAL;
+}
+
 static void fill_too_large(struct slabs *slabs, struct tpl_err *err)
 {
 	memset(err, 0, sizeof(*err));
@@ -136,6 +157,8 @@ static void compose(struct slabs *slabs, struct outcome *out)
 		done->result = -ENOSPC;
 	if (done->result == -ENOSPC)
 		fill_too_large(slabs, &done->err);
+	if (done->result == 0)
+		done->result = check_message(o, slab_class_bytes(slabs, o->class), done);
 	if (done->result == 0) {
 		done->slab = o->slab;
 		return;

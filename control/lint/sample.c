@@ -5,8 +5,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-#include "control/lint/wire.h"
-
 void lint_samples_init(struct lint_samples *s, const struct lint_campaign *campaign,
                        struct lint_report *report)
 {
@@ -133,6 +131,20 @@ void lint_sample_add(struct lint_samples *s, const struct lint_sample *sample)
 	lint_look_at_content(&k);
 	s->n++;
 	s->n_broken += n_message_errors(s->report) != before;
+}
+
+void lint_sample_glance(struct lint_samples *s, uint32_t row, struct span address,
+                        const struct lint_wire *wire)
+{
+	struct lint_fault fault;
+	char where[LINT_WHERE_BYTES];
+
+	if (lint_wire_check(wire, &fault))
+		return;
+	snprintf(where, sizeof(where), "row %u (%.*s)", row, (int)address.bytes,
+	         (const char *)address.at);
+	lint_found(s->report, fault.id, where, "line %u of the message: %s", fault.line,
+	           fault.what);
 }
 
 void lint_sample_failed(struct lint_samples *s, uint32_t row, struct span address,

@@ -9,6 +9,7 @@
 
 #include "control/lint/html.h"
 #include "control/lint/message.h"
+#include "control/lint/wire.h"
 #include "templates/tpl.h"
 
 enum {
@@ -62,6 +63,10 @@ void lint_samples_init(struct lint_samples *s, const struct lint_campaign *campa
 
 /* Judges one message; at most LINT_SAMPLES_MAX of them. */
 void lint_sample_add(struct lint_samples *s, const struct lint_sample *sample);
+
+/* Judges one message by the cheap checks alone, for those that are no samples. */
+void lint_sample_glance(struct lint_samples *s, uint32_t row, struct span address,
+                        const struct lint_wire *wire);
 
 /* Notes a row that could not be composed, and why. */
 void lint_sample_failed(struct lint_samples *s, uint32_t row, struct span address,

@@ -15,7 +15,7 @@ enum {
 };
 
 struct lint_wire {
-	const struct span *spans; /* the message as it is sent */
+	const struct span *spans; /* the message as it is sent; each field's name lies in one */
 	uint32_t n_spans;
 	/* Bytes of all spans outside of this one are the same for all messages of the campaign,
 	 * whole lines, and not read; empty: everything is read.

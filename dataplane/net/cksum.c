@@ -112,9 +112,11 @@ uint64_t cksum_add(uint64_t sum, const void *at, size_t bytes)
 
 uint64_t cksum_pseudo(const uint8_t *addrs, size_t addrs_bytes, uint8_t proto, uint16_t l4_bytes)
 {
-	const uint8_t rest[4] = { 0, proto, (uint8_t)(l4_bytes >> 8), (uint8_t)l4_bytes };
+	uint64_t sum = cksum_pseudo4(addrs + addrs_bytes - 8, proto, l4_bytes);
 
-	return cksum_add(cksum_add(0, addrs, addrs_bytes), rest, sizeof(rest));
+	for (size_t at = 0; at + 8 < addrs_bytes; at += 8)
+		sum = cksum_plus(sum, load64(addrs + at));
+	return sum;
 }
 
 uint16_t cksum_fold(uint64_t sum)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from testnet import conf, domains, recipients, rundir
 from testnet.internet import Internet
 
-TEMPLATE = Path(__file__).resolve().parent.parent / "quickstart.d" / "account"
+TEMPLATE = Path(__file__).resolve().parent.parent / "quickstart.d" / "welcome"
 # smtp-sink without dump files: the receivers must not be what is measured.
 SINKS = [domains.Domain(f"sink{i}.test", 250, "delivered", domains.mx(f"10.25.2.{i}"),
                         [domains.Receiver(f"sink{i}", "blackhole", f"10.25.2.{i}")])

@@ -17,7 +17,7 @@ from testnet.internet import Internet, on_signal
 HERE = Path(__file__).resolve().parent
 SIGNALLED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 SO_ATTACH_FILTER, ETH_P_ALL = 26, 3  # linux/socket.h, linux/if_ether.h
-TEMPLATE = HERE.parent / "quickstart.d" / "welcome"
+TEMPLATE = HERE.parent / "quickstart.d" / "newsletter"
 
 
 def describe(served):

@@ -20,7 +20,7 @@ from testnet.internet import Internet
 SERVED = [domains.CAPTURE, domains.BY_NAME["six.test"]]
 RUDE = domains.Domain("rude.test", 0, "delivered", domains.mx("10.25.1.30"), silent=["10.25.1.30"])
 SLOW = domains.Domain("slow.test", 0, "delivered", domains.mx("10.25.1.31"), silent=["10.25.1.31"])
-SMALL = systest.REPO / "scripts/quickstart.d/account"
+SMALL = systest.REPO / "scripts/quickstart.d/welcome"
 LARGE_BYTES = 1 << 20
 
 

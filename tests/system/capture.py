@@ -32,7 +32,7 @@ def send(run):
     env = dict(os.environ, RUNTIME_DIRECTORY=systest.folder("dpdk"))
     done = subprocess.run(
         [systest.engine(), "send", "-c", str(run / "conf"), "--name", "capture", "--template",
-         str(systest.REPO / "scripts/quickstart.d/account"), "--recipients", str(run / "list.csv"),
+         str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients", str(run / "list.csv"),
          "--class", "transactional", "--from", "news@sender.test", "--until-attempts", "2", "--export",
          str(run / "export.csv")], env=env, capture_output=True, text=True, check=False,
         timeout=200)

@@ -79,7 +79,7 @@ def twenty_kills_lose_nobody():
     engine = Running(run)
     with Internet(systest.BUILD, run / "mail", SERVED):
         engine.start()
-        engine.campaign("crash", run / "list.csv", systest.REPO / "scripts/quickstart.d/account")
+        engine.campaign("crash", run / "list.csv", systest.REPO / "scripts/quickstart.d/welcome")
         births = []
         while len(births) < KILLS:
             systest.check(held(run) < N * 0.7,

@@ -55,7 +55,7 @@ def the_defaults_hold_at_the_receivers():
         with hosts[0], hosts[1]:
             engine.start()
             engine.campaign("limits", run / "list.csv",
-                            systest.REPO / "scripts/quickstart.d/account")
+                            systest.REPO / "scripts/quickstart.d/welcome")
             # Only looking: a busy test would delay the receivers, which are part of it.
             systest.wait_for(lambda: all(h.taken == N for h in hosts), 60, "all are received")
             systest.wait_for(lambda: engine.is_settled("limits", 2 * N), 10, "all are final")

@@ -67,7 +67,7 @@ def send_with(queues, landing):
     write_conf(run, queues, landing)
     engine = Running(run)
     engine.start()
-    engine.campaign("cores", run / "list.csv", systest.REPO / "scripts/quickstart.d/account")
+    engine.campaign("cores", run / "list.csv", systest.REPO / "scripts/quickstart.d/welcome")
     systest.wait_for(lambda: engine.is_settled("cores", N), 60, "every recipient is final")
     systest.equal(set(engine.states("cores").values()), {"delivered"}, "states")
     systest.wait_for(lambda: engine.stats()["tcp_open_now"] == 0, 15, "connections end")

@@ -107,7 +107,7 @@ def all_sources_answer_and_all_send():
         second_tap()
         engine.start()
         every_address_answers()
-        engine.campaign("many", run / "list.csv", systest.REPO / "scripts/quickstart.d/account")
+        engine.campaign("many", run / "list.csv", systest.REPO / "scripts/quickstart.d/welcome")
         systest.wait_for(lambda: engine.is_settled("many", N), 120, "every recipient is final")
         systest.equal({s for s in engine.states("many").values()}, {"delivered"}, "states")
         systest.wait_for(lambda: engine.stats()["smtp_open_now"] == 0, 10, "sessions end")

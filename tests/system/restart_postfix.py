@@ -44,7 +44,7 @@ def sending_goes_on_within_10_s_of_a_restart():
         systest.equal(limit, "50", "Postfix's default limit of connections per client")
         engine.start()
         engine.campaign("restart", run / "list.csv",
-                        systest.REPO / "scripts/quickstart.d/account")
+                        systest.REPO / "scripts/quickstart.d/welcome")
         systest.wait_for(lambda: connections() >= CONNS, 30, f"{CONNS} connections are open")
         engine.kill()
         systest.check(connections() >= CONNS - 5, "Postfix still holds the connections")

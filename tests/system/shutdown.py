@@ -41,7 +41,7 @@ class World:
         """Until a good part is delivered and something hangs in each of the two ways."""
         self.engine.start()
         self.engine.campaign("stop", self.run / "list.csv",
-                             systest.REPO / "scripts/quickstart.d/account")
+                             systest.REPO / "scripts/quickstart.d/welcome")
         systest.wait_for(lambda: self.late.taken > 60 and self.slow.taken > 60, 30, "it sends")
         self.late.hold_dot = self.slow.hold_data = True
         systest.wait_for(lambda: self.late.waiting >= 8, 10, "answers are awaited")
@@ -138,7 +138,7 @@ def an_import_under_way_is_cancelled_and_told(world):
     world.engine.start()
     start = subprocess.Popen(
         [systest.engine(), "campaign", "start", "-c", world.engine.conf, "--name", "long",
-         "--template", str(systest.REPO / "scripts/quickstart.d/account"), "--recipients",
+         "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
          str(world.run / "long.csv"), "--class", "transactional", "--from", "news@sender.test"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     campaigns = world.run / "state/campaigns"

@@ -125,6 +125,30 @@ def what_arrives_verifies_and_says_how_to_leave(s):
     systest.equal(seen, set(range(20)), "rows that tokens name")
 
 
+def what_receivers_refuse_does_not_start(s):
+    def refused(says, *more, template="template"):
+        for way in ((), ("--dry-run",)):
+            done = s.say("campaign", "start", "-c", s.conf, "--name", "refused", "--template",
+                         str(s.dir / template), "--recipients", str(s.dir / "list.csv"),
+                         "--from", "news@sender.test", *more, *way)
+            systest.check(done.returncode == 1 and f"lint: {says}" in done.stderr and
+                          done.stderr.count("\n") == 1, f"{more} {way}: {done.stderr}")
+    list_id = ("--list-id", "News <news.sender.test>")
+    refused("list-id")
+    refused("one-click-signed", *list_id, "--dkim", "ed")
+    bare = s.dir / "bare"
+    bare.mkdir()
+    (bare / "message.liquid").write_text("Subject: x\n")
+    (bare / "body.text.liquid").write_text("{{ campaign.postal_address }}\n")
+    refused("unsubscribe-link", *list_id, template="bare")
+    (bare / "body.text.liquid").write_text("{{ unsubscribe_url }}\n")
+    refused("postal-address", *list_id, template="bare")
+    (bare / "message.liquid").write_text("Subject: {{ name }} {% raw %}{{ x }}{% endraw %}\n")
+    refused("merge-tags", "--class", "transactional", "--unsubscribe-url", URL, template="bare")
+    done = s.say("ctl", "-c", s.conf, "show", "campaigns")
+    systest.check("refused" not in done.stdout, f"nothing is kept: {done.stdout}")
+
+
 def a_campaign_names_its_signers(s):
     done = s.say("campaign", "start", "-c", s.conf, "--name", "none", "--template",
                  str(s.dir / "template"), "--recipients", str(s.dir / "list.csv"),
@@ -173,7 +197,8 @@ def signed():
             s = Signed(run, receiver)
             s.start()
             for test in (check_tells_the_records, what_arrives_verifies_and_says_how_to_leave,
-                         a_campaign_names_its_signers, a_key_changed_by_a_reload_signs_from_then_on,
+                         a_campaign_names_its_signers, what_receivers_refuse_does_not_start,
+                         a_key_changed_by_a_reload_signs_from_then_on,
                          no_log_and_no_file_of_ours_tells_a_key):
                 test(s)
                 print("ok: " + test.__name__.replace("_", " "))

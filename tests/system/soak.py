@@ -32,7 +32,7 @@ def one_campaign(engine, run, number):
             for f in folder.iterdir():
                 f.unlink()
     engine.campaign(f"soak{number}", run / "list.csv",
-                    systest.REPO / "scripts/quickstart.d/account")
+                    systest.REPO / "scripts/quickstart.d/welcome")
     systest.wait_for(lambda: engine.is_settled(f"soak{number}", N), 120,
                      f"campaign {number} is over")
     folders = [str(mail / r.name) for d in SERVED for r in d.receivers]

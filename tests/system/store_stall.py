@@ -52,7 +52,7 @@ def a_store_that_stalls_10_s_loses_nothing():
     engine = Running(run)
     with Internet(systest.BUILD, run / "mail", SERVED):
         engine.start(preload=systest.built("tests/system/libstall.so"))
-        engine.campaign("stall", run / "list.csv", systest.REPO / "scripts/quickstart.d/account")
+        engine.campaign("stall", run / "list.csv", systest.REPO / "scripts/quickstart.d/welcome")
         try:
             sending_stops_at_the_window_and_goes_on(run, engine, stall)
         finally:

@@ -51,7 +51,7 @@ class World:
     def begin(self, preload=None):
         self.engine.start(preload)
         self.engine.campaign("disk", self.run / "list.csv",
-                             systest.REPO / "scripts/quickstart.d/account")
+                             systest.REPO / "scripts/quickstart.d/welcome")
         systest.wait_for(lambda: self.receiver.taken > 100, 30, "it sends")
 
     def finish(self, window):
@@ -78,7 +78,7 @@ def a_full_disk_stops_the_sending_until_there_is_room(world):
     systest.equal(world.engine.ctl("show", "stats").returncode, 0, "show stats meanwhile")
     done = subprocess.run(
         [systest.engine(), "campaign", "start", "-c", world.engine.conf, "--name", "more",
-         "--template", str(systest.REPO / "scripts/quickstart.d/account"), "--recipients",
+         "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
          str(world.run / "list.csv"), "--class", "transactional", "--from", "news@sender.test"],
         capture_output=True, text=True, check=False, timeout=30)
     systest.equal(done.returncode, 1, "campaign start on a full disk")
@@ -118,7 +118,7 @@ def a_kill_in_an_import_leaves_nothing_of_it(world):
     world.begin()
     start = subprocess.Popen(
         [systest.engine(), "campaign", "start", "-c", world.engine.conf, "--name", "long",
-         "--template", str(systest.REPO / "scripts/quickstart.d/account"), "--recipients",
+         "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
          str(world.run / "long.csv"), "--class", "transactional", "--from", "news@sender.test"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     systest.wait_for(lambda: (campaigns / "2.tmp/rows").exists(), 10, "the import is under way")
