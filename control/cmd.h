@@ -16,6 +16,7 @@ int cmd_ctl(int argc, char **argv);
 int cmd_campaign(int argc, char **argv);
 int cmd_render(int argc, char **argv);
 int cmd_compose(int argc, char **argv);
+int cmd_lint(int argc, char **argv);
 int cmd_scan(int argc, char **argv);
 int cmd_token(int argc, char **argv);
 int cmd_reference(int argc, char **argv);
@@ -32,13 +33,14 @@ int cmd_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Removes a folder of our own with all that is in it, as far as possible. */
 void cmd_remove_dir(const char *path);
 
-/* What `send` and `campaign start` ask for, read from their options. */
+/* What `send`, `campaign start` and `lint` ask for, read from their options. */
 struct cmd_campaign {
 	const char *conf_path;
 	const char *socket_path; /* NULL: from the configuration */
 	const char *export_path; /* NULL: none */
 	uint32_t attempts_max;   /* 0: no bound */
 	bool json;
+	bool dns; /* lint only */
 	struct campaign_spec spec;
 };
 

@@ -14,6 +14,7 @@
 
 #include "control/cmd.h"
 #include "control/json_value.h"
+#include "control/text.h"
 #include "control/xalloc.h"
 #include "templates/tpl.h"
 
@@ -31,12 +32,14 @@ enum {
 	O_MAIL_FROM,
 	O_DKIM,
 	O_CANON,
+	O_ENCODING,
+	O_FILES,
 	O_TIME,
 	O_NUMBER,
 };
 
 struct composing {
-	const char *dir, *row_path, *from, *to, *mail_from;
+	const char *path, *row_path, *from, *to, *mail_from;
 	json_t *row;
 	struct span names[TPL_COLUMNS_MAX];
 	bool has_parts[TPL_COLUMNS_MAX];
@@ -46,6 +49,7 @@ struct composing {
 	char *signer_texts[TPL_SIGNATURES_MAX];
 	uint32_t n_signers;
 	uint8_t header, body; /* enum tpl_canon */
+	bool may_8bit, files_first;
 	int64_t time_s;
 	uint64_t number;
 };
@@ -145,10 +149,12 @@ static int read_canon(struct composing *c, const char *text)
 
 static int say(const struct composing *c, const struct tpl_err *err)
 {
+	char place[TEXT_PLACE_BYTES];
+
+	text_place(c->path, err->file, place);
 	if (err->line != 0)
-		return cmd_fail("%s/%s:%u:%u: %s", c->dir, err->file, err->line, err->column,
-		                err->text);
-	return cmd_fail("%s/%s: %s", c->dir, err->file, err->text);
+		return cmd_fail("%s:%u:%u: %s", place, err->line, err->column, err->text);
+	return cmd_fail("%s: %s", place, err->text);
 }
 
 static int print(const struct tpl_out *out)
@@ -163,7 +169,10 @@ static int print(const struct tpl_out *out)
 static int compose(struct composing *c)
 {
 	const char *sign = strrchr(c->from, '@');
-	struct tpl_campaign campaign = { .name = span_str("compose"), .from = span_str(c->from) };
+	struct tpl_campaign campaign = { .name = span_str("compose"),
+		                         .from = span_str(c->from),
+		                         .may_8bit = c->may_8bit,
+		                         .files_first = c->files_first };
 	struct tpl_signers signers = { c->signers, c->n_signers };
 	struct tpl_job job = { .campaign = &campaign,
 		               .values = c->values,
@@ -182,7 +191,7 @@ static int compose(struct composing *c)
 	if (sign == NULL)
 		return cmd_usage("compose", "--from %s: no address", c->from);
 	campaign.id_domain = span_of(sign + 1, strcspn(sign + 1, ">"));
-	if (tpl_open(c->dir, &c->columns, &tpl, &err) != 0)
+	if (tpl_open(c->path, &c->columns, &tpl, &err) != 0)
 		return say(c, &err);
 	job.tpl = tpl;
 	for (r = -ENOSPC; r == -ENOSPC && room <= SLAB_BYTES_MAX; room *= 4) {
@@ -213,10 +222,11 @@ static void fini(struct composing *c)
 /* ---- the command line ---- */
 
 static const char help[] =
-    "posthaste compose --template DIR --row FILE.json --from A --to B [--mail-from A]\n"
+    "posthaste compose --template PATH --row FILE.json --from A --to B [--mail-from A]\n"
     "                  [--dkim DOMAIN:SELECTOR:KEYFILE]...\n\n"
     "Prints the whole message as it would be sent, with CRLF line ends.\n\n"
-    "  --template DIR       message.liquid with body.html.liquid and/or body.text.liquid\n"
+    "  --template PATH      a folder: message.liquid with body.html.liquid and/or\n"
+    "                       body.text.liquid; or one file: header, empty line, body\n"
     "  --row FILE           an object; its members are the columns (without \"email\", B is it)\n"
     "  --from A             From: where the template has none\n"
     "  --to B               the recipient\n"
@@ -224,6 +234,8 @@ static const char help[] =
     "  --dkim D:S:KEYFILE   signs for domain D, selector S, with a PEM key; up to 4 times\n"
     "  --canonicalization C of these signatures: relaxed/relaxed (default), relaxed/simple,\n"
     "                       simple/relaxed, simple/simple\n"
+    "  --encoding E         8bit: bodies beyond ASCII go as they are (default: 7bit)\n"
+    "  --files F            first: attachments before the bodies (default: last)\n"
     "  --time T             of the first attempt, Unix seconds (default: now)\n"
     "  --number N           of the row in its campaign (1)\n";
 
@@ -246,7 +258,7 @@ static int take_option(struct composing *c, int o, const char *signers[TPL_SIGNA
 
 	switch (o) {
 	case O_TEMPLATE:
-		c->dir = optarg;
+		c->path = optarg;
 		return 0;
 	case O_ROW:
 		c->row_path = optarg;
@@ -266,6 +278,16 @@ static int take_option(struct composing *c, int o, const char *signers[TPL_SIGNA
 		return 0;
 	case O_CANON:
 		return read_canon(c, optarg);
+	case O_ENCODING:
+		c->may_8bit = strcmp(optarg, "8bit") == 0;
+		return c->may_8bit || strcmp(optarg, "7bit") == 0
+		           ? 0
+		           : cmd_usage("compose", "--encoding %s: 7bit or 8bit", optarg);
+	case O_FILES:
+		c->files_first = strcmp(optarg, "first") == 0;
+		return c->files_first || strcmp(optarg, "last") == 0
+		           ? 0
+		           : cmd_usage("compose", "--files %s: first or last", optarg);
 	case O_TIME:
 		return read_number("time", optarg, &c->time_s);
 	case O_NUMBER:
@@ -278,7 +300,7 @@ static int take_option(struct composing *c, int o, const char *signers[TPL_SIGNA
 
 static const char *missing(const struct composing *c)
 {
-	return c->dir == NULL        ? "--template"
+	return c->path == NULL       ? "--template"
 	       : c->row_path == NULL ? "--row"
 	       : c->from == NULL     ? "--from"
 	       : c->to == NULL       ? "--to"
@@ -296,6 +318,8 @@ int cmd_compose(int argc, char **argv)
 		{ "mail-from",        required_argument, NULL, O_MAIL_FROM },
 		{ "dkim",             required_argument, NULL, O_DKIM },
 		{ "canonicalization", required_argument, NULL, O_CANON },
+		{ "encoding",         required_argument, NULL, O_ENCODING },
+		{ "files",            required_argument, NULL, O_FILES },
 		{ "time",             required_argument, NULL, O_TIME },
 		{ "number",           required_argument, NULL, O_NUMBER },
 		{ "help",             no_argument,       NULL, 'h' },

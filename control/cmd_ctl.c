@@ -170,12 +170,15 @@ static int campaign_start_client(int argc, char **argv)
 	put_word(line, "pool", c.spec.pool);
 	put_word(line, "to_test", c.spec.to_test);
 	put_word(line, "class", c.spec.class);
+	put_word(line, "tls_min", c.spec.tls_min);
 	put_word(line, "tenant", c.spec.tenant);
 	put_word(line, "stream", c.spec.stream);
 	put_word(line, "list_id", c.spec.list_id);
 	put_word(line, "unsubscribe_url", c.spec.unsubscribe_url);
 	put_word(line, "unsubscribe_mailto", c.spec.unsubscribe_mailto);
+	put_word(line, "postal_address", c.spec.postal_address);
 	put_word(line, "dkim", c.spec.dkim);
+	put_word(line, "files", c.spec.files);
 	put_word(line, "rejected", c.spec.rejected_path);
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)c.spec.limit);
 	put_word(line, "limit", c.spec.limit > 0 ? limit : NULL);
@@ -242,8 +245,47 @@ static int campaign_export_client(int argc, char **argv)
 	return request(&cl, words, 4);
 }
 
+/* What is asked for with a campaign's name and nothing else. */
+static const struct steer {
+	const char *name, *words[3], *help;
+} steers[] = {
+	/* clang-format off */
+	{ "pause",       { "campaign", "pause" },          "begin none of its messages from now on" },
+	{ "resume",      { "campaign", "resume" },         "let a paused campaign go on" },
+	{ "release",     { "campaign", "release" },        "send what the content gate holds of it" },
+	{ "cancel-held", { "campaign", "cancel", "held" }, "give up what the content gate holds of it" },
+	/* clang-format on */
+};
+enum { N_STEERS = sizeof(steers) / sizeof(steers[0]) };
+
+static int campaign_steer(const struct steer *st, int argc, char **argv)
+{
+	char *words[4];
+	struct client cl;
+	int n = 0, status = client_options("campaign", argc, argv, &cl);
+
+	if (cl.help) {
+		printf("posthaste campaign %s [-c FILE | -s SOCKET] [--json] NAME\n\n%s.\n",
+		       st->name, st->help);
+		return 0;
+	}
+	if (status != 0)
+		return status;
+	if (argc - optind != 1)
+		return cmd_usage("campaign", "%s NAME", st->name);
+	while (n < 3 && st->words[n] != NULL) {
+		words[n] = (char *)st->words[n];
+		n++;
+	}
+	words[n++] = argv[optind];
+	return request(&cl, words, n);
+}
+
 int cmd_campaign(int argc, char **argv)
 {
+	for (int i = 0; i < N_STEERS && argc >= 2; i++)
+		if (strcmp(argv[1], steers[i].name) == 0)
+			return campaign_steer(&steers[i], argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "start") == 0)
 		return campaign_start_client(argc - 1, argv + 1);
 	if (argc >= 2 && strcmp(argv[1], "status") == 0)
@@ -254,7 +296,10 @@ int cmd_campaign(int argc, char **argv)
 		puts("posthaste campaign start  ...  imports a list and sends (start --help)\n"
 		     "posthaste campaign status ...  where campaigns stand (status --help)\n"
 		     "posthaste campaign export ...  the state of every recipient (export --help)");
+		for (int i = 0; i < N_STEERS; i++)
+			printf("posthaste campaign %s NAME  %s\n", steers[i].name, steers[i].help);
 		return 0;
 	}
-	return cmd_usage("campaign", "say start, status or export");
+	return cmd_usage("campaign",
+	                 "say start, status, export, pause, resume, release or cancel-held");
 }

@@ -29,12 +29,16 @@ enum {
 	O_EXPORT,
 	O_JSON,
 	O_CLASS,
+	O_TLS_MIN,
 	O_TENANT,
 	O_STREAM,
 	O_LIST_ID,
 	O_UNSUBSCRIBE_URL,
 	O_UNSUBSCRIBE_MAILTO,
 	O_DKIM,
+	O_FILES,
+	O_POSTAL,
+	O_DNS,
 };
 
 static const struct option long_options[] = {
@@ -59,19 +63,24 @@ static const struct option long_options[] = {
 	{ "export",         required_argument, NULL, O_EXPORT },
 	{ "json",           no_argument,       NULL, O_JSON },
 	{ "class",          required_argument, NULL, O_CLASS },
+	{ "tls-min",        required_argument, NULL, O_TLS_MIN },
 	{ "tenant",         required_argument, NULL, O_TENANT },
 	{ "stream",         required_argument, NULL, O_STREAM },
 	{ "list-id",        required_argument, NULL, O_LIST_ID },
 	{ "unsubscribe-url", required_argument, NULL, O_UNSUBSCRIBE_URL },
 	{ "unsubscribe-mailto", required_argument, NULL, O_UNSUBSCRIBE_MAILTO },
 	{ "dkim",           required_argument, NULL, O_DKIM },
+	{ "files",          required_argument, NULL, O_FILES },
+	{ "dns",            no_argument,       NULL, O_DNS },
+	{ "postal-address", required_argument, NULL, O_POSTAL },
 	{ NULL, 0, NULL, 0 },
 	/* clang-format on */
 };
 
 static const char common_help[] =
     "  --name N             of the campaign: letters, digits, '.', '_', '-'; never used before\n"
-    "  --template DIR       message.liquid with body.html.liquid and/or body.text.liquid\n"
+    "  --template PATH      a folder: message.liquid with body.html.liquid and/or\n"
+    "                       body.text.liquid; or one file: header, empty line, body\n"
     "  --recipients FILE    CSV with a header line, or JSONL: one object a line; columns or\n"
     "                       members become variables\n"
     "  --from A             address of From: where the template has none\n"
@@ -85,28 +94,43 @@ static const char common_help[] =
     "  --limit N            take the first N recipients only\n"
     "  --rejected FILE      where bad rows are listed (default: beside the list)\n"
     "  --class C            bulk (default) or transactional\n"
+    "  --tls-min P          none, opportunistic, encrypt or verify: never less, whatever the site\n"
     "  --tenant T           who sends, in Feedback-ID and unsubscribe tokens\n"
     "  --stream S           what kind of mail, there too (default: the class)\n"
     "  --list-id L          List-Id, like \"News <news.shop.example>\"\n"
     "  --unsubscribe-url U  https address to which tokens are put (default: unsubscribe.url)\n"
     "  --unsubscribe-mailto A  address for the same by mail (default: unsubscribe.mailto)\n"
+    "  --postal-address P   of who sends, which bulk mail shows (default: postal_address)\n"
     "  --dkim NAMES         dkim blocks that sign, with commas between (default: by From)\n"
+    "  --files first        attachments before the bodies: they are hashed once for all messages,\n"
+    "                       but some readers then show the text as a file (default: last)\n"
     "  --dry-run            import and compose everything, send and keep nothing\n";
 
 static void print_help(const char *command)
 {
 	if (strcmp(command, "send") == 0)
 		printf(
-		    "posthaste send -c FILE --name N --template DIR --recipients FILE --from A\n\n"
+		    "posthaste send -c FILE --name N --template PATH --recipients FILE --from A\n\n"
 		    "Starts the engine, imports and sends one campaign, shows how it goes, stops.\n"
 		    "A campaign of that name that was not finished goes on.\n\n"
 		    "  -c, --config FILE    configuration\n%s"
 		    "  --until-attempts N   end when each recipient is final or was tried N times\n"
 		    "  --export FILE        write the state of every recipient as CSV at the end\n",
 		    common_help);
+	else if (strcmp(command, "lint") == 0)
+		printf(
+		    "posthaste lint --template DIR --recipients FILE [-c FILE] [--dns] [--json]\n\n"
+		    "Says what receivers would refuse. Exit status: 0 no error, 1 errors, 2 "
+		    "usage.\n"
+		    "Takes the options of `campaign start`; none but these two is required.\n\n"
+		    "  -c, --config FILE    configuration: sources, keys, name servers, postal "
+		    "address\n"
+		    "  --dns                asks DNS, too: PTR, HELO, SPF, DKIM, DMARC, MX, SOA\n"
+		    "  --json               as one JSON object\n%s",
+		    common_help);
 	else
 		printf(
-		    "posthaste campaign start [-c FILE | -s SOCKET] --name N --template DIR\n"
+		    "posthaste campaign start [-c FILE | -s SOCKET] --name N --template PATH\n"
 		    "                         --recipients FILE --from A\n\n"
 		    "  -c, --config FILE    configuration of the running engine, for its socket\n"
 		    "  -s, --socket FILE    its socket\n%s",
@@ -212,6 +236,8 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return 0;
 	case O_CLASS:
 		return replace(&s->class, optarg);
+	case O_TLS_MIN:
+		return replace(&s->tls_min, optarg);
 	case O_TENANT:
 		return replace(&s->tenant, optarg);
 	case O_STREAM:
@@ -224,6 +250,13 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return replace(&s->unsubscribe_mailto, optarg);
 	case O_DKIM:
 		return replace(&s->dkim, optarg);
+	case O_FILES:
+		return replace(&s->files, optarg);
+	case O_POSTAL:
+		return replace(&s->postal_address, optarg);
+	case O_DNS:
+		c->dns = true;
+		return 0;
 	case O_JSON:
 		c->json = true;
 		return 0;
@@ -234,26 +267,31 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 static int check_complete(const char *command, const struct cmd_campaign *c)
 {
 	const struct campaign_spec *s = &c->spec;
+	bool lint = strcmp(command, "lint") == 0;
 	const char *missing = s->name[0] == '\0'           ? "--name"
 	                      : s->template_dir == NULL    ? "--template"
 	                      : s->recipients_path == NULL ? "--recipients"
-	                      : s->from == NULL            ? "--from"
+	                      : s->from == NULL && !lint   ? "--from"
 	                                                   : NULL;
 
 	if (missing != NULL)
 		return cmd_usage(command, "%s is missing", missing);
-	if (c->conf_path == NULL && c->socket_path == NULL)
+	if (c->dns && !lint)
+		return cmd_usage(command, "--dns is an option of lint; here lint.dns says it");
+	if (c->conf_path == NULL && c->socket_path == NULL && !lint)
 		return cmd_usage(command, "-c FILE is missing");
 	return 0;
 }
 
 int cmd_campaign_options(int argc, char **argv, struct cmd_campaign *out)
 {
-	const char *command = strcmp(argv[0], "send") == 0 ? "send" : "campaign start";
+	const char *command = strcmp(argv[0], "start") == 0 ? "campaign start" : argv[0];
 	int o, err;
 
 	*out = (struct cmd_campaign){ 0 };
 	out->spec.address_column = xstrdup("email");
+	if (strcmp(command, "lint") == 0) /* nothing is kept under it */
+		snprintf(out->spec.name, sizeof(out->spec.name), "lint");
 	optind = 1;
 	opterr = 0;
 	while ((o = getopt_long(argc, argv, "+:c:s:h", long_options, NULL)) != -1) {
@@ -293,11 +331,14 @@ void cmd_campaign_free(struct cmd_campaign *c)
 	free(s->to_test);
 	free(s->rejected_path);
 	free(s->class);
+	free(s->tls_min);
 	free(s->tenant);
 	free(s->stream);
 	free(s->list_id);
 	free(s->unsubscribe_url);
 	free(s->unsubscribe_mailto);
+	free(s->postal_address);
 	free(s->dkim);
+	free(s->files);
 	*c = (struct cmd_campaign){ 0 };
 }

@@ -7,6 +7,7 @@
 #include "control/cmd.h"
 #include "control/conf/conf.h"
 #include "control/ctl/ctl.h"
+#include "control/gate/ruleset.h"
 #include "control/engine.h"
 #include "control/engine_keys.h"
 #include "control/log.h"
@@ -104,6 +105,22 @@ static void tell_signers(const struct tpl_signers *signers)
 	}
 }
 
+/* Compiles them, as the engine would. */
+static int check_rules(const struct conf *conf, char why[CONF_WHY_BYTES])
+{
+	struct ruleset_conf rc = { .rules_path = conf->gate.rules,
+		                   .tag_name = conf->gate.tag_header,
+		                   .cycles_max = conf->gate.cycles_max,
+		                   .n_lanes = 1 };
+	struct ruleset_info info;
+	struct gate *gate;
+	int err = ruleset_open(&rc, &gate, &info, why);
+
+	if (err == 0)
+		gate_free(gate);
+	return err;
+}
+
 int cmd_check(int argc, char **argv)
 {
 	char why[CONF_WHY_BYTES] = "";
@@ -125,12 +142,24 @@ int cmd_check(int argc, char **argv)
 		conf_free(conf);
 		return cmd_fail("%s: %s", path, why);
 	}
+	if (check_rules(conf, why) != 0) {
+		keyring_put(keys);
+		conf_free(conf);
+		return cmd_fail("%s", why);
+	}
 	printf("%s: ok: %u port(s), %u source(s), egress.mode = %s\n", path, conf->n_ports,
 	       conf->n_sources, conf->egress.mode == CONF_EGRESS_LIVE ? "live" : "sandbox");
 	tell_signers(keyring_signers(keys));
 	keyring_put(keys);
 	conf_free(conf);
 	return 0;
+}
+
+static void rules_reference(FILE *out)
+{
+	struct span rules = rules_shipped();
+
+	fwrite(rules.at, 1, rules.bytes, out);
 }
 
 static void counters_reference(FILE *out)
@@ -150,6 +179,7 @@ int cmd_reference(int argc, char **argv)
 		{ "options", conf_reference },
 		{ "commands", ctl_reference },
 		{ "counters", counters_reference },
+		{ "rules", rules_reference },
 	};
 
 	if (argc == 2)
@@ -158,5 +188,5 @@ int cmd_reference(int argc, char **argv)
 				tables[i].print(stdout);
 				return 0;
 			}
-	return cmd_usage("reference", "say one of: options, commands, counters");
+	return cmd_usage("reference", "say one of: options, commands, counters, rules");
 }

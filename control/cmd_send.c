@@ -108,6 +108,14 @@ static void finish(struct sending *s, uint64_t blocked)
 		putchar('\n');
 	if (blocked > 0)
 		tell_blocked(s, blocked);
+	if (s->c->paused)
+		s->status = cmd_fail("campaign %s is paused: %s; what is wrong put right, run the "
+		                     "engine and say campaign resume",
+		                     s->c->spec.name, s->c->paused_why);
+	else if (s->c->count[RCPT_HELD] > 0)
+		s->status = cmd_fail("%" PRIu64 " recipients are held by the content gate; run the "
+		                     "engine and say campaign release or campaign cancel-held",
+		                     s->c->count[RCPT_HELD]);
 	if (s->opt.export_path == NULL) {
 		engine_stop(s->e);
 		return;

@@ -20,7 +20,9 @@
 #include "control/ctl/ctl.h"
 #include "control/engine_conf.h"
 #include "control/engine_keys.h"
+#include "control/gate/keeper.h"
 #include "control/link.h"
+#include "control/lint_run.h"
 #include "control/log.h"
 #include "control/xalloc.h"
 
@@ -51,6 +53,7 @@ struct engine {
 	struct keyring *keys; /* held */
 	uv_timer_t keys_timer;
 	struct mx *mx;
+	struct keeper *keeper;
 	struct sched *sched;
 	struct link *link;
 	struct ctl *ctl;
@@ -126,6 +129,13 @@ static void on_campaign_over(void *ctx, struct campaign *c)
 		c->ended_s = time(NULL);
 	log_info("campaign %s is done: recipients=%u%s", c->spec.name, table_n_rows(c->table),
 	         counts);
+}
+
+static void on_campaign_paused(void *ctx, struct campaign *c)
+{
+	(void)ctx;
+	log_error("campaign %s is paused: %s; see `show gate`, then `campaign resume %s`",
+	          c->spec.name, c->paused_why, c->spec.name);
 }
 
 /* True when nothing is on its way any more. */
@@ -223,8 +233,16 @@ static void on_keys_timer(uv_timer_t *t)
 		set_keys(e, keys);
 }
 
+static struct keeper_rules rules_of(const struct conf *conf)
+{
+	return (struct keeper_rules){ .path = conf->gate.rules,
+		                      .tag_header = conf->gate.tag_header,
+		                      .cycles_max = conf->gate.cycles_max };
+}
+
 int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
 {
+	struct keeper_rules rules;
 	struct conf *fresh, *old = e->conf;
 	struct keyring *keys;
 	const char *fixed;
@@ -243,6 +261,13 @@ int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
 	}
 	err = engine_keys_open(fresh, time(NULL), &keys, why);
 	if (err != 0) {
+		conf_free(fresh);
+		return err;
+	}
+	rules = rules_of(fresh);
+	err = keeper_set(e->keeper, &rules, why);
+	if (err != 0) {
+		keyring_put(keys);
 		conf_free(fresh);
 		return err;
 	}
@@ -266,6 +291,9 @@ static int open_storage(struct engine *e, char why[CONF_WHY_BYTES])
 		                     .feedback_id = e->conf->feedback_id,
 		                     .unsubscribe_url = e->conf->unsubscribe.url,
 		                     .unsubscribe_mailto = e->conf->unsubscribe.mailto,
+		                     .postal_address = e->conf->postal_address,
+		                     .judge = lint_judge,
+		                     .judge_ctx = e->conf_start,
 		                     .campaigns_max = e->conf->campaigns_max };
 	int err;
 
@@ -314,6 +342,14 @@ static int open_helpers(struct engine *e, char why[CONF_WHY_BYTES])
 	return err;
 }
 
+static int open_gate(struct engine *e, char why[CONF_WHY_BYTES])
+{
+	struct keeper_rules rules = rules_of(e->conf);
+
+	static_assert((int)RULES_WHY_BYTES == (int)CONF_WHY_BYTES, "lines are passed on");
+	return keeper_open(&e->loop, e->dp, e->conf->state_dir, &rules, &e->keeper, why);
+}
+
 static void open_scheduler(struct engine *e)
 {
 	struct sched_conf sc = { .conf = e->conf,
@@ -323,6 +359,7 @@ static void open_scheduler(struct engine *e)
 		                 .mx = e->mx,
 		                 .attempts_max = e->opts.attempts_max,
 		                 .campaign_over = on_campaign_over,
+		                 .campaign_paused = on_campaign_paused,
 		                 .ctx = e };
 	struct link_conf lc = { .loop = &e->loop,
 		                .dp = e->dp,
@@ -378,7 +415,7 @@ int engine_open(const struct engine_opts *opts, struct engine **out, char why[CO
 	e->loop_made = true;
 	/* The data plane first: threads made after it keep off the workers' CPUs. */
 	if ((err = open_dataplane(e, why)) != 0 || (err = open_storage(e, why)) != 0 ||
-	    (err = open_helpers(e, why)) != 0)
+	    (err = open_helpers(e, why)) != 0 || (err = open_gate(e, why)) != 0)
 		goto out;
 	err = ctl_open(&e->loop, e->conf->socket_path, e, &e->ctl, why);
 	if (err != 0)
@@ -432,6 +469,8 @@ void engine_close(struct engine *e)
 		link_close(e->link);
 	if (e->mx != NULL)
 		mx_close(e->mx);
+	if (e->keeper != NULL)
+		keeper_stop(e->keeper);
 	if (e->loop_made) {
 		uv_walk(&e->loop, close_handle, NULL);
 		uv_run(&e->loop, UV_RUN_DEFAULT);
@@ -443,6 +482,8 @@ void engine_close(struct engine *e)
 		asks_close(e->asks);
 	if (e->dp != NULL)
 		dp_stop(e->dp);
+	if (e->keeper != NULL)
+		keeper_close(e->keeper);
 	if (e->sched != NULL)
 		sched_close(e->sched);
 	if (e->composer != NULL)
@@ -561,6 +602,11 @@ struct campaigns *engine_campaigns(struct engine *e)
 struct sched *engine_sched(struct engine *e)
 {
 	return e->sched;
+}
+
+struct keeper *engine_keeper(struct engine *e)
+{
+	return e->keeper;
 }
 
 struct mx *engine_mx(struct engine *e)

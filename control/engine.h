@@ -15,6 +15,7 @@
 
 struct uv_loop_s;
 struct asks;
+struct keeper;
 struct engine;
 
 struct engine_opts {
@@ -45,6 +46,7 @@ const struct conf *engine_conf(const struct engine *e);
 struct campaigns *engine_campaigns(struct engine *e);
 struct sched *engine_sched(struct engine *e);
 struct mx *engine_mx(struct engine *e);
+struct keeper *engine_keeper(struct engine *e);
 struct asks *engine_asks(struct engine *e);
 struct dp *engine_dp(struct engine *e);
 struct store *engine_store(struct engine *e);

@@ -29,6 +29,8 @@ static const struct {
 	                                                             "a Liquid template over JSON data" },
 	{ "compose",   cmd_compose,   "--template DIR --row FILE.json --from A --to B [--dkim D:S:KEYFILE]...",
 	                                                             "one message as it would be sent, signed" },
+	{ "lint",      cmd_lint,      "--template DIR --recipients FILE [-c FILE] [--dns] [--json] ...",
+	                                                             "what receivers would refuse, before the first message" },
 	{ "scan",      cmd_scan,      "[-c FILE | --rules FILE] [--json] FILE...",
 	                                                             "what the content gate would say of messages" },
 	{ "token",     cmd_token,     "verify -c FILE [--json] TOKEN",

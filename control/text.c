@@ -42,6 +42,15 @@ const char *text_duration(uint64_t seconds, char out[TEXT_NUMBER_BYTES])
 	return out;
 }
 
+const char *text_place(const char *path, const char *file, char out[TEXT_PLACE_BYTES])
+{
+	const char *slash = strrchr(path, '/');
+	bool same = strcmp(slash != NULL ? slash + 1 : path, file) == 0;
+
+	snprintf(out, TEXT_PLACE_BYTES, "%s%s%s", path, same ? "" : "/", same ? "" : file);
+	return out;
+}
+
 const char *text_time(int64_t unix_s, char out[TEXT_NUMBER_BYTES])
 {
 	time_t t = (time_t)unix_s;

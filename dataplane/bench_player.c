@@ -225,6 +225,7 @@ void bench_player_add(struct bench_player *p, uint32_t i, uint8_t flags, uint32_
 	ip = (struct rte_ipv4_hdr *)(eth + 1);
 	tcp = (struct rte_tcp_hdr *)(ip + 1);
 	memcpy(eth->dst_addr.addr_bytes, p->mac, 6);
+	eth->dst_addr.addr_bytes[5] ^= p->astray;
 	memcpy(eth->src_addr.addr_bytes, own_mac, 6);
 	eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
 	*tcp = (struct rte_tcp_hdr){ .src_port = rte_cpu_to_be_16(BENCH_PORT),

@@ -42,6 +42,7 @@ struct bench_player {
 	uint8_t mac[6];       /* the worker's */
 	struct ip_addr local; /* the worker's */
 	bool mac_known;
+	bool astray; /* frames are for another station */
 	struct rte_mbuf *wave[BENCH_WAVE_MAX];
 	uint32_t n_wave;
 	uint32_t n_unsent; /* frames that could not be made, or that the worker did not take */

@@ -98,9 +98,8 @@ struct dp_tcp_conf {
 
 /* TLS of a worker. */
 struct dp_tls_conf {
-	const char *ca_file;          /* PEM: who may vouch for hosts' names; NULL: nobody */
-	uint32_t sessions_max;        /* tickets kept for resumption, over all hosts */
-	uint32_t handshake_budget_us; /* of handshakes in one turn of the loop; one step at least */
+	const char *ca_file;   /* PEM: who may vouch for hosts' names; NULL: nobody */
+	uint32_t sessions_max; /* tickets kept for resumption, over all hosts */
 };
 
 /* What a worker that has nothing to do is to do. */

@@ -13,12 +13,15 @@
 #include "dataplane/base/span.h"
 
 enum {
-	DP_TEXT_MAX = 192,    /* reply text that an event carries */
-	DP_SPANS_MAX = 20,    /* spans of a message in a job, those of tags included */
-	DP_TAGS_MAX = 4,      /* header lines that the content gate may put in front of a message */
-	DP_TEXTS_MAX = 64,    /* pieces of text in a job */
-	DP_RCPTS_MAX = 100,   /* recipients in a job (RFC 5321 4.5.3.1.8) */
-	DP_WINDOW_MAX = 32,   /* transactions in flight on a connection */
+	DP_TEXT_MAX = 192,  /* reply text that an event carries */
+	DP_SPANS_MAX = 20,  /* spans of a message in a job, those of tags included */
+	DP_TAGS_MAX = 4,    /* header lines that the content gate may put in front of a message */
+	DP_TEXTS_MAX = 64,  /* pieces of text in a job */
+	DP_RCPTS_MAX = 100, /* recipients in a job (RFC 5321 4.5.3.1.8) */
+	DP_WINDOW_MAX = 32, /* transactions in flight on a connection */
+	DP_CREDENTIALS_MAX = 256,
+	DP_USER_MAX = 255,    /* bytes of who we are to a host */
+	DP_SECRET_MAX = 6144, /* and of the password or token that goes with it */
 	DP_HELO_BYTES = 256,  /* a domain name (RFC 1035 2.3.4) and NUL */
 	DP_ASK_ROWS = 64,     /* rows of one answer */
 	DP_ADDRESS_MAX = 320, /* local part 64 + @ + domain 255 (RFC 5321 4.5.3.1) */
@@ -77,14 +80,12 @@ enum dp_why {
 	DP_N_WHYS
 };
 
-/* How a session is to be encrypted (RFC 3207; port 465 begins with TLS whatever this says, RFC
- * 8314).
- */
+/* How a session is to be encrypted; each asks for more than the one before. */
 enum dp_tls_policy {
-	DP_TLS_NONE,          /* in the clear */
-	DP_TLS_OPPORTUNISTIC, /* where it is offered, whoever the host is */
-	DP_TLS_ENCRYPT,       /* or not at all, whoever the host is */
-	DP_TLS_VERIFY,        /* or not at all, and the host proves its name */
+#define DP_TLS(sym, name) DP_TLS_##sym,
+#include "dataplane/dp_tls.def"
+#undef DP_TLS
+	DP_N_TLS
 };
 
 /* What is spoken on a connection. */
@@ -101,6 +102,14 @@ enum dp_auth {
 	DP_AUTH_XOAUTH2,     /* likewise */
 	DP_AUTH_OAUTHBEARER, /* RFC 7628 */
 	DP_N_AUTHS
+};
+
+/* An identity at hosts that a dial may name by its number. */
+struct dp_credential {
+	uint32_t id;       /* 1 .. DP_CREDENTIALS_MAX */
+	uint8_t mechanism; /* enum dp_auth */
+	uint8_t is_token;  /* 0 or 1: the secret is an OAuth 2.0 access token */
+	struct span user, secret;
 };
 
 /* What is known of a host beyond its own words: control remembers it, sessions find it out. */

@@ -1,7 +1,7 @@
 /* gate_card.c - every card number holds four digits in a row: 64 bytes a look, few look further. */
 #include "dataplane/gate_card.h"
 
-#include <emmintrin.h>
+#include <immintrin.h>
 
 enum {
 	DIGITS_MIN = 13,
@@ -113,27 +113,62 @@ static size_t read_card(struct span text, size_t at)
 	return is_card(digits, n, groups) ? at : 0;
 }
 
-/* A bit for each of 16 bytes that is a digit. */
-static uint64_t digits_at(const uint8_t *p)
+/* A bit for each of 16 or 32 bytes that is a digit. */
+static inline uint64_t digits16(const uint8_t *p)
 {
 	__m128i v = _mm_loadu_si128((const __m128i *)p);
 	__m128i off = _mm_add_epi8(v, _mm_set1_epi8(128 - '0')); /* '0' becomes the least */
 
-	return (uint64_t)(unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(off, _mm_set1_epi8(-118)));
+	return (uint32_t)_mm_movemask_epi8(_mm_cmplt_epi8(off, _mm_set1_epi8(-118)));
+}
+
+__attribute__((target("avx2"))) static inline uint64_t digits32(const uint8_t *p)
+{
+	__m256i v = _mm256_loadu_si256((const __m256i *)p);
+	__m256i off = _mm256_add_epi8(v, _mm256_set1_epi8(128 - '0'));
+
+	return (uint32_t)_mm256_movemask_epi8(_mm256_cmpgt_epi8(_mm256_set1_epi8(-118), off));
+}
+
+/* Bits where four of 64 digits in a row begin. A run over the edge is seen in the next step. */
+enum { STEP = 61 };
+static inline uint64_t runs(uint64_t m)
+{
+	uint64_t pairs = m & m >> 1;
+
+	return pairs & pairs >> 2;
+}
+
+/* Both go from `at` on to the first run, or to where no 64 bytes are left. */
+static size_t skip_by_16(struct span text, size_t at)
+{
+	for (; at + 64 <= text.bytes; at += STEP) {
+		const uint8_t *p = text.at + at;
+		uint64_t run = runs(digits16(p) | digits16(p + 16) << 16 | digits16(p + 32) << 32 |
+		                    digits16(p + 48) << 48);
+
+		if (run != 0)
+			return at + (size_t)__builtin_ctzll(run);
+	}
+	return at;
+}
+
+__attribute__((target("avx2"))) static size_t skip_by_32(struct span text, size_t at)
+{
+	for (; at + 64 <= text.bytes; at += STEP) {
+		const uint8_t *p = text.at + at;
+		uint64_t run = runs(digits32(p) | digits32(p + 32) << 32);
+
+		if (run != 0)
+			return at + (size_t)__builtin_ctzll(run);
+	}
+	return at;
 }
 
 /* The first of four digits in a row, from `at` on, or text.bytes. */
 static size_t find_run(struct span text, size_t at)
 {
-	for (; at + 64 <= text.bytes; at += 61) { /* a run over the edge is seen in the next step */
-		const uint8_t *p = text.at + at;
-		uint64_t m = digits_at(p) | digits_at(p + 16) << 16 | digits_at(p + 32) << 32 |
-		             digits_at(p + 48) << 48;
-		uint64_t pairs = m & m >> 1, run = pairs & pairs >> 2;
-
-		if (run != 0)
-			return at + (size_t)__builtin_ctzll(run);
-	}
+	at = __builtin_cpu_supports("avx2") ? skip_by_32(text, at) : skip_by_16(text, at);
 	for (unsigned n = 0; at < text.bytes; at++) {
 		n = is_digit(text.at[at]) ? n + 1 : 0;
 		if (n == 4)

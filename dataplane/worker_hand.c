@@ -107,8 +107,7 @@ void worker_take_segment(struct worker *w, struct rte_mbuf *m, const struct net_
 	uint16_t lport;
 
 	if (!has_others(w)) {
-		tcp_input(w->tcp, w->now_us, seg);
-		rte_pktmbuf_free(m);
+		worker_take_segments(w, &m, seg, 1);
 		return;
 	}
 	lport = port_at(seg, 2);
@@ -125,6 +124,19 @@ void worker_take_segment(struct worker *w, struct rte_mbuf *m, const struct net_
 	if (!w->at_hand.is_strange)
 		judge_landing(w, seg);
 	rte_pktmbuf_free(m);
+}
+
+void worker_take_segments(struct worker *w, struct rte_mbuf **m, const struct net_seg *segs,
+                          uint32_t n)
+{
+	if (has_others(w)) {
+		for (uint32_t i = 0; i < n; i++)
+			worker_take_segment(w, m[i], &segs[i], w->queue, false);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		tcp_input(w->tcp, w->now_us, &segs[i]);
+	rte_pktmbuf_free_bulk(m, n);
 }
 
 /* It quotes a segment of ours, so the quoted tuple tells whose. */

@@ -169,6 +169,9 @@ uint32_t worker_receive(struct worker *w);
  */
 void worker_take_segment(struct worker *w, struct rte_mbuf *m, const struct net_seg *seg,
                          uint16_t queue, bool was_handed);
+/* The same of a burst from our own queue. */
+void worker_take_segments(struct worker *w, struct rte_mbuf **m, const struct net_seg *segs,
+                          uint32_t n);
 void worker_take_frame(struct worker *w, struct rte_mbuf *m);
 void worker_take_icmp(struct worker *w, const struct net_icmp *icmp, bool was_handed);
 /* A frame for the worker that writes the port's tables; the mbuf is taken over. */

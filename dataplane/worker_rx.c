@@ -42,7 +42,6 @@ uint32_t worker_receive(struct worker *w)
 	uint32_t n = w->port->io->rx_burst(w->port->dev, w->queue, m, WORKER_RX_BURST), n_segs = 0;
 	uint64_t bytes = 0;
 
-	static_assert((int)WORKER_RX_BURST <= (int)TCP_EXPECT_MAX, "one call for a burst");
 	for (uint32_t i = 0; i < n; i++)
 		rte_mbuf_prefetch_part1(m[i]);
 	for (uint32_t i = 0; i < n; i++) {
@@ -55,12 +54,13 @@ uint32_t worker_receive(struct worker *w)
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		bytes += m[i]->pkt_len;
-		if (is_segment(w, m[i], &segs[n_segs]))
-			m[n_segs++] = m[i];
+		if (!is_segment(w, m[i], &segs[n_segs]))
+			continue;
+		tcp_foresee(w->tcp, &segs[n_segs]);
+		m[n_segs++] = m[i];
 	}
 	tcp_expect(w->tcp, segs, n_segs);
-	for (uint32_t i = 0; i < n_segs; i++)
-		worker_take_segment(w, m[i], &segs[i], w->queue, false);
+	worker_take_segments(w, m, segs, n_segs);
 	count_n(&w->counters.rx_packets, n);
 	count_n(&w->counters.rx_bytes, bytes);
 	return n;

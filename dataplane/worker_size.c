@@ -84,7 +84,6 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
 
 	e->tls = (struct tls_conf){ .conns_max = conf->conns_max,
 		                    .sessions_max = conf->tls.sessions_max,
-		                    .handshake_budget_us = conf->tls.handshake_budget_us,
 		                    .ca_file = conf->tls.ca_file };
 
 	e->smtp = (struct smtp_conf){ .sessions_max = conf->conns_max,

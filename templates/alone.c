@@ -30,7 +30,7 @@ int tpl_text_open(const struct tpl_text_source *main, const struct tpl_text_sour
 	if (r == 0)
 		r = compile_partials(&p->unit, partials, n_partials, context, err);
 	if (r == 0)
-		r = compile_text(&p->main, &p->unit, p->name, main->text, context, err);
+		r = compile_text(&p->main, &p->unit, p->name, main->text, 0, context, err);
 	if (r != 0) {
 		tpl_text_close(p);
 		return r;

@@ -11,6 +11,8 @@
 
 #include <openssl/evp.h>
 
+#include "templates/canon.h"
+#include "templates/dkim.h"
 #include "templates/mime.h"
 #include "templates/src.h"
 #include "templates/utf8.h"
@@ -229,11 +231,22 @@ int assets_make(struct assets *a, const struct tpl_text_source *inlines, uint32_
 		return err_set(err, "attachments", 0, 0, -ENOMEM, "out of memory");
 	a->related = put_parts(&out, inlines, n_inlines, "r", a->boundary, true);
 	a->mixed = put_parts(&out, attached, n_attached, "m", a->boundary, false);
+	a->related_is_fixed = canon_is_fixed(a->related);
+	a->mixed_is_fixed = canon_is_fixed(a->mixed);
+	if (a->mixed.bytes != 0) /* "--=m_", the boundary, "--", CRLF */
+		a->mixed_parts = span_of(a->mixed.at, a->mixed.bytes - (5 + IDS_HEX_BYTES + 4));
+	for (int how = 0; how < 2 && a->mixed_is_fixed; how++) {
+		a->prefix[how] = dkim_prefix_new((enum canon)how, a->mixed_parts);
+		if (a->prefix[how] == NULL)
+			return err_set(err, "attachments", 0, 0, -ENOMEM, "out of memory");
+	}
 	return out.full ? err_set(err, "attachments", 0, 0, -EINVAL, "file names are too long") : 0;
 }
 
 void assets_fini(struct assets *a)
 {
 	free(a->memory);
+	for (int how = 0; how < 2; how++)
+		dkim_prefix_free(a->prefix[how]);
 	*a = (struct assets){ 0 };
 }

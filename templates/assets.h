@@ -12,8 +12,13 @@ struct assets {
 	 * delimiter and its line end included; empty: there is no such multipart.
 	 */
 	struct span related, mixed;
+	struct span mixed_parts; /* of `mixed` without the closing delimiter */
+	/* Signatures need not look at their bytes (canon_is_fixed()). */
+	bool related_is_fixed, mixed_is_fixed;
 	char boundary[IDS_HEX_BYTES + 1]; /* "=r_" and "=m_" before it */
 	uint8_t *memory;
+	/* The hash of `mixed_parts` as the beginning of a body, by enum canon; NULL: not fixed. */
+	struct dkim_prefix *prefix[2];
 };
 
 /* Encodes files (names as in the folder). Returns 0, or -errno with `err`; either way assets_fini()

@@ -5,6 +5,7 @@
  */
 #include "templates/canon.h"
 
+#include <assert.h>
 #include <ctype.h>
 
 enum { FIELD_CHUNK_BYTES = 512 };
@@ -130,6 +131,54 @@ void canon_body_add(struct canon_body *c, struct span piece)
 		c->sink(c->ctx, run, (size_t)(run_end - run));
 		c->content = true;
 	}
+}
+
+struct comparing {
+	struct span rest;
+	bool same;
+};
+
+static void compare(void *ctx, const void *bytes, size_t n)
+{
+	struct comparing *c = ctx;
+	struct span part;
+
+	c->same = c->same && span_take(&c->rest, n, &part) && memcmp(part.at, bytes, n) == 0;
+}
+
+/* Without the line ends at its end. */
+static struct span without_end(struct span lines)
+{
+	while (lines.bytes >= 2 && memcmp(lines.at + lines.bytes - 2, "\r\n", 2) == 0)
+		lines.bytes -= 2;
+	return lines;
+}
+
+bool canon_is_fixed(struct span lines)
+{
+	struct span text = without_end(lines);
+
+	if (text.bytes == lines.bytes || text.bytes == 0)
+		return false;
+	for (int how = CANON_SIMPLE; how <= CANON_RELAXED; how++) {
+		struct comparing as = { .rest = text, .same = true };
+		struct canon_body c;
+
+		canon_body_init(&c, (enum canon)how, compare, &as);
+		canon_body_add(&c, lines);
+		if (!as.same || as.rest.bytes != 0)
+			return false;
+	}
+	return true;
+}
+
+void canon_body_add_fixed(struct canon_body *c, struct span lines)
+{
+	struct span text = without_end(lines);
+
+	assert(!c->cr && !c->blank && (c->crlfs != 0 || !c->content));
+	content(c, text.at, text.bytes);
+	c->crlfs = (lines.bytes - text.bytes) / 2;
 }
 
 /* 3.4.3, 3.4.4: of line ends at the end one stays, and is added where there is none; an empty body

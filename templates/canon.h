@@ -30,6 +30,16 @@ void canon_body_init(struct canon_body *c, enum canon how, canon_sink_fn *sink, 
 void canon_body_add(struct canon_body *c, struct span piece);
 void canon_body_end(struct canon_body *c);
 
+/* True for whole lines, CRLF after the last, of which both canonicalisations make what they are:
+ * all of it but the empty lines at its end.
+ */
+bool canon_is_fixed(struct span lines);
+
+/* As canon_body_add() for lines that canon_is_fixed(); what was added before ended in CRLF, or
+ * there was nothing. They are not looked at again.
+ */
+void canon_body_add_fixed(struct canon_body *c, struct span lines);
+
 /* Feeds one header field, "Name: value" with its folds but without the line end after it, and then
  * that line end when `line_end` (a signature's own field goes without, RFC 6376 3.7).
  */

@@ -6,7 +6,7 @@
 #include "templates/parse.h"
 
 int compile_text(struct prog *prog, struct unit *unit, const char *file, struct span text,
-                 enum tpl_context context, struct tpl_err *err)
+                 size_t from, enum tpl_context context, struct tpl_err *err)
 {
 	struct src src;
 	int r = src_init(&src, file, text, err);
@@ -15,7 +15,7 @@ int compile_text(struct prog *prog, struct unit *unit, const char *file, struct 
 		return r;
 	prog->file = file; /* a partial may have been called before it is compiled */
 	prog->context = context;
-	return parse_slice(prog, &src, 0, src.text.bytes, unit, err);
+	return parse_slice(prog, &src, from, src.text.bytes, unit, err);
 }
 
 static int name_partials(struct unit *unit, const struct tpl_text_source *from, uint32_t n)
@@ -52,7 +52,7 @@ int compile_partials(struct unit *unit, const struct tpl_text_source *from, uint
 	unit->compiling_partials = true;
 	for (uint32_t i = 0; r == 0 && i < n; i++)
 		r = compile_text(&unit->partials[i], unit, (const char *)unit->partial_names[i].at,
-		                 from[i].text, context, err);
+		                 from[i].text, 0, context, err);
 	unit->compiling_partials = false;
 	return r;
 }

@@ -3,6 +3,7 @@
 
 #include "templates/assets.h"
 #include "templates/fields.h"
+#include "templates/fixed.h"
 
 /* Each part has a unit of its own: a partial is compiled for where it is written. */
 struct tpl {
@@ -12,11 +13,18 @@ struct tpl {
 	bool has_html, has_text; /* one at least; text is made from HTML where it is missing */
 	uint32_t n_columns;
 	struct assets assets;
+	struct fixed fixed_html, fixed_text;
+	const char *message_file; /* where the header stands, for errors */
+	char *single_file;        /* its name where all stands in one file; else NULL */
 };
 
 /* The files of a template folder, in memory. */
 struct tpl_sources {
 	struct span message, html, text;
+	/* Where everything stands in `message`, header, empty line and body: the file's name. Then
+	 * there are no partials and no files. NULL: a folder.
+	 */
+	const char *single;
 	bool has_html, has_text;
 	bool merge_message, merge_html, merge_text; /* written with merge tags, not in Liquid */
 	const struct tpl_text_source *partials;
@@ -31,8 +39,9 @@ int tpl_open_sources(const struct tpl_sources *sources, const struct tpl_columns
 
 /* ---- compile.c: one text, and the partials of a unit ---- */
 
+/* Compiles what stands in `text` from the byte `from` on. */
 int compile_text(struct prog *prog, struct unit *unit, const char *file, struct span text,
-                 enum tpl_context context, struct tpl_err *err);
+                 size_t from, enum tpl_context context, struct tpl_err *err);
 int compile_partials(struct unit *unit, const struct tpl_text_source *from, uint32_t n,
                      enum tpl_context context, struct tpl_err *err);
 

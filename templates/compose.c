@@ -16,9 +16,9 @@
 
 enum { BOUNDARY_TURNS_MAX = 8 };
 
-int row_fails(struct compose *c, const char *file, uint32_t line, const char *what, const char *why)
+int row_fails(struct compose *c, const char *what, const char *why)
 {
-	return err_set(c->err, file, line, line != 0, -EINVAL, "%s: %s", what, why);
+	return err_set(c->err, c->job.tpl->message_file, 0, 0, -EINVAL, "%s: %s", what, why);
 }
 
 /* ---- the token ---- */
@@ -38,8 +38,7 @@ static int make_token(struct compose *c)
 		memcpy(t.stream, campaign->stream.at, campaign->stream.bytes);
 	if (c->job.tokens == NULL || c->job.number > UINT32_MAX ||
 	    token_make_with(c->sha, c->job.tokens, &t, c->job.first_attempt_s, c->token) == 0)
-		return row_fails(c, "message.liquid", 0, "List-Unsubscribe",
-		                 "no key for a token of this time");
+		return row_fails(c, "List-Unsubscribe", "no key for a token of this time");
 	if (campaign->unsubscribe_url.bytes != 0) {
 		buf_span(&c->out, campaign->unsubscribe_url);
 		buf_str(&c->out, c->token);
@@ -99,12 +98,16 @@ static int render_bodies(struct compose *c)
 	size_t from = c->out.bytes;
 	int r;
 
-	if (tpl->has_html) {
+	c->html = tpl->fixed_html.text;
+	c->text = tpl->fixed_text.text;
+	if (tpl->has_html && c->html.at == NULL) {
 		if ((r = render(&tpl->html, &c->job, &c->out, c->err)) != 0)
 			return r;
 		c->html = buf_since(&c->out, from);
 		from = c->out.bytes;
 	}
+	if (c->text.at != NULL)
+		return c->out.full ? -ENOSPC : 0;
 	if (tpl->has_text && (r = render(&tpl->text, &c->job, &c->out, c->err)) != 0)
 		return r;
 	if (!tpl->has_text)
@@ -131,10 +134,9 @@ static int name_it(struct compose *c)
 
 	if (occurs(c->text, job->tpl->assets.boundary) ||
 	    occurs(c->html, job->tpl->assets.boundary))
-		return row_fails(c, "message.liquid", 0, "boundary",
-		                 "that of the files is in the body");
+		return row_fails(c, "boundary", "that of the files is in the body");
 	if (ids_make(c->sha, job->campaign, job->number, 0, &c->ids) != 0)
-		return row_fails(c, "message.liquid", 0, "Message-ID", "the crypto library failed");
+		return row_fails(c, "Message-ID", "the crypto library failed");
 	for (uint32_t turn = 1; turn < BOUNDARY_TURNS_MAX; turn++) {
 		if (!occurs(c->text, c->ids.boundary) && !occurs(c->html, c->ids.boundary))
 			return 0;
@@ -142,7 +144,7 @@ static int name_it(struct compose *c)
 			break;
 		memcpy(c->ids.boundary, next.boundary, sizeof(next.boundary));
 	}
-	return row_fails(c, "message.liquid", 0, "boundary", "every one tried occurs in the body");
+	return row_fails(c, "boundary", "every one tried occurs in the body");
 }
 
 /* ---- signing ---- */
@@ -165,7 +167,7 @@ static struct span domain_of(struct span from_line)
 static int sign(struct compose *c, struct tpl_out *out)
 {
 	const struct tpl_job *job = &c->job;
-	struct span body[PIECES_MAX];
+	struct dkim_piece body[PIECES_MAX];
 	struct dkim_message m = { .header = span_of(c->out.at + c->header_at,
 		                                    c->body_at - 2 - c->header_at),
 		                  .body = body,
@@ -177,21 +179,29 @@ static int sign(struct compose *c, struct tpl_out *out)
 	const char *why;
 
 	memcpy(body, c->pieces, c->n_pieces * sizeof(body[0]));
-	body[0] = span_of(body[0].at + header, body[0].bytes - header);
+	body[0].bytes = span_of(body[0].bytes.at + header, body[0].bytes.bytes - header);
+	/* Files that stand first were hashed when the template was opened. */
+	if (job->campaign->files_first && job->tpl->assets.mixed_is_fixed) {
+		memcpy(m.prefix, job->tpl->assets.prefix, sizeof(m.prefix));
+		m.body += 2;
+		m.n_body -= 2;
+	}
 	why = dkim_sign(job->signers, &m, c->sha, &c->out);
 	if (why != NULL)
-		return row_fails(c, "message.liquid", 0, "DKIM-Signature", why);
+		return row_fails(c, "DKIM-Signature", why);
 	if (c->out.bytes != from)
 		out->wire[out->n_wire++] = buf_since(&c->out, from);
 	return c->out.full ? -ENOSPC : 0;
 }
 
-static void add_text(struct tpl_out *out, enum tpl_label label, struct span bytes)
+static void add_text(struct tpl_out *out, enum tpl_label label, struct span bytes, bool is_fixed)
 {
 	if (bytes.bytes == 0)
 		return;
 	assert(out->n_text < TPL_TEXTS_MAX);
-	out->text[out->n_text++] = (struct tpl_text){ .bytes = bytes, .label = label };
+	out->text[out->n_text++] = (struct tpl_text){ .bytes = bytes,
+		                                      .label = label,
+		                                      .segment = is_fixed ? 1 + label : 0 };
 }
 
 static void compose_init(struct compose *c, const struct tpl_job *job, uint8_t *slab,
@@ -204,7 +214,7 @@ static void compose_init(struct compose *c, const struct tpl_job *job, uint8_t *
 	    (struct buf){ .at = slab, .max = slab_bytes < UINT32_MAX ? slab_bytes : UINT32_MAX };
 	c->err = err;
 	c->fields = c->subject = c->html = c->text = c->from_line = span_of(NULL, 0);
-	c->utf8 = false;
+	c->utf8 = c->has_8bit = false;
 	c->token[0] = '\0';
 	c->header_at = c->body_at = c->piece_at = 0;
 	c->n_pieces = 0;
@@ -225,17 +235,18 @@ static int compose(struct compose *c, struct tpl_out *out)
 	compose_parts(c);
 	if (c->out.full)
 		return -ENOSPC;
+	made.needs_8bit = c->has_8bit;
 	made.needs_smtputf8 = c->utf8 || !utf8_is_ascii(job->envelope.mail_from);
 	if (job->signers != NULL && (r = sign(c, &made)) != 0)
 		return r;
 	for (uint32_t i = 0; i < c->n_pieces; i++)
-		made.wire[made.n_wire++] = c->pieces[i];
+		made.wire[made.n_wire++] = c->pieces[i].bytes;
 	for (uint32_t i = 0; i < made.n_wire; i++)
 		made.size_bytes += (uint32_t)made.wire[i].bytes;
-	add_text(&made, TPL_LABEL_SUBJECT, c->subject);
-	add_text(&made, TPL_LABEL_HEADER, c->fields);
-	add_text(&made, TPL_LABEL_TEXT, c->text);
-	add_text(&made, TPL_LABEL_HTML, c->html);
+	add_text(&made, TPL_LABEL_SUBJECT, c->subject, false);
+	add_text(&made, TPL_LABEL_HEADER, c->fields, false);
+	add_text(&made, TPL_LABEL_TEXT, c->text, job->tpl->fixed_text.text.at != NULL);
+	add_text(&made, TPL_LABEL_HTML, c->html, job->tpl->fixed_html.text.at != NULL);
 	*out = made;
 	return 0;
 }
@@ -250,8 +261,7 @@ int tpl_compose(const struct tpl_job *job, uint8_t *slab, size_t slab_bytes, str
 	compose_init(&c, job, slab, slab_bytes, err);
 	*err = (struct tpl_err){ 0 };
 	c.sha = sha_new();
-	r = c.sha == NULL ? row_fails(&c, "message.liquid", 0, "SHA-256", "no memory for it")
-	                  : compose(&c, out);
+	r = c.sha == NULL ? row_fails(&c, "SHA-256", "no memory for it") : compose(&c, out);
 	EVP_MD_CTX_free(c.sha);
 	return r;
 }

@@ -1,4 +1,5 @@
 /* compose_header.c - the fields of a message, in the order people expect them. */
+#include <errno.h>
 #include <strings.h>
 
 #include "templates/composing.h"
@@ -19,7 +20,7 @@ int compose_field(struct compose *c, const char *name, enum header_kind kind, st
 	const char *why = is_clean(value) ? header_put(&c->out, name, kind, value, &c->utf8)
 	                                  : "not UTF-8 or a control character";
 
-	return why == NULL ? 0 : row_fails(c, "message.liquid", 0, name, why);
+	return why == NULL ? 0 : row_fails(c, name, why);
 }
 
 static int put_field(struct compose *c, const struct field_tpl *f)
@@ -36,7 +37,9 @@ static int put_field(struct compose *c, const struct field_tpl *f)
 	    strcasecmp(f->name, "Subject") != 0)
 		return 0;
 	why = header_put(&c->out, f->name, f->kind, value, &c->utf8);
-	return why == NULL ? 0 : row_fails(c, f->value.file, f->line, f->name, why);
+	return why == NULL
+	           ? 0
+	           : err_set(c->err, f->value.file, f->line, 1, -EINVAL, "%s: %s", f->name, why);
 }
 
 static int put_to(struct compose *c)
@@ -45,12 +48,11 @@ static int put_to(struct compose *c)
 	const char *why;
 
 	if (!address_is_valid(to) || !is_clean(to))
-		return row_fails(c, "message.liquid", 0, "To",
-		                 "the recipient's address is not local@domain");
+		return row_fails(c, "To", "the recipient's address is not local@domain");
 	buf_str(&c->out, "To: ");
 	why = header_put_address(&c->out, to, &c->utf8);
 	buf_str(&c->out, "\r\n");
-	return why == NULL ? 0 : row_fails(c, "message.liquid", 0, "To", why);
+	return why == NULL ? 0 : row_fails(c, "To", why);
 }
 
 static int put_message_id(struct compose *c)
@@ -59,8 +61,7 @@ static int put_message_id(struct compose *c)
 	char ascii[MAILBOX_DOMAIN_MAX + 1];
 
 	if (!is_clean(domain) || !domain_is_valid(domain) || !domain_to_ascii(domain, ascii))
-		return row_fails(c, "message.liquid", 0, "Message-ID",
-		                 "the domain for it is no domain");
+		return row_fails(c, "Message-ID", "the domain for it is no domain");
 	buf_str(&c->out, "Message-ID: <");
 	buf_str(&c->out, c->ids.message);
 	buf_str(&c->out, "@");
@@ -82,8 +83,7 @@ int compose_header(struct compose *c)
 	int r;
 
 	if (ids_date(job->first_attempt_s, date) != 0)
-		return row_fails(c, "message.liquid", 0, "Date",
-		                 "the first attempt is before 1970 or after 9999");
+		return row_fails(c, "Date", "the first attempt is before 1970 or after 9999");
 	if ((r = compose_field(c, "Date", HEADER_TOKENS, span_str(date))) != 0)
 		return r;
 	from_at = c->out.bytes;
@@ -104,7 +104,6 @@ int compose_header(struct compose *c)
 		return r;
 	buf_str(&c->out, "MIME-Version: 1.0\r\n");
 	if (c->out.bytes - start > HEADER_BLOCK_BYTES_MAX)
-		return row_fails(c, "message.liquid", 0, "header",
-		                 "over 16384 bytes, which receivers refuse");
+		return row_fails(c, "header", "over 16384 bytes, which receivers refuse");
 	return 0;
 }

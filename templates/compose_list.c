@@ -44,8 +44,7 @@ static int put_unsubscribe(struct compose *c)
 		struct span made = buf_since(&c->out, from);
 
 		if (made.bytes > sizeof(value))
-			return row_fails(c, "message.liquid", 0, "List-Unsubscribe",
-			                 "its addresses are too long");
+			return row_fails(c, "List-Unsubscribe", "its addresses are too long");
 		memcpy(value, made.at, made.bytes);
 		c->out.bytes = from;
 		r = compose_field(c, "List-Unsubscribe", HEADER_TOKENS, span_of(value, made.bytes));
@@ -69,7 +68,7 @@ static int put_feedback_id(struct compose *c)
 		return 0;
 	for (int i = 0; i < 4; i++) {
 		if (parts[i].bytes + 1 > sizeof(value) - n)
-			return row_fails(c, "message.liquid", 0, "Feedback-ID", "over 512 bytes");
+			return row_fails(c, "Feedback-ID", "over 512 bytes");
 		if (i != 0)
 			value[n++] = ':';
 		if (parts[i].bytes != 0)

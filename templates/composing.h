@@ -6,7 +6,9 @@
 
 #include "templates/buf.h"
 #include "templates/compiled.h"
+#include "templates/dkim.h"
 #include "templates/ids.h"
+#include "templates/mime.h"
 
 enum { PIECES_MAX = 8 };
 
@@ -19,20 +21,22 @@ struct compose {
 	struct span fields;             /* all of them but the subject, as lines */
 	struct span subject, html, text;
 	bool utf8; /* an address needs SMTPUTF8 */
+	/* How the bodies go, chosen before the first of them: what is around says so, too. */
+	enum mime_encoding html_encoding, text_encoding;
+	bool has_8bit;
 	struct ids ids;
 	char token[TPL_TOKEN_MAX + 1]; /* "": none */
 	struct span from_line;         /* the From field, as written */
 	size_t header_at, body_at;     /* where they begin in `out`; the empty line is between */
 	/* The message: what was written, and between it what is the same for all (compose_parts.c).
 	 */
-	struct span pieces[PIECES_MAX];
+	struct dkim_piece pieces[PIECES_MAX];
 	uint32_t n_pieces;
 	size_t piece_at; /* where the piece being written begins */
 };
 
-/* Fails the row: `why` is wrong with `what`, in `file`. Returns -EINVAL. */
-int row_fails(struct compose *c, const char *file, uint32_t line, const char *what,
-              const char *why);
+/* Fails the row: `why` is wrong with `what`, in the header. Returns -EINVAL. */
+int row_fails(struct compose *c, const char *what, const char *why);
 
 /* Writes the fields of the message but those of its parts. Returns 0 or -EINVAL with the error. */
 int compose_header(struct compose *c);

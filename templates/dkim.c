@@ -2,6 +2,7 @@
 #include "templates/dkim.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "templates/canon.h"
@@ -134,16 +135,69 @@ static void hash_end(struct dkim *d, uint8_t out[KEY_DIGEST_BYTES])
 		d->failed = true;
 }
 
+struct dkim_prefix {
+	EVP_MD_CTX *sha;
+	struct canon_body canon;
+};
+
+struct dkim_prefix *dkim_prefix_new(enum canon how, struct span lines)
+{
+	struct dkim_prefix *p = calloc(1, sizeof(*p));
+	struct dkim d = { .hash = sha_new() };
+
+	if (p == NULL || d.hash == NULL)
+		d.failed = true;
+	else
+		p->sha = d.hash;
+	if (p != NULL && !d.failed) {
+		canon_body_init(&p->canon, how, hash_more, &d);
+		canon_body_add_fixed(&p->canon, lines);
+	}
+	if (!d.failed)
+		return p;
+	if (p == NULL || p->sha == NULL)
+		EVP_MD_CTX_free(d.hash);
+	dkim_prefix_free(p);
+	return NULL;
+}
+
+void dkim_prefix_free(struct dkim_prefix *p)
+{
+	if (p == NULL)
+		return;
+	EVP_MD_CTX_free(p->sha);
+	free(p);
+}
+
+static void begin_body(struct dkim *d, enum canon how, struct canon_body *c)
+{
+	const struct dkim_prefix *prefix = d->m->prefix[how];
+
+	if (prefix == NULL) {
+		hash_begin(d);
+		canon_body_init(c, how, hash_more, d);
+		return;
+	}
+	d->failed |= EVP_MD_CTX_copy_ex(d->hash, prefix->sha) != 1;
+	*c = prefix->canon;
+	c->ctx = d;
+}
+
 static void hash_body(struct dkim *d, enum canon how)
 {
 	struct canon_body c;
 
 	if (d->has_body[how])
 		return;
-	hash_begin(d);
-	canon_body_init(&c, how, hash_more, d);
-	for (uint32_t i = 0; i < d->m->n_body; i++)
-		canon_body_add(&c, d->m->body[i]);
+	begin_body(d, how, &c);
+	for (uint32_t i = 0; i < d->m->n_body; i++) {
+		const struct dkim_piece *piece = &d->m->body[i];
+
+		if (piece->is_fixed)
+			canon_body_add_fixed(&c, piece->bytes);
+		else
+			canon_body_add(&c, piece->bytes);
+	}
 	canon_body_end(&c);
 	hash_end(d, d->body[how]);
 	d->has_body[how] = true;

@@ -8,7 +8,7 @@ enum {
 	CODED_LINE_BYTES = 76, /* RFC 2045 6.7 (5), 6.8 */
 };
 
-enum mime_encoding mime_choose(struct span body)
+enum mime_encoding mime_choose(struct span body, bool may_8bit)
 {
 	size_t beyond = 0, longest = 0;
 
@@ -22,6 +22,8 @@ enum mime_encoding mime_choose(struct span body)
 		longest = line > longest ? line : longest;
 		at = next + 1;
 	}
+	if (may_8bit && beyond != 0 && longest <= LINE_BYTES_MAX)
+		return MIME_8BIT;
 	if (beyond > body.bytes / 3)
 		return MIME_BASE64;
 	return beyond != 0 || longest > LINE_BYTES_MAX ? MIME_QP : MIME_7BIT;
@@ -31,6 +33,7 @@ const char *mime_encoding_name(enum mime_encoding encoding)
 {
 	static const char *const names[] = {
 		[MIME_7BIT] = "7bit",
+		[MIME_8BIT] = "8bit",
 		[MIME_QP] = "quoted-printable",
 		[MIME_BASE64] = "base64",
 	};
@@ -108,6 +111,7 @@ void mime_put(struct buf *out, enum mime_encoding encoding, struct span body)
 {
 	switch (encoding) {
 	case MIME_7BIT:
+	case MIME_8BIT:
 		buf_span(out, body);
 		return;
 	case MIME_QP:
@@ -117,5 +121,5 @@ void mime_put(struct buf *out, enum mime_encoding encoding, struct span body)
 		put_base64(out, body);
 		return;
 	}
-	assert(!"an encoding is one of three");
+	assert(!"an encoding is one of four");
 }

@@ -14,6 +14,7 @@ static const struct {
 	enum tpl_from from;
 } reserved[] = {
 	{ "campaign.name", FROM_CAMPAIGN_NAME },
+	{ "campaign.postal_address", FROM_POSTAL_ADDRESS },
 	{ "unsubscribe_url", FROM_UNSUBSCRIBE_URL },
 };
 
@@ -24,7 +25,7 @@ bool name_find(const struct tpl_columns *columns, struct span name, struct name_
 	while (own < n && !span_eq(name, span_str(reserved[own].name)))
 		own++;
 	for (uint32_t i = 0;
-	     i < columns->n && (own == n || reserved[own].from != FROM_CAMPAIGN_NAME); i++) {
+	     i < columns->n && (own == n || reserved[own].from == FROM_UNSUBSCRIBE_URL); i++) {
 		if (span_eq(name, columns->names[i])) {
 			*out = (struct name_at){ .from = FROM_COLUMN, .column = i };
 			return true;

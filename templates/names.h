@@ -8,6 +8,7 @@ enum tpl_from {
 	FROM_POOL,   /* a literal of the template */
 	FROM_COLUMN, /* the recipient's row */
 	FROM_CAMPAIGN_NAME,
+	FROM_POSTAL_ADDRESS,  /* campaign.postal_address */
 	FROM_UNSUBSCRIBE_URL, /* unless a column has that name */
 	TPL_N_FROMS
 };

@@ -192,7 +192,7 @@ static int whole_path(struct parse *p, const struct path *path)
 		op->code = where.from == FROM_COLUMN            ? OP_COLUMN
 		           : where.from == FROM_UNSUBSCRIBE_URL ? OP_UNSUBSCRIBE
 		                                                : OP_CAMPAIGN;
-		op->a = where.column;
+		op->a = where.from == FROM_POSTAL_ADDRESS ? PROG_CAMPAIGN_POSTAL : where.column;
 		return 0;
 	}
 	r = prog_const(p->prog, value_text(span_of(path->text, path->bytes)), &op->b);

@@ -46,6 +46,9 @@ enum prog_opcode {
  */
 enum prog_envelope { ENVELOPE_TO, ENVELOPE_FROM, ENVELOPE_DATE };
 
+/* Of OP_CAMPAIGN. */
+enum prog_campaign { PROG_CAMPAIGN_NAME, PROG_CAMPAIGN_POSTAL };
+
 enum prog_compare { IS_EQ, IS_NE, IS_LT, IS_GT, IS_LE, IS_GE, IS_CONTAINS };
 
 /* Of OP_VAR: a `default` stands for it, so that it may be unknown. */

@@ -109,6 +109,17 @@ static int push_envelope(struct vm *vm, enum prog_envelope what)
 	return 0;
 }
 
+static int push_campaign(struct vm *vm, uint32_t what)
+{
+	const struct tpl_campaign *c = vm->job->campaign;
+
+	if (what == PROG_CAMPAIGN_POSTAL && c->postal_address.bytes == 0)
+		return vm_fail(vm, "this campaign has no postal address; give it "
+		                   "--postal-address or set postal_address");
+	vm_push(vm, value_text(what == PROG_CAMPAIGN_POSTAL ? c->postal_address : c->name));
+	return 0;
+}
+
 static int step(struct vm *vm, const struct prog_op *op)
 {
 	struct tpl_value v, of;
@@ -131,8 +142,7 @@ static int step(struct vm *vm, const struct prog_op *op)
 		vm_push(vm, vm->job->values[op->a]);
 		return 0;
 	case OP_CAMPAIGN:
-		vm_push(vm, value_text(vm->job->campaign->name));
-		return 0;
+		return push_campaign(vm, op->a);
 	case OP_UNSUBSCRIBE:
 		if (vm->job->unsubscribe_url.bytes == 0)
 			return vm_fail(vm, "this campaign has no unsubscribe_url; give it "

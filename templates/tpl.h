@@ -58,6 +58,9 @@ struct tpl_campaign {
 	struct span sign_with;      /* names of signers, separated by commas; empty: by From */
 	uint32_t id;                /* in tokens */
 	uint8_t class;              /* enum tpl_class */
+	bool
+	    files_first; /* attachments stand before the bodies: hashed once, not in each message */
+	bool may_8bit;   /* bodies beyond ASCII go as they are (RFC 6152), not encoded */
 	/* Where these are empty, what they are for is left out; where the template writes such a
 	 * field itself, ours is.
 	 */
@@ -66,6 +69,7 @@ struct tpl_campaign {
 	struct span list_id;            /* of List-Id, with its angle brackets (RFC 2919) */
 	struct span unsubscribe_url;    /* https; the token is put at its end (RFC 8058) */
 	struct span unsubscribe_mailto; /* an address; the token is the subject */
+	struct span postal_address;     /* who sends, for bodies */
 };
 
 /* ---- unsubscribe tokens ---- */
@@ -240,6 +244,7 @@ struct tpl_job {
 	uint64_t number;             /* of the row in its campaign; unique, keys Message-ID */
 	int64_t first_attempt_s;     /* Unix time; becomes Date */
 	int64_t now_s;               /* Unix time of this attempt */
+	bool as_7bit;                /* for a host that takes no 8-bit text: as without may_8bit */
 	struct span unsubscribe_url; /* the room's own; leave it empty */
 };
 
@@ -249,6 +254,7 @@ enum tpl_label { TPL_LABEL_SUBJECT, TPL_LABEL_HEADER, TPL_LABEL_TEXT, TPL_LABEL_
 struct tpl_text {
 	struct span bytes; /* decoded, UTF-8 */
 	enum tpl_label label;
+	uint32_t segment; /* the same in all messages of this tpl that say so; 0: its own */
 };
 
 struct tpl_out {
@@ -261,13 +267,15 @@ struct tpl_out {
 	bool needs_smtputf8; /* RFC 6531 */
 };
 
-/* Compiles the template folder `dir` (message.liquid, body.html.liquid and/or body.text.liquid;
+/* Compiles the template folder `path` (message.liquid, body.html.liquid and/or body.text.liquid;
  * every other NAME.liquid is a partial for `render` and `include`; attachments/ and inline/ hold
- * files that go with every message) for rows with these columns. Returns 0, or -errno with `err`
- * filled: -EINVAL for a template that is wrong, -ENOENT for one that is not there. Reads the
- * folder; keeps copies only.
+ * files that go with every message), or the one file `path`, or the one in the folder `path` where
+ * it holds nothing else (header fields, an empty line, the body, which is HTML when it begins with
+ * <!doctype html or <html, else text; named NAME.merge: with merge tags), for rows with these
+ * columns. Returns 0, or -errno with `err` filled: -EINVAL for a template that is wrong, -ENOENT
+ * for one that is not there. Reads the folder; keeps copies only.
  */
-int tpl_open(const char *dir, const struct tpl_columns *columns, struct tpl **out,
+int tpl_open(const char *path, const struct tpl_columns *columns, struct tpl **out,
              struct tpl_err *err);
 
 /* Frees it; no thread may be composing from it. NULL is allowed. */

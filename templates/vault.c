@@ -9,9 +9,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <openssl/crypto.h>
+
+#include "dataplane/base/locked.h"
 
 enum {
 	VAULT_BYTES = 16 << 20, /* of all keys, and of two sets while a configuration is replaced */
@@ -137,22 +138,9 @@ bool vault_install(void)
 
 bool vault_open(void)
 {
-	void *at;
-
 	pthread_mutex_lock(&vault.lock);
-	if (vault.from == NULL) {
-		at = mmap(NULL, VAULT_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-		          -1, 0);
-		if (at != MAP_FAILED && madvise(at, VAULT_BYTES, MADV_DONTDUMP) != 0) {
-			munmap(at, VAULT_BYTES);
-			at = MAP_FAILED;
-		}
-		if (at != MAP_FAILED) {
-			/* its pages are locked as they are touched, not all at once */
-			vault.locked = mlock2(at, VAULT_BYTES, MLOCK_ONFAULT) == 0;
-			vault.from = at;
-		}
-	}
+	if (vault.from == NULL)
+		vault.from = locked_new(VAULT_BYTES, &vault.locked);
 	pthread_mutex_unlock(&vault.lock);
 	return vault.from != NULL;
 }

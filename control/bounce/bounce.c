@@ -109,6 +109,10 @@ static bool applies(const struct rule *r, const struct dp_evt *evt, uint32_t att
 struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts)
 {
 	assert(evt->kind == DP_EVT_RCPT);
+	/* What our own rules said: nobody was asked, no attempt was spent. */
+	if (evt->outcome == DP_OUT_GATED)
+		return (struct verdict){ .state = evt->gate >> 1 == DP_GATE_REJECT ? RCPT_FAILED
+			                                                           : RCPT_HELD };
 	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
 		if (applies(&rules[i], evt, attempts))
 			return rules[i].verdict;

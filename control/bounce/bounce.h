@@ -22,7 +22,8 @@ enum bounce_about {
 
 /* What happens to the recipient, and to the host it was tried at. */
 struct verdict {
-	enum rcpt_state state;  /* DELIVERED, BOUNCED, DEFERRED or UNCONFIRMED */
+	enum rcpt_state
+	    state; /* DELIVERED, BOUNCED, DEFERRED, UNCONFIRMED; HELD or FAILED by the gate */
 	uint8_t counts_attempt; /* 0 or 1: an attempt of this recipient was spent */
 	uint8_t now;            /* 0 or 1: DEFERRED, but try again at once, on another session */
 	uint8_t avoid_host;     /* 0 or 1: leave this host alone for retry.host */

@@ -95,34 +95,85 @@ static bool apply_first_attempt(struct campaign *c, const struct store_rec *rec)
 	return true;
 }
 
+/* Moves one recipient and the sums. */
+static struct campaign_domain *move_row(struct campaign *c, uint32_t row, uint8_t state)
+{
+	struct rcpt *r = &c->rcpts[row];
+	struct campaign_domain *d = &c->domains[table_domain_of(c->table, row)];
+
+	assert(c->count[r->state] > 0 && d->count[r->state] > 0);
+	c->count[r->state]--;
+	d->count[r->state]--;
+	c->count[state]++;
+	d->count[state]++;
+	r->state = state;
+	return d;
+}
+
+static void end_if_over(struct campaign *c, int64_t at_s)
+{
+	uint64_t over = 0;
+
+	if (c->status == CAMPAIGN_DONE)
+		return;
+	for (unsigned s = 0; s < RCPT_N_STATES; s++)
+		over += states[s].final ? c->count[s] : 0;
+	if (over == table_n_rows(c->table)) {
+		c->status = CAMPAIGN_DONE;
+		c->ended_s = at_s;
+	}
+}
+
 static bool apply_outcome(struct campaign *c, const struct store_rec *rec)
 {
 	struct rcpt *r = &c->rcpts[rec->row];
 	struct campaign_domain *d;
-	uint64_t over = 0;
 
 	if (rec->rows != 1 || !rcpt_may_move(r->state, rec->state))
 		return false;
-	d = &c->domains[table_domain_of(c->table, rec->row)];
-	assert(c->count[r->state] > 0 && d->count[r->state] > 0);
-	c->count[r->state]--;
-	d->count[r->state]--;
-	c->count[rec->state]++;
-	d->count[rec->state]++;
-	r->state = rec->state;
+	d = move_row(c, rec->row, rec->state);
 	r->due_s = rec->state == RCPT_DEFERRED ? (uint32_t)rec->due_s : 0;
 	if (rec->attempts > r->attempts) {
 		c->attempts += (uint64_t)(rec->attempts - r->attempts);
 		r->attempts = rec->attempts;
 	}
 	note_trouble(d, rec);
+	end_if_over(c, rec->at_s);
+	return true;
+}
 
-	for (unsigned s = 0; s < RCPT_N_STATES; s++)
-		over += states[s].final ? c->count[s] : 0;
-	if (over == table_n_rows(c->table)) {
-		c->status = CAMPAIGN_DONE;
-		c->ended_s = rec->at_s;
+/* Held recipients go on, or are given up, all at once. */
+static bool apply_release(struct campaign *c, const struct store_rec *rec)
+{
+	if (rec->state != RCPT_PENDING && rec->state != RCPT_CANCELLED)
+		return false;
+	for (uint32_t row = rec->row; row < rec->row + rec->rows; row++) {
+		if (c->rcpts[row].state != RCPT_HELD)
+			continue;
+		move_row(c, row, rec->state);
+		c->rcpts[row].released = rec->state == RCPT_PENDING;
 	}
+	end_if_over(c, rec->at_s);
+	return true;
+}
+
+void campaign_pause(struct campaign *c, bool paused, const char *why)
+{
+	c->paused = paused;
+	c->n_stopped = 0;
+	snprintf(c->paused_why, sizeof(c->paused_why), "%s", paused ? why : "");
+}
+
+static bool apply_pause(struct campaign *c, const struct store_rec *rec)
+{
+	size_t bytes = rec->text_bytes < STORE_TEXT_MAX ? rec->text_bytes : STORE_TEXT_MAX;
+	char why[STORE_TEXT_MAX + 1];
+
+	if (rec->state > 1)
+		return false;
+	memcpy(why, rec->text, bytes);
+	why[bytes] = '\0';
+	campaign_pause(c, rec->state == 1, why);
 	return true;
 }
 
@@ -137,6 +188,10 @@ bool campaign_apply(struct campaign *c, const struct store_rec *rec)
 		return apply_first_attempt(c, rec);
 	case REC_OUTCOME:
 		return rec->rows > 0 && apply_outcome(c, rec);
+	case REC_PAUSE:
+		return apply_pause(c, rec);
+	case REC_RELEASE:
+		return apply_release(c, rec);
 	default:
 		return false;
 	}
@@ -193,6 +248,8 @@ void campaign_bind(struct campaign *c)
 	c->tpl_data.feedback_id = span_of_text(c->spec.feedback_id);
 	c->tpl_data.unsubscribe_url = span_of_text(c->spec.unsubscribe_url);
 	c->tpl_data.unsubscribe_mailto = span_of_text(c->spec.unsubscribe_mailto);
+	c->tpl_data.files_first = c->spec.files != NULL && strcmp(c->spec.files, "first") == 0;
+	c->tpl_data.postal_address = span_of_text(c->spec.postal_address);
 	c->tpl_data.sign_with = span_of_text(c->spec.dkim);
 }
 
@@ -207,6 +264,7 @@ void campaign_free(struct campaign *c)
 	if (c->table != NULL)
 		table_close(c->table);
 	free(c->bounce_domain);
+	free(c->mixes_with);
 	spec_fini(&c->spec);
 	free(c);
 }

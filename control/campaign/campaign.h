@@ -39,14 +39,16 @@ bool rcpt_state_is_final(enum rcpt_state state);
 enum rec_kind {
 	REC_FIRST_ATTEMPT = 1, /* rows [row, row+rows) are about to be tried first, at at_s */
 	REC_OUTCOME = 2,       /* one recipient's new state */
+	REC_PAUSE = 3,         /* state 1: the campaign is paused, 0: it goes on; text: why */
+	REC_RELEASE = 4,       /* of rows [row, row+rows) those that are held get `state` */
 };
 
 /* One recipient, in memory while its campaign is not over. */
 struct rcpt {
 	uint8_t state; /* enum rcpt_state */
 	uint8_t attempts;
-	uint8_t in_flight; /* 0 or 1; never stored */
-	uint8_t pad0;
+	uint8_t in_flight;        /* 0 or 1; never stored */
+	uint8_t released;         /* 0 or 1: was held, and then let go */
 	uint32_t first_attempt_s; /* Unix time; 0: never tried */
 	uint32_t due_s;           /* Unix time of the next attempt, when deferred */
 };
@@ -77,16 +79,19 @@ struct campaign_spec {
 	    *return_path; /* envelope sender for all; NULL: one per recipient under bounce_domain */
 	char *pool;       /* of sources; NULL: any */
 	/* What kind of mail it is, for fields of the header; NULL: not said. */
-	char *class; /* "bulk" or "transactional" */
+	char *class;   /* "bulk" or "transactional" */
+	char *tls_min; /* the least it asks of TLS, as dp_tls.def names it; NULL: nothing */
 	char *tenant, *stream;
 	char *list_id;     /* as List-Id has it */
 	char *feedback_id; /* who sends */
 	char *unsubscribe_url, *unsubscribe_mailto;
-	char *dkim;          /* names of signers, separated by commas; NULL: by From */
-	char *to_test;       /* NULL, or the address that gets every message */
-	char *rejected_path; /* NULL: <recipients_path without .csv>.rejected.csv */
-	uint64_t limit;      /* 0: all */
-	bool dry_run;        /* import and compose all, send and keep nothing */
+	char *postal_address; /* of who sends, which bulk mail shows */
+	char *files;          /* "first": attachments before the bodies; "last" or NULL: behind */
+	char *dkim;           /* names of signers, separated by commas; NULL: by From */
+	char *to_test;        /* NULL, or the address that gets every message */
+	char *rejected_path;  /* NULL: <recipients_path without .csv>.rejected.csv */
+	uint64_t limit;       /* 0: all */
+	bool dry_run;         /* import and compose all, send and keep nothing */
 };
 
 struct campaign {
@@ -103,18 +108,33 @@ struct campaign {
 	uint64_t in_flight;
 	uint64_t attempts; /* transactions begun, all recipients */
 	struct table_import_result import;
+	char *mixes_with; /* when it started: a campaign of another class with the same pool and
+	                     From domain; NULL: none */
 	const struct table_progress *importing; /* while IMPORTING; else NULL */
 	int64_t started_s, ended_s;             /* Unix; 0: not yet */
+	bool paused;                            /* none of its messages is begun */
+	char paused_why[CAMPAIGN_REASON_MAX + 1];
+	uint32_t n_stopped; /* by stop rules of the content gate, since it was started or resumed */
 };
 
 /* A campaign's own frozen source of composing, made and removed with it. */
 struct campaigns;
 
+/* Looks at a campaign before it is kept, or at one of a dry run. Returns 0 when it may start, with
+ * what is to be said of it in `line` ("": nothing), or -errno with one line. On a helper thread; it
+ * ends soon when `*cancel` becomes true.
+ */
+typedef int campaign_judge_fn(void *ctx, const struct campaign *c, const struct keyring *keys,
+                              const _Atomic bool *cancel, char line[CAMPAIGN_WHY_BYTES]);
+
 struct campaigns_conf {
 	const char *state_dir;
 	const char *bounce_domain;
 	/* What a campaign has that does not say it itself; "" or NULL: nothing. */
-	const char *feedback_id, *unsubscribe_url, *unsubscribe_mailto;
+	const char *feedback_id, *unsubscribe_url, *unsubscribe_mailto, *postal_address;
+	/* Judges a campaign that is imported and not yet kept; NULL: nobody does. */
+	campaign_judge_fn *judge;
+	void *judge_ctx;
 	struct store *store;
 	uint32_t campaigns_max;
 };
@@ -135,6 +155,14 @@ void campaigns_close(struct campaigns *cs);
 typedef void campaign_done_fn(void *ctx, int result, struct campaign *c, const char *line);
 int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campaign_done_fn *done,
                    void *ctx, char why[CAMPAIGN_WHY_BYTES]);
+
+/* Imports a campaign into `folder`, which is made, as a dry run does, for who wants to look at it
+ * without a registry. Blocks. Returns 0 or -errno with one line; campaign_look_end() is due either
+ * way: it frees the campaign and removes the folder.
+ */
+int campaign_look(const struct campaigns_conf *conf, const struct campaign_spec *spec,
+                  const char *folder, struct campaign **out, char why[CAMPAIGN_WHY_BYTES]);
+void campaign_look_end(struct campaign *c, const char *folder); /* NULL is allowed */
 
 /* A dry run from now on is made with these keys, which are held. NULL: none. */
 void campaigns_set_keys(struct campaigns *cs, struct keyring *keys);
@@ -161,8 +189,29 @@ struct campaign *campaign_at(struct campaigns *cs, uint32_t n);
  */
 bool campaign_apply(struct campaign *c, const struct store_rec *rec);
 
+/* Pauses a campaign in memory or lets it go on; a REC_PAUSE record makes it durable. */
+void campaign_pause(struct campaign *c, bool paused, const char *why);
+
 /* Marks a recipient in flight or back; the sum over states does not change. */
 void campaign_set_in_flight(struct campaign *c, uint32_t row, bool in_flight);
+
+/* The least it asks of TLS (enum dp_tls_policy), or -EINVAL when its word for that is none. */
+int campaign_tls_min(const struct campaign_spec *spec);
+
+/* Composes rows one at a time into memory that grows as they need: for rehearsals and samples. */
+struct campaign_trial {
+	const struct campaign *c;
+	const struct tpl_signers *signers;   /* NULL: none */
+	const struct tpl_token_keys *tokens; /* NULL: none */
+	int64_t now_s;                       /* of the first attempt, and of this one */
+	uint8_t *slab;                       /* NULL at first; free() it at the end */
+	size_t slab_bytes;
+};
+
+/* Composes a row as it would be sent now. Returns 0, or -errno with `err` filled. What `out` points
+ * at is valid until the next. Any thread.
+ */
+int campaign_try(struct campaign_trial *t, uint32_t row, struct tpl_out *out, struct tpl_err *err);
 
 /* The envelope sender of a row: the spec's return path, or one under bounce_domain that names
  * campaign and row (control/bounce/verp.h). Writes at most DP_ADDRESS_MAX bytes; returns the

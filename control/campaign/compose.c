@@ -12,6 +12,7 @@
 #include <errno.h>
 
 #include "control/campaign/slab.h"
+#include "control/lint/wire.h"
 #include "control/thread.h"
 #include "control/xalloc.h"
 #include "dataplane/base/spsc.h"
@@ -31,6 +32,7 @@ struct order {
 	uint8_t *slab;        /* NULL: the thread stops */
 	int64_t first_attempt_s, now_s;
 	uint32_t row, class;
+	bool as_7bit;
 };
 
 struct outcome {
@@ -86,7 +88,8 @@ static int compose_into(const struct order *o, size_t slab_bytes, struct compose
 		               .tokens = o->keys == NULL ? NULL : keyring_tokens(o->keys),
 		               .number = o->row,
 		               .first_attempt_s = o->first_attempt_s,
-		               .now_s = o->now_s };
+		               .now_s = o->now_s,
+		               .as_7bit = o->as_7bit };
 	struct cell_room room = { .at = o->slab, .max = slab_bytes - SLAB_ENVELOPE_BYTES };
 	uint8_t *at;
 
@@ -101,6 +104,26 @@ static int compose_into(const struct order *o, size_t slab_bytes, struct compose
 	/* Whatever the template code lays there stays aligned. */
 	at = o->slab + ((size_t)(at - o->slab) + 63) / 64 * 64;
 	return tpl_compose(&job, at, slab_bytes - (size_t)(at - o->slab), &done->out, &done->err);
+}
+
+/* A message that breaks a rule for every one of them is not sent, and says which. What lies outside
+ * of the slab is the campaign's, and was judged when it started.
+ */
+static int check_message(const struct order *o, size_t slab_bytes, struct compose_done *done)
+{
+	const struct lint_wire wire = { .spans = done->out.wire,
+		                        .n_spans = done->out.n_wire,
+		                        .fresh = span_of(o->slab, slab_bytes),
+		                        .may_8bit = done->out.needs_8bit,
+		                        .may_utf8 = done->out.needs_smtputf8 };
+	struct lint_fault fault;
+
+	if (lint_wire_check(&wire, &fault))
+		return 0;
+	done->err = (struct tpl_err){ .file = "message", .line = fault.line };
+	snprintf(done->err.text, sizeof(done->err.text), "%s: %s", lint_rows[fault.id].id,
+	         fault.what);
+	return -EINVAL;
 }
 
 static void fill_too_large(struct slabs *slabs, struct tpl_err *err)
@@ -134,6 +157,8 @@ static void compose(struct slabs *slabs, struct outcome *out)
 		done->result = -ENOSPC;
 	if (done->result == -ENOSPC)
 		fill_too_large(slabs, &done->err);
+	if (done->result == 0)
+		done->result = check_message(o, slab_class_bytes(slabs, o->class), done);
 	if (done->result == 0) {
 		done->slab = o->slab;
 		return;
@@ -297,25 +322,38 @@ static void retry_waiting(struct composer *co)
 		co->n_waiting--;
 }
 
-bool compose_try_order(struct composer *co, uint64_t cookie, const struct campaign *c, uint32_t row,
-                       int64_t first_attempt_s, int64_t now_s)
+static bool order(struct composer *co, uint64_t cookie, const struct campaign *c, uint32_t row,
+                  int64_t first_attempt_s, int64_t now_s, bool as_7bit)
 {
-	struct order order = { .cookie = cookie,
-		               .c = c,
-		               .row = row,
-		               .first_attempt_s = first_attempt_s,
-		               .now_s = now_s,
-		               .class = co->hints[c->id % COMPOSE_HINTS] };
+	struct order o = { .cookie = cookie,
+		           .c = c,
+		           .row = row,
+		           .first_attempt_s = first_attempt_s,
+		           .now_s = now_s,
+		           .class = co->hints[c->id % COMPOSE_HINTS],
+		           .as_7bit = as_7bit };
 
 	assert(c->tpl != NULL && row < table_n_rows(c->table));
 	retry_waiting(co);
 	if (co->n_waiting > 0)
 		return false;
-	order.keys = keyring_get(co->keys);
-	if (try_order(co, &order))
+	o.keys = keyring_get(co->keys);
+	if (try_order(co, &o))
 		return true;
-	keyring_put(order.keys);
+	keyring_put(o.keys);
 	return false;
+}
+
+bool compose_try_order(struct composer *co, uint64_t cookie, const struct campaign *c, uint32_t row,
+                       int64_t first_attempt_s, int64_t now_s)
+{
+	return order(co, cookie, c, row, first_attempt_s, now_s, false);
+}
+
+bool compose_try_order_as_7bit(struct composer *co, uint64_t cookie, const struct campaign *c,
+                               uint32_t row, int64_t first_attempt_s, int64_t now_s)
+{
+	return order(co, cookie, c, row, first_attempt_s, now_s, true);
 }
 
 void composer_set_keys(struct composer *co, struct keyring *keys)

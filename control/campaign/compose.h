@@ -47,6 +47,12 @@ void composer_set_keys(struct composer *co, struct keyring *keys);
 bool compose_try_order(struct composer *co, uint64_t cookie, const struct campaign *c, uint32_t row,
                        int64_t first_attempt_s, int64_t now_s);
 
+/* The same for a host that does not take 8-bit text: the message of a campaign that has such comes
+ * out in ASCII.
+ */
+bool compose_try_order_as_7bit(struct composer *co, uint64_t cookie, const struct campaign *c,
+                               uint32_t row, int64_t first_attempt_s, int64_t now_s);
+
 /* Takes one finished order. False when there is none. */
 bool compose_try_take(struct composer *co, struct compose_done *done);
 

@@ -36,6 +36,13 @@ static bool find_last(void *ctx, const struct store_rec *rec)
 	struct last *last;
 
 	ex->n_records++;
+	if (rec->kind == REC_RELEASE) { /* what was said when it was held stays its last word */
+		for (uint32_t row = rec->row;
+		     row < table_n_rows(ex->c->table) && row - rec->row < rec->rows; row++)
+			if (ex->last[row].state == RCPT_HELD)
+				ex->last[row].state = rec->state;
+		return !atomic_load_explicit(ex->cancel, memory_order_relaxed);
+	}
 	if (!is_outcome(ex, rec) || !rcpt_may_move(ex->last[rec->row].state, rec->state))
 		return !atomic_load_explicit(ex->cancel, memory_order_relaxed);
 	last = &ex->last[rec->row];

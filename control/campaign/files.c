@@ -225,10 +225,31 @@ static int copy_dir(struct copy *c, const char *from, const char *to)
 	return result;
 }
 
+/* One file becomes a folder with this file in it. */
+static int copy_alone(struct copy *c, const char *from, const char *to)
+{
+	const char *slash = strrchr(from, '/');
+	char path[PATH_BYTES];
+	int result;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", to, slash != NULL ? slash + 1 : from) >=
+	    sizeof(path))
+		return refuse(c, -ENAMETOOLONG, to, "path too long");
+	if (mkdir(to, 0700) != 0)
+		return refuse(c, -errno, to, strerror(errno));
+	result = copy_file(c, from, path);
+	if (result == 0 && (result = dir_sync(to)) != 0)
+		refuse(c, result, to, strerror(-result));
+	return result;
+}
+
 int dir_copy(const char *from, const char *to, const struct dir_copy_limits *limits, char *why,
              size_t why_bytes)
 {
 	struct copy c = { .left = *limits, .why = why, .why_bytes = why_bytes };
+	struct stat st;
 
+	if (stat(from, &st) == 0 && S_ISREG(st.st_mode))
+		return copy_alone(&c, from, to);
 	return copy_dir(&c, from, to);
 }

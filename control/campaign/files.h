@@ -31,9 +31,9 @@ int dir_sync(const char *path);
 /* Removes a folder and all in it, links not followed. 0 or -errno. */
 int dir_del(const char *path);
 
-/* Copies the regular files of a folder, durably, into `to`, which is made; folders inside it too,
- * `depth` deep; hidden files are left out. Refuses links and other things, more than `files_max`
- * files or `bytes_max` bytes: 0, or -errno with one line.
+/* Copies the regular files of a folder, or one file, durably into `to`, which is made; folders in
+ * it too, `depth` deep; hidden files are left out. Refuses links and other things, more than
+ * `files_max` files or `bytes_max` bytes: 0, or -errno with one line.
  */
 struct dir_copy_limits {
 	uint32_t files_max, depth;

@@ -4,6 +4,7 @@
 
 #include "control/campaign/files.h"
 #include "control/campaign/registry.h"
+#include "control/text.h"
 #include "control/xalloc.h"
 
 /* The id that a folder's name says, or 0 when it is none of ours. */
@@ -82,7 +83,7 @@ static int list_ids(struct campaigns *cs, uint32_t **ids, uint32_t *n, char why[
 
 int campaign_open_parts(struct campaign *c, const char *folder, char why[CAMPAIGN_WHY_BYTES])
 {
-	char path[REGISTRY_PATH_BYTES];
+	char path[REGISTRY_PATH_BYTES], place[TEXT_PLACE_BYTES];
 	struct tpl_err err = { 0 };
 	int result = table_open(folder, &c->table, why);
 
@@ -92,14 +93,13 @@ int campaign_open_parts(struct campaign *c, const char *folder, char why[CAMPAIG
 	result = tpl_open(path, table_columns(c->table), &c->tpl, &err);
 	if (result == 0)
 		return 0;
-	/* The user knows the folder that was frozen, not the copy. */
-	if (c->spec.template_dir != NULL)
-		snprintf(path, sizeof(path), "%s", c->spec.template_dir);
+	/* The user knows what was frozen, not the copy. */
+	text_place(c->spec.template_dir != NULL ? c->spec.template_dir : path, err.file, place);
 	if (err.line > 0)
-		snprintf(why, CAMPAIGN_WHY_BYTES, "%s/%s:%u:%u: %s", path, err.file, err.line,
-		         err.column, err.text);
+		snprintf(why, CAMPAIGN_WHY_BYTES, "%s:%u:%u: %s", place, err.line, err.column,
+		         err.text);
 	else
-		snprintf(why, CAMPAIGN_WHY_BYTES, "%s/%s: %s", path, err.file, err.text);
+		snprintf(why, CAMPAIGN_WHY_BYTES, "%s: %s", place, err.text);
 	return result;
 }
 

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <strings.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -37,6 +38,7 @@ int campaigns_open(const struct campaigns_conf *conf, struct campaigns **out,
 	cs->conf.feedback_id = cs->feedback_id = copy(conf->feedback_id);
 	cs->conf.unsubscribe_url = cs->unsubscribe_url = copy(conf->unsubscribe_url);
 	cs->conf.unsubscribe_mailto = cs->unsubscribe_mailto = copy(conf->unsubscribe_mailto);
+	cs->conf.postal_address = cs->postal_address = copy(conf->postal_address);
 	cs->next_id = 1;
 	cs->news_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (cs->news_fd < 0 || (mkdir(dir, 0700) != 0 && errno != EEXIST)) {
@@ -90,6 +92,7 @@ void campaigns_close(struct campaigns *cs)
 	free(cs->feedback_id);
 	free(cs->unsubscribe_url);
 	free(cs->unsubscribe_mailto);
+	free(cs->postal_address);
 	free(cs->bounce_domain);
 	free(cs->dir);
 	free(cs);
@@ -221,9 +224,38 @@ static int check_free(struct campaigns *cs, const char *name, char why[CAMPAIGN_
 	return c != NULL ? -EEXIST : 0;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static const char *domain_of(const char *address)
+{
+	const char *at = address == NULL ? NULL : strrchr(address, '@');
+
+	return at == NULL ? "" : at + 1;
+}
+
+/* A running campaign of another class that shares the pool and the From domain; NULL: none. */
+static const struct campaign *mixed_with(const struct campaigns *cs, const struct campaign *draft)
+{
+	const struct campaign_spec *a = &draft->spec;
+
+	for (uint32_t i = 0; i < cs->n; i++) {
+		const struct campaign_spec *b = &cs->list[i]->spec;
+
+		if (cs->list[i]->status == CAMPAIGN_RUNNING && b->class != NULL &&
+		    strcmp(a->class, b->class) != 0 && same_text(a->pool, b->pool) &&
+		    strcasecmp(domain_of(a->from), domain_of(b->from)) == 0)
+			return cs->list[i];
+	}
+	return NULL;
+}
+
 int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campaign_done_fn *done,
                    void *ctx, char why[CAMPAIGN_WHY_BYTES])
 {
+	const struct campaign *other;
 	struct job *job;
 	int result;
 
@@ -246,6 +278,8 @@ int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campa
 	job->draft->bounce_domain = xstrdup(cs->bounce_domain);
 	spec_copy(&job->draft->spec, spec);
 	spec_fill(&job->draft->spec, &cs->conf);
+	other = mixed_with(cs, job->draft);
+	job->draft->mixes_with = copy(other == NULL ? NULL : other->spec.name);
 	job->keys = keyring_get(cs->keys);
 	if (!spec->dry_run) {
 		job->c = xcalloc(1, sizeof(*job->c));

@@ -45,9 +45,9 @@ struct campaigns {
 	struct campaigns_conf conf;
 	char *dir; /* <state_dir>/campaigns */
 	char *bounce_domain;
-	char *feedback_id, *unsubscribe_url, *unsubscribe_mailto; /* NULL: none */
-	struct keyring *keys;                                     /* held; NULL: none */
-	struct campaign **list;                                   /* by age */
+	char *feedback_id, *unsubscribe_url, *unsubscribe_mailto, *postal_address; /* NULL: none */
+	struct keyring *keys;   /* held; NULL: none */
+	struct campaign **list; /* by age */
 	uint32_t n;
 	uint32_t next_id;
 	int news_fd;

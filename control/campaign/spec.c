@@ -25,12 +25,15 @@ static const struct {
 	{ "return_path", offsetof(struct campaign_spec, return_path) },
 	{ "pool", offsetof(struct campaign_spec, pool) },
 	{ "class", offsetof(struct campaign_spec, class) },
+	{ "tls_min", offsetof(struct campaign_spec, tls_min) },
 	{ "tenant", offsetof(struct campaign_spec, tenant) },
 	{ "stream", offsetof(struct campaign_spec, stream) },
 	{ "list_id", offsetof(struct campaign_spec, list_id) },
 	{ "feedback_id", offsetof(struct campaign_spec, feedback_id) },
 	{ "unsubscribe_url", offsetof(struct campaign_spec, unsubscribe_url) },
 	{ "unsubscribe_mailto", offsetof(struct campaign_spec, unsubscribe_mailto) },
+	{ "files", offsetof(struct campaign_spec, files) },
+	{ "postal_address", offsetof(struct campaign_spec, postal_address) },
 	{ "dkim", offsetof(struct campaign_spec, dkim) },
 	{ "to_test", offsetof(struct campaign_spec, to_test) },
 	{ "rejected_path", offsetof(struct campaign_spec, rejected_path) },
@@ -87,11 +90,11 @@ int spec_check(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES])
 	if (spec->template_dir == NULL || spec->recipients_path == NULL) {
 		snprintf(why, CAMPAIGN_WHY_BYTES, "no %s given; use %s",
 		         spec->template_dir == NULL ? "template" : "recipients",
-		         spec->template_dir == NULL ? "--template DIR" : "--recipients FILE");
+		         spec->template_dir == NULL ? "--template PATH" : "--recipients FILE");
 		return -EINVAL;
 	}
-	if (stat(spec->template_dir, &st) != 0 || !S_ISDIR(st.st_mode)) {
-		snprintf(why, CAMPAIGN_WHY_BYTES, "--template %s: no such folder",
+	if (stat(spec->template_dir, &st) != 0 || !(S_ISDIR(st.st_mode) || S_ISREG(st.st_mode))) {
+		snprintf(why, CAMPAIGN_WHY_BYTES, "--template %s: no such folder or file",
 		         spec->template_dir);
 		return -ENOENT;
 	}

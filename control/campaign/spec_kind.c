@@ -5,7 +5,12 @@
 #include "control/campaign/registry.h"
 #include "control/xalloc.h"
 
-enum { URL_BYTES_MAX = 500, LIST_ID_BYTES_MAX = 255 };
+enum {
+	URL_BYTES_MAX = 500,
+	LIST_ID_BYTES_MAX = 255,
+	POSTAL_BYTES_MIN = 10,
+	POSTAL_BYTES_MAX = 500
+};
 
 static int fail(char why[CAMPAIGN_WHY_BYTES], const char *option, const char *value,
                 const char *what)
@@ -49,6 +54,35 @@ static bool is_list_id(const char *text)
 	return strchr(open + 1, '<') == NULL;
 }
 
+int campaign_tls_min(const struct campaign_spec *spec)
+{
+	static const char *const names[] = {
+#define DP_TLS(sym, name) [DP_TLS_##sym] = name,
+#include "dataplane/dp_tls.def"
+#undef DP_TLS
+	};
+
+	if (spec->tls_min == NULL)
+		return DP_TLS_NONE;
+	for (int i = 0; i < DP_N_TLS; i++)
+		if (strcmp(spec->tls_min, names[i]) == 0)
+			return i;
+	return -EINVAL;
+}
+
+/* One line, and long enough that a body does not show it by chance. */
+static bool is_postal_address(const char *text)
+{
+	size_t bytes = strlen(text);
+
+	if (bytes < POSTAL_BYTES_MIN || bytes > POSTAL_BYTES_MAX || strchr(text, ' ') == NULL)
+		return false;
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return false;
+	return true;
+}
+
 int spec_check_kind(const struct campaign_spec *s, char why[CAMPAIGN_WHY_BYTES])
 {
 	static const char word_rule[] = "1 to 32 letters, digits, '.', '_' or '-'";
@@ -56,6 +90,10 @@ int spec_check_kind(const struct campaign_spec *s, char why[CAMPAIGN_WHY_BYTES])
 	if (s->class != NULL && strcmp(s->class, "bulk") != 0 &&
 	    strcmp(s->class, "transactional") != 0)
 		return fail(why, "class", s->class, "bulk or transactional");
+	if (s->files != NULL && strcmp(s->files, "first") != 0 && strcmp(s->files, "last") != 0)
+		return fail(why, "files", s->files, "first or last");
+	if (campaign_tls_min(s) < 0)
+		return fail(why, "tls-min", s->tls_min, "none, opportunistic, encrypt or verify");
 	if (s->tenant != NULL && !is_word(s->tenant))
 		return fail(why, "tenant", s->tenant, word_rule);
 	if (s->stream != NULL && !is_word(s->stream))
@@ -71,6 +109,10 @@ int spec_check_kind(const struct campaign_spec *s, char why[CAMPAIGN_WHY_BYTES])
 	if (s->unsubscribe_mailto != NULL && strpbrk(s->unsubscribe_mailto, "?&#%:<>\", ") != NULL)
 		return fail(why, "unsubscribe-mailto", s->unsubscribe_mailto,
 		            "a plain address like unsubscribe@example.com");
+	if (s->postal_address != NULL && !is_postal_address(s->postal_address))
+		return fail(
+		    why, "postal-address", s->postal_address,
+		    "one line of 10 to 500 bytes, like \"Shop Ltd, 1 High Street, Anytown\"");
 	return 0;
 }
 
@@ -85,6 +127,7 @@ void spec_fill(struct campaign_spec *spec, const struct campaigns_conf *conf)
 	fill(&spec->class, "bulk");
 	fill(&spec->stream, spec->class);
 	fill(&spec->feedback_id, conf->feedback_id);
+	fill(&spec->postal_address, conf->postal_address);
 	if (strcmp(spec->class, "bulk") != 0)
 		return;
 	fill(&spec->unsubscribe_url, conf->unsubscribe_url);

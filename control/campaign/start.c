@@ -17,8 +17,6 @@
 #include "control/xalloc.h"
 
 enum {
-	DRY_SLAB_BYTES_MIN = 1 << 16,
-	DRY_SLAB_BYTES_MAX = 1 << 26,
 	DRY_ERRORS_SHOWN = 3,
 	DRY_SIGNED = 1000, /* rows of a dry run that are signed, too: it takes most of the time */
 };
@@ -140,11 +138,9 @@ struct dry {
 	uint64_t composed, failed;
 	char errors[256];
 	size_t errors_bytes;
-	uint8_t *slab;
-	size_t slab_bytes;
 };
 
-static void note_error(struct dry *dry, const struct table_row *row, const struct tpl_err *err)
+static void note_error(struct dry *dry, struct span address, const struct tpl_err *err)
 {
 	size_t room = sizeof(dry->errors) - dry->errors_bytes;
 	int n;
@@ -152,75 +148,43 @@ static void note_error(struct dry *dry, const struct table_row *row, const struc
 	if (++dry->failed > DRY_ERRORS_SHOWN)
 		return;
 	n = snprintf(dry->errors + dry->errors_bytes, room, "; %.*s: %s:%u:%u: %s",
-	             (int)row->address.bytes, (const char *)row->address.at, err->file, err->line,
+	             (int)address.bytes, (const char *)address.at, err->file, err->line,
 	             err->column, err->text);
 	dry->errors_bytes += (size_t)n < room ? (size_t)n : room - 1;
-}
-
-static int compose_one(const struct job *from, uint32_t number, int64_t now_s, struct dry *dry)
-{
-	const struct campaign *c = from->draft;
-	const struct keyring *keys = from->keys;
-	bool sign = keys != NULL && number < DRY_SIGNED;
-	char mail_from[DP_ADDRESS_MAX];
-	struct table_row row;
-	struct tpl_out out;
-	struct tpl_err err;
-	struct tpl_job job = { .tpl = c->tpl,
-		               .campaign = &c->tpl_data,
-		               .values = row.values,
-		               .signers = sign ? keyring_signers(keys) : NULL,
-		               .tokens = keys == NULL ? NULL : keyring_tokens(keys),
-		               .number = number,
-		               .first_attempt_s = now_s,
-		               .now_s = now_s };
-	int result;
-
-	job.envelope.mail_from = span_of(mail_from, campaign_mail_from(c, number, mail_from));
-	job.envelope.rcpt_to = row.address = table_address(c->table, number);
-	for (;;) {
-		struct cell_room room = { .at = dry->slab, .max = dry->slab_bytes };
-
-		memset(&err, 0, sizeof(err));
-		result = -ENOSPC;
-		if (table_row(c->table, number, &room, &row))
-			result = tpl_compose(&job, dry->slab + room.bytes,
-			                     dry->slab_bytes - room.bytes, &out, &err);
-		if (result != -ENOSPC || dry->slab_bytes >= DRY_SLAB_BYTES_MAX)
-			break;
-		dry->slab_bytes *= 2;
-		dry->slab = xrealloc(dry->slab, dry->slab_bytes, 1);
-	}
-	if (result == -ENOSPC)
-		snprintf(err.text, sizeof(err.text), "the message is larger than %d bytes",
-		         DRY_SLAB_BYTES_MAX);
-	if (result != 0)
-		note_error(dry, &row, &err);
-	else
-		dry->composed++;
-	return result;
 }
 
 static int compose_all(struct job *job)
 {
 	const struct campaign *c = job->draft;
-	struct dry dry = { .slab_bytes = DRY_SLAB_BYTES_MIN };
-	int64_t now_s = time(NULL);
+	const struct keyring *keys = job->keys;
+	struct campaign_trial trial = { .c = c,
+		                        .tokens = keys == NULL ? NULL : keyring_tokens(keys),
+		                        .now_s = time(NULL) };
+	struct dry dry = { 0 };
+	char said[CAMPAIGN_WHY_BYTES];
 	int result = 0;
 
-	dry.slab = xcalloc(dry.slab_bytes, 1);
+	snprintf(said, sizeof(said), "%s", job->line); /* by who judged it */
 	for (uint32_t row = 0; row < table_n_rows(c->table) && result == 0; row++) {
-		(void)compose_one(job, row, now_s, &dry);
+		struct tpl_out out;
+		struct tpl_err err;
+
+		trial.signers = keys != NULL && row < DRY_SIGNED ? keyring_signers(keys) : NULL;
+		if (campaign_try(&trial, row, &out, &err) != 0)
+			note_error(&dry, table_address(c->table, row), &err);
+		else
+			dry.composed++;
 		if (atomic_load_explicit(&job->cancel, memory_order_relaxed))
 			result = -ECANCELED;
 	}
-	free(dry.slab);
+	free(trial.slab);
 	snprintf(job->line, sizeof(job->line),
 	         "dry run: rows=%llu recipients=%llu rejected=%llu duplicates=%llu composed=%llu "
-	         "failed=%llu%s",
+	         "failed=%llu%s%s%s",
 	         (unsigned long long)c->import.rows, (unsigned long long)c->import.recipients,
 	         (unsigned long long)c->import.rejected, (unsigned long long)c->import.duplicates,
-	         (unsigned long long)dry.composed, (unsigned long long)dry.failed, dry.errors);
+	         (unsigned long long)dry.composed, (unsigned long long)dry.failed, dry.errors,
+	         said[0] == '\0' ? "" : "; ", said);
 	return result;
 }
 
@@ -229,6 +193,7 @@ static int compose_all(struct job *job)
 void import_run(struct job *job)
 {
 	char made[REGISTRY_PATH_BYTES], kept[REGISTRY_PATH_BYTES];
+	const struct campaigns_conf *cc = &job->cs->conf;
 	struct campaign *c = job->draft;
 
 	paths_of(job, made, kept);
@@ -238,6 +203,8 @@ void import_run(struct job *job)
 	else
 		job->result = make_parts(job, made);
 	campaign_bind(c);
+	if (job->result == 0 && cc->judge != NULL)
+		job->result = cc->judge(cc->judge_ctx, c, job->keys, &job->cancel, job->line);
 	if (job->result == 0 && c->spec.dry_run)
 		job->result = compose_all(job);
 	else if (job->result == 0)
@@ -256,6 +223,36 @@ void import_run(struct job *job)
 	/* What cannot be removed now is removed at the next start. */
 	(void)dir_del(made);
 	(void)dir_del(kept);
+}
+
+int campaign_look(const struct campaigns_conf *conf, const struct campaign_spec *spec,
+                  const char *folder, struct campaign **out, char why[CAMPAIGN_WHY_BYTES])
+{
+	struct job job = { .draft = xcalloc(1, sizeof(*job.draft)) };
+	struct campaign *c = *out = job.draft;
+	int result = spec_check(spec, why);
+
+	c->id = 1;
+	c->bounce_domain = xstrdup(conf->bounce_domain);
+	spec_copy(&c->spec, spec);
+	spec_fill(&c->spec, conf);
+	c->spec.dry_run = true;
+	if (result != 0)
+		return result;
+	if (getrandom(c->tpl_data.key, TPL_KEY_BYTES, 0) != TPL_KEY_BYTES)
+		result = fail(&job, -EIO, "getrandom");
+	else
+		result = make_parts(&job, folder);
+	campaign_bind(c);
+	if (result != 0)
+		snprintf(why, CAMPAIGN_WHY_BYTES, "%s", job.line);
+	return result;
+}
+
+void campaign_look_end(struct campaign *c, const char *folder)
+{
+	campaign_free(c);
+	(void)dir_del(folder);
 }
 
 static void list_del(struct campaigns *cs, const struct campaign *c)
@@ -282,6 +279,7 @@ void import_adopt(struct job *job)
 	if (job->keep) {
 		spec_fini(&c->spec);
 		free(c->bounce_domain);
+		free(c->mixes_with);
 		*c = *job->draft;
 		free(job->draft), job->draft = NULL;
 		c->status = CAMPAIGN_RUNNING;

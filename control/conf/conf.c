@@ -165,7 +165,7 @@ static int load_plain(struct loader *l, const struct conf_item *item)
 	if (item->n_path > 1)
 		return wrong(l, item->line, "",
 		             "\"%.100s\" is not a block that takes a name; only port, source, "
-		             "site and dkim are",
+		             "site, dkim, class and tenant are",
 		             item->path[0]);
 	for (uint32_t i = 0; i < conf_n_options; i++)
 		if (conf_options[i].block == CONF_BLOCK_NONE &&
@@ -348,36 +348,25 @@ void conf_free(struct conf *conf)
 	free(conf->times);
 	free(conf->credentials);
 	free(conf->dkim);
+	free(conf->classes);
+	free(conf->tenants);
 	free(ld->origins);
 	free(ld->file);
 	free(ld);
 }
 
-static bool matches(const char *match, const char *name)
+static uint8_t least_of(const struct conf_class *all, uint32_t n, const char *name)
 {
-	size_t match_bytes, name_bytes;
-
-	if (strcmp(match, "*") == 0)
-		return true;
-	if (name == NULL)
-		return false;
-	if (match[0] != '*')
-		return strcasecmp(match, name) == 0;
-	match_bytes = strlen(match + 1);
-	name_bytes = strlen(name);
-	return name_bytes > match_bytes &&
-	       strcasecmp(match + 1, name + name_bytes - match_bytes) == 0;
+	for (uint32_t i = 0; name != NULL && i < n; i++)
+		if (strcasecmp(all[i].name, name) == 0)
+			return (uint8_t)all[i].tls_min;
+	return DP_TLS_NONE;
 }
 
-const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
-                                          const char *mx_host)
+uint8_t conf_tls_min(const struct conf *conf, const char *class, const char *tenant)
 {
-	for (uint32_t i = 0; i < conf->n_sites; i++) {
-		const struct conf_site *site = &conf->sites[i];
+	uint8_t a = least_of(conf->classes, conf->n_classes, class);
+	uint8_t b = least_of(conf->tenants, conf->n_tenants, tenant);
 
-		if (matches(site->match, domain) ||
-		    (site->limits.route.host[0] == '\0' && matches(site->match, mx_host)))
-			return &site->limits;
-	}
-	return &conf->limits;
+	return a > b ? a : b;
 }

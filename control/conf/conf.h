@@ -20,6 +20,8 @@ enum {
 	CONF_PORTS_MAX = 8,
 	CONF_SOURCES_MAX = 4096,
 	CONF_SITES_MAX = 1024,
+	CONF_CLASSES_MAX = 8,
+	CONF_TENANTS_MAX = 4096,
 	CONF_RETRY_STEPS_MAX = 30,
 	CONF_DKIM_MAX = 512, /* keys in memory that is locked: two sets during a reload */
 	CONF_CREDENTIALS_MAX = 256,
@@ -78,11 +80,21 @@ struct conf_limits {
 	uint32_t credential_no; /* its place in conf.credentials, from 1; 0: none */
 	bool auth_in_clear;     /* credentials may go to a host nobody vouches for */
 	bool requiretls;        /* may be trusted with REQUIRETLS (RFC 8689) */
+	/* Written in a site block: the providers' table says nothing about it. */
+	bool has_conns_max, has_msgs_max, has_tls;
+	const char *provider; /* of provider.def; NULL: none */
 };
 
 struct conf_site {
 	char *match; /* "alpha.test", "*.alpha.test": domain or MX host name */
 	struct conf_limits limits;
+};
+
+enum conf_lint_dns {
+	CONF_LINT_DNS_AUTO,
+	CONF_LINT_DNS_OFF,
+	CONF_LINT_DNS_WARN,
+	CONF_LINT_DNS_REFUSE
 };
 
 /* One identity at a smarthost (RFC 4954). The secret is in a file, never here. */
@@ -108,6 +120,12 @@ struct conf_dkim {
 	uint32_t canon;     /* enum conf_canon */
 	uint32_t sign;      /* enum conf_sign */
 	uint32_t expires_s; /* worked out when the file leaves it at 0 */
+};
+
+/* A class of mail, or a tenant: what is asked of all its mail. */
+struct conf_class {
+	char *name;
+	uint32_t tls_min; /* enum dp_tls_policy */
 };
 
 struct conf {
@@ -147,13 +165,20 @@ struct conf {
 	} hosts;
 	struct conf_dkim *dkim;
 	uint32_t n_dkim;
+	struct conf_class *classes, *tenants;
+	uint32_t n_classes, n_tenants;
 	struct {
 		char *url, *mailto; /* "": none */
 	} unsubscribe;
 	struct {
 		uint32_t rotate_s, keep_s;
 	} token;
-	char *feedback_id; /* last part of Feedback-ID */
+	char *feedback_id;    /* last part of Feedback-ID */
+	char *postal_address; /* "": none */
+	struct {
+		uint32_t dns;                     /* enum conf_lint_dns */
+		char *block_lists, *domain_lists; /* zones, with blanks between; "": none */
+	} lint;
 	struct {
 		uint32_t after_s[CONF_RETRY_STEPS_MAX]; /* wait after attempt 1, 2, ...; the last
 		                                           repeats */
@@ -193,7 +218,7 @@ struct conf {
 	struct {
 		char *ca_file;    /* PEM */
 		uint32_t clear_s; /* a host whose handshakes fail is sent to in the clear */
-		uint32_t sessions_max, handshake_budget_us;
+		uint32_t sessions_max;
 	} tls;
 	struct {
 		uint32_t level; /* enum dp_log_level */
@@ -215,17 +240,24 @@ int conf_load(const char *path, struct conf **out, char why[CONF_WHY_BYTES]);
 
 void conf_free(struct conf *conf);
 
+/* Reads the name servers of a resolv.conf (resolv.conf(5)); 0 when none. */
+uint32_t conf_resolv_read(const char *path, struct ip_addr *servers, uint32_t n_max);
+
 /* What holds for a domain and its first MX host (NULL: not known yet): the first site block that
- * matches either, else the default. A block with a route matches domains only: it decides before
- * DNS is asked.
+ * matches either, else the default; for the hosts of a provider (provider.def) no laxer than its
+ * row, but for what the block writes. A block with a route matches domains only: it decides before
+ * DNS is asked. Its strings are `conf`'s.
  */
-const struct conf_limits *conf_limits_for(const struct conf *conf, const char *domain,
-                                          const char *mx_host);
+struct conf_limits conf_limits_for(const struct conf *conf, const char *domain,
+                                   const char *mx_host);
 
 /* Numbers the sets of time-outs of `fresh` as `started`, whose data plane runs, has them. False
  * when it lacks one: that takes a restart.
  */
 bool conf_adopt_times(struct conf *fresh, const struct conf *started);
+
+/* The least that mail of that class and tenant asks of TLS (enum dp_tls_policy); NULL: not said. */
+uint8_t conf_tls_min(const struct conf *conf, const char *class, const char *tenant);
 
 /* Writes every option with its value and where it came from ("default", "file:line"), one a line,
  * secrets never; as text or as one JSON object.

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "control/conf/conf_opt.h"
 #include "control/xalloc.h"
@@ -202,6 +203,28 @@ static int check_dkim(struct conf_loaded *ld, char *why)
 	return 0;
 }
 
+/* A field that a signature names must be there when it is made; tags come later. */
+static int check_tags(struct conf_loaded *ld, char *why)
+{
+	const struct conf *conf = &ld->conf;
+	size_t bytes = strlen(conf->gate.tag_header);
+
+	for (uint32_t i = 0; i < conf->n_dkim; i++) {
+		const char *at = conf->dkim[i].headers;
+
+		for (; at != NULL && *at != '\0'; at += strcspn(at, ":"), at += *at == ':')
+			if (strcspn(at, ":") == bytes &&
+			    strncasecmp(at, conf->gate.tag_header, bytes) == 0)
+				return conf_wrong_at(
+				    ld, conf_line_of(ld, CONF_BLOCK_DKIM, "dkim.headers", i), why,
+				    "dkim.headers: names %s, which the content gate puts in "
+				    "front of signed messages; leave it out, or change "
+				    "gate.tag_header",
+				    conf->gate.tag_header);
+	}
+	return 0;
+}
+
 /* Pairs of numbers of which one must not exceed the other. */
 static int check_pairs(const struct conf_loaded *ld, char *why)
 {
@@ -296,8 +319,8 @@ static int fill_socket(struct conf_loaded *ld, char *why)
 int conf_check(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
 {
 	static int (*const checks[])(struct conf_loaded *, char *) = {
-		check_required, check_sources, fill_socket,
-		fill_resolver,  check_dkim,    conf_check_sites,
+		check_required, check_sources, fill_socket,      fill_resolver,
+		check_dkim,     check_tags,    conf_check_sites,
 	};
 	int err = 0;
 

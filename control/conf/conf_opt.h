@@ -21,6 +21,8 @@ enum conf_block {
 	CONF_BLOCK_SOURCE,
 	CONF_BLOCK_SITE,
 	CONF_BLOCK_DKIM,
+	CONF_BLOCK_CLASS,
+	CONF_BLOCK_TENANT,
 	CONF_N_BLOCKS
 };
 
@@ -154,9 +156,6 @@ uint32_t conf_block_line(const struct conf_loaded *loaded, enum conf_block block
 
 /* The line an option of a block was set on, 0: default. */
 uint32_t conf_origin_line(const struct conf_loaded *loaded, uint32_t option, uint32_t instance);
-
-/* Reads the name servers of a resolv.conf (resolv.conf(5)); 0 when none. */
-uint32_t conf_resolv_read(const char *path, struct ip_addr *servers, uint32_t n_max);
 
 /* Writes a configuration file with every option, at its default and commented out unless it is
  * needed to start.

@@ -1,6 +1,7 @@
 /* conf_site.c - what the blocks of sites and credentials must hold together, and their time-outs.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "control/conf/conf_opt.h"
 #include "control/xalloc.h"
@@ -68,6 +69,18 @@ bool conf_adopt_times(struct conf *fresh, const struct conf *started)
 	return true;
 }
 
+static void note_written(struct conf_loaded *ld)
+{
+	for (uint32_t i = 0; i < ld->conf.n_sites; i++) {
+		struct conf_limits *l = &ld->conf.sites[i].limits;
+
+		l->has_tls = conf_line_of(ld, CONF_BLOCK_SITE, "site.tls", i) != 0;
+		l->has_conns_max = conf_line_of(ld, CONF_BLOCK_SITE, "site.connections", i) != 0;
+		l->has_msgs_max =
+		    conf_line_of(ld, CONF_BLOCK_SITE, "site.messages_per_connection", i) != 0;
+	}
+}
+
 int conf_check_sites(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
 {
 	struct conf *conf = &ld->conf;
@@ -87,6 +100,64 @@ int conf_check_sites(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
 	}
 	if (err < 0)
 		return err;
+	note_written(ld);
 	number_times(conf);
 	return 0;
+}
+
+static bool matches(const char *match, const char *name)
+{
+	size_t match_bytes, name_bytes;
+
+	if (strcmp(match, "*") == 0)
+		return true;
+	if (name == NULL)
+		return false;
+	if (match[0] != '*')
+		return strcasecmp(match, name) == 0;
+	match_bytes = strlen(match + 1);
+	name_bytes = strlen(name);
+	return name_bytes > match_bytes &&
+	       strcasecmp(match + 1, name + name_bytes - match_bytes) == 0;
+}
+
+static const struct provider {
+	const char *name, *match;
+	uint32_t conns_max, msgs_max;
+} providers[] = {
+#define PROVIDER(name, match, conns_max, msgs_max) { name, match, conns_max, msgs_max },
+#include "control/conf/provider.def"
+#undef PROVIDER
+};
+
+static void apply(struct conf_limits *l, const struct provider *p)
+{
+	l->provider = p->name;
+	if (!l->has_tls && l->tls < DP_TLS_ENCRYPT)
+		l->tls = DP_TLS_ENCRYPT;
+	if (!l->has_conns_max && l->conns_max > p->conns_max)
+		l->conns_max = p->conns_max;
+	if (!l->has_msgs_max && l->msgs_per_conn_max > p->msgs_max)
+		l->msgs_per_conn_max = p->msgs_max;
+}
+
+struct conf_limits conf_limits_for(const struct conf *conf, const char *domain, const char *mx_host)
+{
+	struct conf_limits l = conf->limits;
+
+	for (uint32_t i = 0; i < conf->n_sites; i++) {
+		const struct conf_site *site = &conf->sites[i];
+
+		if (matches(site->match, domain) ||
+		    (site->limits.route.host[0] == '\0' && matches(site->match, mx_host))) {
+			l = site->limits;
+			break;
+		}
+	}
+	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++)
+		if (matches(providers[i].match, mx_host)) {
+			apply(&l, &providers[i]);
+			break;
+		}
+	return l;
 }

@@ -72,6 +72,13 @@ static const char *check_pool(const char *text, int64_t n)
 	return check_word(text);
 }
 
+static const char *check_class(const char *text)
+{
+	return strcmp(text, "bulk") == 0 || strcmp(text, "transactional") == 0
+	           ? NULL
+	           : "is no class of mail; use bulk or transactional";
+}
+
 static const char *check_match(const char *text)
 {
 	if (strcmp(text, "*") == 0)
@@ -156,6 +163,43 @@ static const char *check_feedback_id(const char *text, int64_t n)
 	                               : check_word(text);
 }
 
+/* One line that a body can show; who sends nothing in bulk needs none. */
+static const char *check_postal(const char *text, int64_t n)
+{
+	size_t bytes = strlen(text);
+
+	(void)n;
+	if (bytes == 0)
+		return NULL;
+	if (bytes < 10 || bytes > 500 || strchr(text, ' ') == NULL)
+		return "is no postal address of 10 to 500 bytes; write it like Shop Ltd, 1 High "
+		       "Street, Anytown";
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return "is not one line; write it with commas";
+	return NULL;
+}
+
+/* Names of zones, with blanks between. */
+static const char *check_zones(const char *text, int64_t n)
+{
+	char zone[256];
+	size_t bytes;
+
+	for (const char *at = text + strspn(text, " "); *at != '\0'; at += strspn(at, " ")) {
+		bytes = strcspn(at, " ");
+		if (bytes >= sizeof(zone))
+			return "has a name of over 253 bytes";
+		memcpy(zone, at, bytes);
+		zone[bytes] = '\0';
+		if (conf_check_hostname(zone, n) != NULL)
+			return "is no list of zones; write it like \"zen.example.org "
+			       "bl.example.net\"";
+		at += bytes;
+	}
+	return strlen(text) > 1000 ? "is over 1,000 bytes" : NULL;
+}
+
 static const char *check_rules_path(const char *text, int64_t n)
 {
 	return text[0] == '\0' ? NULL : check_path(text, n);
@@ -177,8 +221,14 @@ static const char *check_field_name(const char *text, int64_t n)
 	return NULL;
 }
 
+static const char *const lint_dns[] = { "auto", "off", "warn", "refuse", NULL };
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
-static const char *const tls_policies[] = { "none", "opportunistic", "encrypt", "verify", NULL };
+static const char *const tls_policies[] = {
+#define DP_TLS(sym, name) name,
+#include "dataplane/dp_tls.def"
+#undef DP_TLS
+	NULL
+};
 static const char *const congestions[] = { "cubic", "newreno", NULL };
 static const char *const idle_ways[] = { "adaptive", "poll", "sleep", NULL };
 static const char *const landings[] = { "auto", "predict", "partition", "single", NULL };
@@ -188,8 +238,8 @@ static const char *const canons[] = { "relaxed/relaxed", "relaxed/simple", "simp
 static const char *const signs[] = { "from", "all", "named", NULL };
 static_assert(CONF_RELAXED_RELAXED == 0 && CONF_SIMPLE_SIMPLE == 3, "as in canons");
 static_assert(CONF_SIGN_FROM == 0 && CONF_SIGN_NAMED == 2, "as in signs");
+static_assert(CONF_LINT_DNS_AUTO == 0 && CONF_LINT_DNS_REFUSE == 3, "as in lint_dns");
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
-static_assert(DP_TLS_NONE == 0 && DP_TLS_VERIFY == 3, "as in tls_policies");
 static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
 static_assert(DP_IDLE_ADAPTIVE == 0 && DP_IDLE_SLEEP == 2, "as in idle_ways");
 static_assert(DP_LANDING_AUTO == 0 && DP_LANDING_SINGLE == 3, "as in landings");
@@ -208,9 +258,11 @@ enum {
 #define PORT(f) .block = CONF_BLOCK_PORT, .at = offsetof(struct conf_port, f)
 #define OFFLOAD(sym)                                                                               \
 	PORT(offloads[DP_OFFLOAD_##sym]), .type = CONF_TYPE_BOOL, .def = true, .when = CONF_AT_START
-#define SRC(f)  .block = CONF_BLOCK_SOURCE, .at = offsetof(struct conf_source, f)
-#define SITE(f) .block = CONF_BLOCK_SITE, .at = offsetof(struct conf_site, limits.f)
-#define DKIM(f) .block = CONF_BLOCK_DKIM, .at = offsetof(struct conf_dkim, f)
+#define SRC(f)    .block = CONF_BLOCK_SOURCE, .at = offsetof(struct conf_source, f)
+#define SITE(f)   .block = CONF_BLOCK_SITE, .at = offsetof(struct conf_site, limits.f)
+#define CLASS(f)  .block = CONF_BLOCK_CLASS, .at = offsetof(struct conf_class, f)
+#define TENANT(f) .block = CONF_BLOCK_TENANT, .at = offsetof(struct conf_class, f)
+#define DKIM(f)   .block = CONF_BLOCK_DKIM, .at = offsetof(struct conf_dkim, f)
 #define INT(u, low, high, d)                                                                       \
 	.type = CONF_TYPE_INT, .unit = CONF_UNIT_##u, .min = (low), .max = (high), .def = (d)
 #define BIG(u, low, high, d)                                                                       \
@@ -227,6 +279,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "envelope senders are made under it, so that a later bounce names its recipient" },
 	{ .name = "campaigns_max", AT(campaigns_max), INT(NONE, 1, 100000, 1000), NOW,
 	  .help = "campaigns kept in the state directory" },
+	{ .name = "class.tls_min", CLASS(tls_min), ONE_OF(tls_policies), .def_str = "none", RELOAD,
+	  .help = "the least that its mail asks for, whatever the site's policy, as tls.policy" },
 	{ .name = "compose.message_max", AT(compose.message_bytes_max),
 	  INT(BYTES, 4 * KIB, 64 * MIB, 4 * MIB), NOW,
 	  .help = "largest composed message; a row that needs more fails" },
@@ -307,6 +361,12 @@ const struct conf_opt conf_options[] = {
 	{ .name = "limits.transactions_in_flight_max", AT(limits.window_max),
 	  INT(NONE, 1, DP_WINDOW_MAX, 4), RELOAD,
 	  .help = "for hosts that have proven to take them: doubled after 256 answers, none lost" },
+	{ .name = "lint.block_lists", AT(lint.block_lists), STR(""), NOW, .check = check_zones,
+	  .help = "DNS zones that list addresses, with blanks between; sources are looked up there" },
+	{ .name = "lint.dns", AT(lint.dns), ONE_OF(lint_dns), .def_str = "auto", NOW,
+	  .help = "DNS is checked when a campaign starts: off, warn, refuse; auto: warn in live mode" },
+	{ .name = "lint.domain_lists", AT(lint.domain_lists), STR(""), NOW, .check = check_zones,
+	  .help = "DNS zones that list domains; those that links lead to are looked up there" },
 	{ .name = "log.level", AT(log.level), ONE_OF(log_levels), .def_str = "info", RELOAD,
 	  .help = "least important lines that are logged" },
 	{ .name = "log.lines_per_second", AT(log.lines_per_s), INT(NONE, 0, 100000, 100), RELOAD,
@@ -345,6 +405,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "queues of the device, each with a worker of its own" },
 	{ .name = "port.vlan", PORT(vlan), INT(NONE, 0, 4094, 0), NOW,
 	  .help = "VLAN tag; 0: untagged" },
+	{ .name = "postal_address", AT(postal_address), STR(""), NOW, .check = check_postal,
+	  .help = "of who sends, in one line; bulk mail must show it: {{ campaign.postal_address }}" },
 	{ .name = "resolver.entries_max", AT(dns.entries_max), INT(NONE, 16, 10000000, 100000), NOW,
 	  .help = "domains in the cache" },
 	{ .name = "resolver.queries_max", AT(dns.queries_max), INT(NONE, 1, 10000, 200), NOW,
@@ -503,13 +565,12 @@ const struct conf_opt conf_options[] = {
 	{ .name = "tcp.user_timeout", AT(tcp.user_timeout_ms),
 	  INT(MS, 5 * S, HOUR * S, 120 * S), NOW,
 	  .help = "patience for a peer that acknowledges nothing (RFC 5482)" },
+	{ .name = "tenant.tls_min", TENANT(tls_min), ONE_OF(tls_policies), .def_str = "none", RELOAD,
+	  .help = "the least that this tenant's mail asks for, as class.tls_min" },
 	{ .name = "tls.ca_file", AT(tls.ca_file), STR(CONF_CA_FILE), NOW, .check = check_path,
 	  .help = "certificates of who may vouch for hosts' names (PEM)" },
 	{ .name = "tls.clear_after_failure", AT(tls.clear_s), INT(S, 0, 3 * DAY, DAY), RELOAD,
 	  .help = "a host whose handshakes fail gets mail in the clear this long, if opportunistic" },
-	{ .name = "tls.handshake_budget", AT(tls.handshake_budget_us), INT(NONE, 1, 100000, 1000),
-	  NOW,
-	  .help = "microseconds of handshakes in one turn of a worker; one step at least" },
 	{ .name = "tls.policy", AT(limits.tls), ONE_OF(tls_policies), .def_str = "opportunistic",
 	  RELOAD,
 	  .help = "none; opportunistic: where offered; encrypt: or not at all; verify: the name too" },
@@ -552,6 +613,14 @@ const struct conf_block_kind conf_blocks[] = {
 	                        sizeof(struct conf_dkim), CONF_DKIM_MAX,
 	                        offsetof(struct conf_dkim, name), CONF_ON_RELOAD, check_word,
 	                        "main", .may_miss = true },
+	[CONF_BLOCK_CLASS]  = { "class", offsetof(struct conf, classes),
+	                        offsetof(struct conf, n_classes), sizeof(struct conf_class),
+	                        CONF_CLASSES_MAX, offsetof(struct conf_class, name),
+	                        CONF_ON_RELOAD, check_class, "bulk", .may_miss = true },
+	[CONF_BLOCK_TENANT] = { "tenant", offsetof(struct conf, tenants),
+	                        offsetof(struct conf, n_tenants), sizeof(struct conf_class),
+	                        CONF_TENANTS_MAX, offsetof(struct conf_class, name),
+	                        CONF_ON_RELOAD, check_word, "acme", .may_miss = true },
 };
 /* clang-format on */
 

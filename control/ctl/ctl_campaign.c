@@ -25,6 +25,11 @@ static const char *const state_names[] = {
 #undef RCPT_STATE
 };
 
+static const char *status_of(const struct campaign *c)
+{
+	return c->paused && c->status == CAMPAIGN_RUNNING ? "paused" : status_names[c->status];
+}
+
 /* Messages delivered a second, over the time the campaign ran. */
 static uint64_t mean_rate(const struct campaign *c)
 {
@@ -147,17 +152,18 @@ static unsigned import_percent(const struct campaign *c)
 
 static json_t *campaign_json(const struct campaign *c)
 {
-	json_t *o =
-	    json_pack("{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "id", (json_int_t)c->id,
-	              "name", c->spec.name, "status", status_names[c->status], "recipients",
-	              (json_int_t)n_recipients(c), "in_flight", (json_int_t)c->in_flight,
-	              "attempts", (json_int_t)c->attempts, "rows", (json_int_t)n_rows(c),
-	              "rejected", (json_int_t)c->import.rejected, "duplicates",
-	              (json_int_t)c->import.duplicates, "started_s", (json_int_t)c->started_s,
-	              "ended_s", (json_int_t)c->ended_s, "rate", (json_int_t)mean_rate(c));
+	json_t *o = json_pack(
+	    "{s:I,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "id", (json_int_t)c->id, "name",
+	    c->spec.name, "status", status_of(c), "recipients", (json_int_t)n_recipients(c),
+	    "in_flight", (json_int_t)c->in_flight, "attempts", (json_int_t)c->attempts, "rows",
+	    (json_int_t)n_rows(c), "rejected", (json_int_t)c->import.rejected, "duplicates",
+	    (json_int_t)c->import.duplicates, "started_s", (json_int_t)c->started_s, "ended_s",
+	    (json_int_t)c->ended_s, "rate", (json_int_t)mean_rate(c));
 
 	json_object_set_new(xcheck(o), "import_percent", json_integer(import_percent(c)));
 	json_object_set_new(o, "states", states_json(c->count));
+	json_object_set_new(o, "paused_why",
+	                    c->paused ? ctl_json_text(c->paused_why) : json_null());
 	return o;
 }
 
@@ -185,6 +191,7 @@ static void show_json(struct ctl_req *req, const struct cli_domain *rows, uint32
 		json_array_append_new(domains, domain_json(&rows[i]));
 	json_object_set_new(o, "domains", domains);
 	json_object_set_new(o, "domains_not_shown", json_integer(all - n));
+	json_object_set_new(o, "gate", ctl_gate_json(req, c->id));
 	ctl_json_write(req, o);
 	fputc('\n', req->out);
 }
@@ -195,13 +202,18 @@ static void show_text(struct ctl_req *req, const struct cli_domain *rows, uint32
 	uint32_t all = c->table == NULL ? 0 : table_n_domains(c->table);
 	char t[TEXT_NUMBER_BYTES];
 
-	fprintf(req->out, "campaign \"%s\": %s", c->spec.name, status_names[c->status]);
+	fprintf(req->out, "campaign \"%s\": %s", c->spec.name, status_of(c));
 	if (c->importing != NULL)
 		fprintf(req->out, ", %u %% of the list", import_percent(c));
 	if (c->started_s != 0)
 		fprintf(req->out, ", started %s", text_time(c->started_s, t));
 	if (c->ended_s != 0)
 		fprintf(req->out, ", ended %s", text_time(c->ended_s, t));
+	if (c->paused) {
+		char why[CAMPAIGN_REASON_MAX + 1];
+
+		fprintf(req->out, "\npaused: %s", text_clean(c->paused_why, why, sizeof(why)));
+	}
 	fprintf(req->out,
 	        "\nrows=%" PRIu64 " recipients=%" PRIu64 " rejected=%" PRIu64 " duplicates=%" PRIu64
 	        "\n",
@@ -211,6 +223,7 @@ static void show_text(struct ctl_req *req, const struct cli_domain *rows, uint32
 	fprintf(req->out, "%-12s %14s\n", "in flight", text_thousands(c->in_flight, t));
 	fprintf(req->out, "%-12s %14s\n", "attempts", text_thousands(c->attempts, t));
 	fprintf(req->out, "%-12s %14s msg/s\n\n", "mean rate", text_thousands(mean_rate(c), t));
+	ctl_gate_text(req, c->id);
 	cli_domains_write(rows, n, req->out);
 	if (all > n)
 		fprintf(req->out, "and %s smaller domains\n", text_thousands(all - n, t));
@@ -236,8 +249,8 @@ static void campaign_line(struct ctl_req *req, const struct campaign *c)
 {
 	char n[6][TEXT_NUMBER_BYTES];
 
-	fprintf(req->out, "%-24s %-10s %12s %12s %12s %12s %12s %10s\n", c->spec.name,
-	        status_names[c->status], text_thousands(n_recipients(c), n[0]),
+	fprintf(req->out, "%-24s %-10s %12s %12s %12s %12s %12s %10s\n", c->spec.name, status_of(c),
+	        text_thousands(n_recipients(c), n[0]),
 	        text_thousands(c->count[RCPT_DELIVERED], n[1]),
 	        text_thousands(c->count[RCPT_DEFERRED], n[2]),
 	        text_thousands(c->count[RCPT_BOUNCED], n[3]),

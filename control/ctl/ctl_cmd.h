@@ -68,6 +68,10 @@ int ctl_match(struct ctl_req *req, char *line);
 void ctl_go_on(struct ctl_client *client);
 
 /* An answer that comes later, whether or not its client still waits. */
+/* What the content gate found in messages of a campaign: an array; and a line for each rule. */
+json_t *ctl_gate_json(struct ctl_req *req, uint32_t campaign);
+void ctl_gate_text(struct ctl_req *req, uint32_t campaign);
+
 struct ctl_later;
 struct ctl_later *ctl_later_new(struct ctl_req *req);
 
@@ -94,3 +98,5 @@ ctl_run_fn ctl_show_stats, ctl_show_workers, ctl_show_ports, ctl_show_sites, ctl
 ctl_run_fn ctl_show_tcp, ctl_show_connections;
 ctl_run_fn ctl_show_campaign, ctl_show_campaigns;
 ctl_run_fn ctl_campaign_start, ctl_campaign_export;
+ctl_run_fn ctl_show_gate, ctl_campaign_pause, ctl_campaign_resume;
+ctl_run_fn ctl_campaign_release, ctl_campaign_cancel_held;

@@ -170,6 +170,8 @@ static json_t *site_json(const struct sched_site_view *v)
 	xcheck(row);
 	json_object_set_new(row, "site", ctl_json_text(v->name));
 	json_object_set_new(row, "domain", ctl_json_text(v->domain));
+	json_object_set_new(row, "tls", ctl_json_text(v->tls));
+	json_object_set_new(row, "provider", ctl_json_text(v->provider));
 	json_object_set_new(row, "last_error", ctl_json_text(v->last_error));
 	return row;
 }
@@ -179,8 +181,9 @@ static void site_line(struct ctl_req *req, const struct sched_site_view *v)
 	char n[5][TEXT_NUMBER_BYTES], error[200], conns[40];
 
 	snprintf(conns, sizeof(conns), "%u/%u", v->conns, v->conns_max);
-	fprintf(req->out, "%-24.60s %-24.60s %9s %9s %9s %9s %10s %8s  %s\n", v->domain, v->name,
-	        conns, text_thousands(v->ready, n[0]), text_thousands(v->in_flight, n[1]),
+	fprintf(req->out, "%-24.60s %-24.60s %-9.9s %-13s %9s %9s %9s %9s %10s %8s  %s\n",
+	        v->domain, v->name, v->provider == NULL ? "-" : v->provider, v->tls, conns,
+	        text_thousands(v->ready, n[0]), text_thousands(v->in_flight, n[1]),
 	        text_thousands(v->deferred, n[2]), text_thousands(v->delivered, n[3]),
 	        text_thousands(v->refused, n[4]),
 	        v->last_error == NULL ? "" : text_clean(v->last_error, error, sizeof(error)));
@@ -194,9 +197,9 @@ enum ctl_said ctl_show_sites(struct ctl_req *req)
 	if (req->cursor == 0 && req->json)
 		fputc('[', req->out);
 	else if (req->cursor == 0)
-		fprintf(req->out, "%-24s %-24s %9s %9s %9s %9s %10s %8s  %s\n", "domain", "site",
-		        "conns/max", "ready", "in flight", "deferred", "delivered", "refused",
-		        "last error");
+		fprintf(req->out, "%-24s %-24s %-9s %-13s %9s %9s %9s %9s %10s %8s  %s\n", "domain",
+		        "site", "provider", "tls", "conns/max", "ready", "in flight", "deferred",
+		        "delivered", "refused", "last error");
 	for (uint32_t i = 0; i < CTL_CHUNK_ROWS; i++) {
 		bool is_first = req->cursor == 0;
 

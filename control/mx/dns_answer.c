@@ -1,6 +1,7 @@
 /* dns_answer.c - reads one DNS answer; pure, bounded, no byte of it trusted. */
 #include "control/mx/dns_answer.h"
 
+#include <assert.h>
 #include <errno.h>
 
 enum {
@@ -209,19 +210,97 @@ static void read_addr(struct reader *r, const struct rr *rr)
 	a->n_addrs++;
 }
 
+static void read_ptr(struct reader *r, const struct rr *rr)
+{
+	struct dns_answer *a = r->out;
+	size_t at = rr->data;
+
+	if (a->n_names < DNS_RECORDS_MAX &&
+	    dns_name_read(r->packet, &at, a->names[a->n_names]) == 0 &&
+	    at == rr->data + rr->data_bytes)
+		a->n_names++;
+	else
+		a->n_left_out++;
+}
+
+/* RFC 1035 3.3.14: one or more strings that fill the record. */
+static void read_txt(struct reader *r, const struct rr *rr)
+{
+	struct dns_answer *a = r->out;
+	struct span data = span_of(r->packet.at + rr->data, rr->data_bytes), rest = data, string;
+	uint8_t bytes;
+
+	while (span_take_u8(&rest, &bytes) && span_take(&rest, bytes, &string))
+		;
+	if (a->n_txt < DNS_RECORDS_MAX && rest.bytes == 0 && data.bytes > 0)
+		a->txt[a->n_txt++] = data;
+	else
+		a->n_left_out++;
+}
+
+static bool read_soa(struct reader *r, const struct rr *rr);
+
+static void read_own_soa(struct reader *r, const struct rr *rr)
+{
+	if (read_soa(r, rr))
+		r->out->n_soa++;
+	else
+		r->out->n_left_out++;
+}
+
+typedef void read_fn(struct reader *r, const struct rr *rr);
+
+static read_fn *reader_of(enum dns_type type)
+{
+	switch (type) {
+	case DNS_TYPE_A:
+	case DNS_TYPE_AAAA:
+		return read_addr;
+	case DNS_TYPE_SOA:
+		return read_own_soa;
+	case DNS_TYPE_PTR:
+		return read_ptr;
+	case DNS_TYPE_MX:
+		return read_mx;
+	case DNS_TYPE_TXT:
+		return read_txt;
+	case DNS_TYPE_CNAME:
+		break;
+	}
+	assert(!"a type that is asked for");
+}
+
 static void collect(struct reader *r)
 {
+	read_fn *read = reader_of(r->type);
+
 	for (uint32_t i = 0; i < r->n_answers; i++) {
 		const struct rr *rr = &r->answers[i];
 
 		if (rr->type != r->type || !is_owner(r, rr, r->out->name))
 			continue;
 		use_ttl(r->out, rr->ttl_s);
-		if (r->type == DNS_TYPE_MX)
-			read_mx(r, rr);
-		else
-			read_addr(r, rr);
+		read(r, rr);
 	}
+}
+
+uint32_t dns_answer_records(const struct dns_answer *a)
+{
+	return a->n_mx + a->n_addrs + a->n_names + a->n_txt + a->n_soa + a->n_left_out;
+}
+
+size_t dns_txt_join(struct span txt, uint8_t *out, size_t room)
+{
+	size_t n = 0;
+	struct span string;
+	uint8_t bytes;
+
+	while (span_take_u8(&txt, &bytes) && span_take(&txt, bytes, &string)) {
+		if (n < room)
+			memcpy(out + n, string.at, bytes < room - n ? bytes : room - n);
+		n += bytes;
+	}
+	return n;
 }
 
 /* RFC 2308 5: a negative holds for the lesser of the SOA's own TTL and its MINIMUM, the last of
@@ -287,7 +366,7 @@ int dns_answer_read(struct span packet, const char *name, enum dns_type type,
 	if (result != 0)
 		return result;
 	collect(&r);
-	if (out->n_mx + out->n_addrs + out->n_left_out != 0)
+	if (dns_answer_records(out) != 0)
 		return 0;
 	for (unsigned i = 0; i < n_authority && i < DNS_RRS_READ_MAX; i++) {
 		if (!read_rr(&r, &rr))

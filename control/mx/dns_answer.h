@@ -23,7 +23,9 @@ enum dns_type {
 	DNS_TYPE_A = 1,
 	DNS_TYPE_CNAME = 5,
 	DNS_TYPE_SOA = 6,
+	DNS_TYPE_PTR = 12,
 	DNS_TYPE_MX = 15,
+	DNS_TYPE_TXT = 16,
 	DNS_TYPE_AAAA = 28,
 };
 
@@ -46,18 +48,28 @@ struct dns_answer {
 	char name[DNS_NAME_BYTES]; /* where they lead; the question's name without any */
 	bool has_ttl;
 	uint32_t ttl_s; /* least of the records used; of a negative: from the SOA */
-	uint32_t n_mx, n_addrs;
+	uint32_t n_mx, n_addrs, n_names, n_txt, n_soa;
 	struct dns_mx mx[DNS_RECORDS_MAX];
 	struct ip_addr addrs[DNS_RECORDS_MAX];
+	char names[DNS_RECORDS_MAX][DNS_NAME_BYTES]; /* of PTR records, lower case */
+	struct span txt[DNS_RECORDS_MAX]; /* in the packet: strings, each after its length */
 	uint32_t n_left_out; /* records of the asked type beyond the bound or with odd names */
 };
 
-/* Reads the answer to (name, type); `name` in lower case, `type` A, AAAA or MX. Returns 0, or
- * -EBADMSG for a packet that is broken, no answer, or an answer to another question; -ELOOP for a
- * CNAME chain that is too long or turns back.
+/* Reads the answer to (name, type); `name` in lower case; CNAME is no type to ask for. Returns 0,
+ * or -EBADMSG for a packet that is broken, no answer, or an answer to another question; -ELOOP for
+ * a CNAME chain that is too long or turns back.
  */
 int dns_answer_read(struct span packet, const char *name, enum dns_type type,
                     struct dns_answer *out);
+
+/* Records of the asked type, those left out included. */
+uint32_t dns_answer_records(const struct dns_answer *a);
+
+/* Joins the strings of a TXT record (RFC 7208 3.3: without blanks between); any byte may be in it.
+ * Returns the bytes of the whole, of which `room` at most were written.
+ */
+size_t dns_txt_join(struct span txt, uint8_t *out, size_t room);
 
 /* Reads the name at `*at` of the packet, lower-cased, and moves `*at` past it. Returns 0; 1 when it
  * is well-formed but no host name (a byte that cannot be printed, a dot inside a label), `out` then

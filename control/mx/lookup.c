@@ -2,8 +2,8 @@
 #include "control/mx/lookup.h"
 
 #include <assert.h>
-#include <errno.h>
 
+#include "control/mx/query.h"
 #include "control/mx/site.h"
 #include "control/xalloc.h"
 
@@ -12,17 +12,9 @@ enum {
 	PARTIAL_S_MAX = 60,          /* an answer with a host missing for now is kept this long */
 };
 
-/* How one question ended. */
-enum ask_end { ASK_OPEN, ASK_RECORDS, ASK_NO_RECORDS, ASK_NO_NAME, ASK_TROUBLE };
-
-/* One question, with the CNAMEs followed on its way. */
+/* A question for the addresses of a host. */
 struct ask {
-	struct lookup *lookup;
-	enum dns_type type;
-	enum ask_end end;
-	uint32_t hops;
-	char name[DNS_NAME_BYTES];
-	char trouble[48];
+	struct query query; /* its context is the look-up */
 	uint32_t n_addrs;
 	struct ip_addr addrs[MX_HOST_ADDRS_MAX];
 };
@@ -40,7 +32,7 @@ struct lookup {
 	char domain[MX_NAME_BYTES];
 	bool has_ttl;
 	uint32_t ttl_s;
-	struct ask mx;
+	struct query mx;
 	struct host hosts[MX_HOSTS_MAX];
 	uint32_t n_hosts;
 	bool is_host;              /* a host of the configuration: no MX is asked for */
@@ -72,6 +64,12 @@ static void use_ttl(struct lookup *l, uint32_t ttl_s)
 	if (!l->has_ttl || ttl_s < l->ttl_s)
 		l->ttl_s = ttl_s;
 	l->has_ttl = true;
+}
+
+static void use_query_ttl(struct lookup *l, const struct query *q)
+{
+	if (q->has_ttl)
+		use_ttl(l, q->ttl_s);
 }
 
 /* ---- the answer ---- */
@@ -133,7 +131,7 @@ static void finish_hosts(struct lookup *l)
 	char why[160];
 
 	for (uint32_t i = 0; i < 2 * l->n_hosts; i++)
-		if (l->asks[i].end == ASK_TROUBLE)
+		if (l->asks[i].query.end == QUERY_TROUBLE)
 			trouble = &l->asks[i];
 	a = xcalloc(1, sizeof(*a));
 	a->refs = 1;
@@ -155,7 +153,8 @@ static void finish_hosts(struct lookup *l)
 	}
 	mx_release(a);
 	if (trouble != NULL) {
-		snprintf(why, sizeof(why), "address of %.80s: %s", trouble->name, trouble->trouble);
+		snprintf(why, sizeof(why), "address of %.80s: %s", trouble->query.name,
+		         trouble->query.trouble);
 		finish_bare(l, MX_TRY_LATER, why);
 	} else if (l->is_host) { /* no fault of any recipient */
 		snprintf(why, sizeof(why), "host %.120s has no address", l->domain);
@@ -169,32 +168,18 @@ static void finish_hosts(struct lookup *l)
 
 /* ---- questions ---- */
 
-static void on_packet(void *ctx, struct span packet, const char *trouble);
-
-static void ask_send(struct ask *ask)
-{
-	(*ask->lookup->queries)++;
-	resolver_ask(ask->lookup->resolver, ask->name, ask->type, on_packet, ask);
-}
-
-static void ask_init(struct lookup *l, struct ask *ask, enum dns_type type, const char *name)
-{
-	size_t bytes = strnlen(name, sizeof(ask->name) - 1);
-
-	*ask = (struct ask){ .lookup = l, .type = type };
-	memcpy(ask->name, name, bytes);
-}
+static void on_addrs(struct query *q, const struct dns_answer *answer);
 
 static void ask_hosts(struct lookup *l)
 {
 	l->n_open = 1; /* ours, so that an answer given at once does not end it early */
-	for (uint32_t i = 0; i < l->n_hosts; i++) {
-		ask_init(l, &l->asks[2 * i], DNS_TYPE_A, l->hosts[i].name);
-		ask_init(l, &l->asks[2 * i + 1], DNS_TYPE_AAAA, l->hosts[i].name);
-	}
 	for (uint32_t i = 0; i < 2 * l->n_hosts; i++) {
+		struct ask *ask = &l->asks[i];
+
+		ask->n_addrs = 0;
 		l->n_open++;
-		ask_send(&l->asks[i]);
+		query_start(&ask->query, l->resolver, i % 2 == 0 ? DNS_TYPE_A : DNS_TYPE_AAAA,
+		            l->hosts[i / 2].name, l->queries, on_addrs, l);
 	}
 	if (--l->n_open == 0)
 		finish_hosts(l);
@@ -247,94 +232,44 @@ static void ask_itself(struct lookup *l)
 	ask_hosts(l);
 }
 
-static void on_mx_end(struct lookup *l, const struct dns_answer *answer)
+static void on_mx_end(struct query *q, const struct dns_answer *answer)
 {
+	struct lookup *l = q->ctx;
 	char why[160];
 
-	switch (l->mx.end) {
-	case ASK_RECORDS:
+	use_query_ttl(l, q);
+
+	switch (q->end) {
+	case QUERY_RECORDS:
 		on_mx_records(l, answer);
 		return;
-	case ASK_NO_RECORDS: /* RFC 5321 5.1: the implicit MX, preference 0 */
+	case QUERY_NO_RECORDS: /* RFC 5321 5.1: the implicit MX, preference 0 */
 		l->implicit = true;
 		ask_itself(l);
 		return;
-	case ASK_NO_NAME:
+	case QUERY_NO_NAME:
 		finish_bare(l, MX_NO_DOMAIN, "NXDOMAIN: the domain does not exist");
 		return;
-	case ASK_TROUBLE:
+	case QUERY_TROUBLE:
 		snprintf(why, sizeof(why), "MX of %.80s: %s", l->mx.name, l->mx.trouble);
 		finish_bare(l, MX_TRY_LATER, why);
 		return;
-	case ASK_OPEN:
+	case QUERY_OPEN:
 		break;
 	}
 	assert(!"a question that ended says how");
 }
 
-/* ---- every answer ---- */
-
-static void set_trouble(struct ask *ask, const char *trouble)
+static void on_addrs(struct query *q, const struct dns_answer *answer)
 {
-	ask->end = ASK_TROUBLE;
-	snprintf(ask->trouble, sizeof(ask->trouble), "%s", trouble);
-}
+	struct lookup *l = q->ctx;
+	struct ask *ask = (struct ask *)q; /* its first member */
 
-/* Reads a packet into `ask->end`; ASK_OPEN when the chain of CNAMEs must be asked further. */
-static void judge(struct ask *ask, struct span packet, const char *trouble,
-                  struct dns_answer *answer)
-{
-	struct lookup *l = ask->lookup;
-	int r;
-
-	if (packet.bytes == 0) {
-		set_trouble(ask, trouble);
-		return;
-	}
-	r = dns_answer_read(packet, ask->name, ask->type, answer);
-	ask->hops += r == 0 ? answer->n_cnames : 0;
-	if (r == -ELOOP || ask->hops > DNS_CHAIN_MAX) {
-		set_trouble(ask, "a chain of more than 8 CNAMEs");
-		return;
-	}
-	if (r != 0) {
-		set_trouble(ask, "a broken answer");
-		return;
-	}
-	if (answer->rcode != DNS_RCODE_NOERROR && answer->rcode != DNS_RCODE_NXDOMAIN) {
-		set_trouble(ask, "the server refused");
-		return;
-	}
-	if (answer->has_ttl)
-		use_ttl(l, answer->ttl_s);
-	if (answer->n_mx + answer->n_addrs + answer->n_left_out != 0)
-		ask->end = ASK_RECORDS;
-	else if (answer->rcode == DNS_RCODE_NXDOMAIN)
-		ask->end = ASK_NO_NAME;
-	else if (answer->n_cnames == 0 || answer->has_soa)
-		ask->end = ASK_NO_RECORDS;
-	memcpy(ask->name, answer->name, sizeof(ask->name));
-}
-
-static void on_packet(void *ctx, struct span packet, const char *trouble)
-{
-	struct ask *ask = ctx;
-	struct lookup *l = ask->lookup;
-	struct dns_answer answer = { 0 };
-
-	judge(ask, packet, trouble, &answer);
-	if (ask->end == ASK_OPEN) {
-		ask_send(ask);
-		return;
-	}
-	if (ask == &l->mx) {
-		on_mx_end(l, &answer);
-		return;
-	}
-	if (ask->end == ASK_RECORDS) {
+	use_query_ttl(l, q);
+	if (q->end == QUERY_RECORDS) {
 		ask->n_addrs =
-		    answer.n_addrs < MX_HOST_ADDRS_MAX ? answer.n_addrs : MX_HOST_ADDRS_MAX;
-		memcpy(ask->addrs, answer.addrs, ask->n_addrs * sizeof(ask->addrs[0]));
+		    answer->n_addrs < MX_HOST_ADDRS_MAX ? answer->n_addrs : MX_HOST_ADDRS_MAX;
+		memcpy(ask->addrs, answer->addrs, ask->n_addrs * sizeof(ask->addrs[0]));
 	}
 	assert(l->n_open != 0);
 	if (--l->n_open == 0)
@@ -348,6 +283,5 @@ void lookup_start(struct lookup *l, uint64_t *queries)
 		ask_itself(l);
 		return;
 	}
-	ask_init(l, &l->mx, DNS_TYPE_MX, l->domain);
-	ask_send(&l->mx);
+	query_start(&l->mx, l->resolver, DNS_TYPE_MX, l->domain, queries, on_mx_end, l);
 }

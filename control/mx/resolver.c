@@ -3,6 +3,7 @@
 
 #include <ares.h>
 #include <errno.h>
+#include <pthread.h>
 #include <uv.h>
 
 #include "control/xalloc.h"
@@ -180,6 +181,15 @@ void resolver_ask(struct resolver *r, const char *name, enum dns_type type, reso
 
 /* ---- opening ---- */
 
+/* c-ares counts in plain memory how often it is set up; resolvers open on several threads. */
+static pthread_once_t library_once = PTHREAD_ONCE_INIT;
+static int library_status;
+
+static void library_init(void)
+{
+	library_status = ares_library_init(ARES_LIB_INIT_ALL);
+}
+
 static int set_servers(struct resolver *r, const struct mx_conf *conf)
 {
 	char *list = xcalloc(conf->n_servers, SERVER_TEXT_BYTES), ip[IP_TEXT_MAX];
@@ -218,7 +228,8 @@ int resolver_open(struct uv_loop_s *loop, const struct mx_conf *conf, struct res
 		return -EINVAL;
 	}
 	r->loop = loop;
-	status = ares_library_init(ARES_LIB_INIT_ALL);
+	pthread_once(&library_once, library_init);
+	status = library_status;
 	if (status == ARES_SUCCESS) {
 		status = ares_init_options(&r->channel, &options,
 		                           ARES_OPT_FLAGS | ARES_OPT_EDNSPSZ | ARES_OPT_TIMEOUTMS |
@@ -226,8 +237,6 @@ int resolver_open(struct uv_loop_s *loop, const struct mx_conf *conf, struct res
 		                               ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB);
 		if (status == ARES_SUCCESS && (status = set_servers(r, conf)) != ARES_SUCCESS)
 			ares_destroy(r->channel);
-		if (status != ARES_SUCCESS)
-			ares_library_cleanup();
 	}
 	if (status != ARES_SUCCESS) {
 		snprintf(why, 256, "the resolver cannot start: %s", ares_strerror(status));
@@ -245,6 +254,5 @@ void resolver_close(struct resolver *r)
 {
 	r->closing = true;
 	ares_destroy(r->channel); /* ends every question and closes every socket */
-	ares_library_cleanup();
 	uv_close((uv_handle_t *)&r->timer, on_timer_closed);
 }

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <utlist.h>
 
+#include "control/sched/host_tls.h"
 #include "control/sched/sched_int.h"
 
 /* A connection that is over and has no job left gives its slot back. A job that was handed over
@@ -154,13 +155,14 @@ static void block(struct sched *s, struct site *site, const struct conn *c)
 		flight_return(s, lane->ready);
 }
 
-/* Opportunistic TLS asks nothing of a host: one whose handshake failed is tried in the clear,
- * unless it has shown that it can do better. Port 465 knows no clear.
+/* A host whose handshake failed is tried in the clear, on a new connection, where the policy allows
+ * that and the host has not shown that it can do better.
  */
 static bool falls_back(struct sched *s, const struct conn *c, const struct dp_evt *evt)
 {
-	if (evt->step != DP_STEP_TLS || c->tls != DP_TLS_OPPORTUNISTIC || c->is_implicit ||
-	    s->conf->tls.clear_s == 0 || host_is(host_of(s, c), HOST_TLS, s->now_us))
+	if (evt->step != DP_STEP_TLS || s->conf->tls.clear_s == 0 ||
+	    !lane_tls_plan(s, c->lane, &c->addr, c->is_implicit).may_clear ||
+	    host_tls_is_known(s, &c->addr))
 		return false;
 	learn(s, host_of(s, c), HOST_CLEAR);
 	return true;
@@ -214,6 +216,7 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	struct conn *c = f->conn;
 	struct lane *lane = c->lane;
 	const struct rcpt *r = &f->slice->load->c->rcpts[f->row];
+	struct campaign *campaign = f->slice->load->c;
 	struct verdict v = bounce_judge(evt, r->attempts);
 
 	c->jobs--;
@@ -221,11 +224,11 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 		c->idle_us = s->now_us;
 	if (evt->outcome == DP_OUT_DELIVERED)
 		c->delivered++;
-	else if (evt->outcome != DP_OUT_NOT_TRIED)
+	else if (evt->outcome != DP_OUT_NOT_TRIED && evt->outcome != DP_OUT_GATED)
 		remember_trouble(lane->site, c, evt);
 	if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
 		c->answered++;
-	else
+	else if (evt->outcome != DP_OUT_GATED)
 		c->lost++;
 	if (v.avoid_host)
 		conn_failed(s, c, evt);
@@ -244,6 +247,8 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	}
 	site_todo(s, lane->site);
 	conn_try_put(s, c);
+	if (evt->outcome == DP_OUT_GATED)
+		campaign_stopped(s, campaign, evt);
 }
 
 static struct conn *conn_of(struct sched *s, uint32_t worker, const struct dp_evt *evt)
@@ -265,7 +270,7 @@ static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
 	if (!(evt->learnt & DP_KNOWN_PIPELINING))
 		c->window = 1;
 	if (evt->tls != 0) {
-		learn(s, host_of(s, c), HOST_TLS);
+		host_tls_learn(s, &c->addr);
 		host_learn(host_of(s, c), HOST_CLEAR, 0);
 	}
 	conn_learn_limits(s, c, evt);

@@ -3,6 +3,8 @@
 
 #include <utlist.h>
 
+enum { SMTPS_PORT = 465 };
+
 /* Small, fast and not secret: spreads load, nothing depends on it. */
 static uint32_t random_below(struct sched *s, uint32_t n)
 {
@@ -109,6 +111,18 @@ uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint6
 	return proven > l->window ? proven : l->window;
 }
 
+struct tls_plan lane_tls_plan(struct sched *s, const struct lane *lane, const struct ip_addr *addr,
+                              bool is_implicit)
+{
+	const struct host *host = hosts_find(s->hosts, addr, HOST_ANY_SOURCE);
+	const struct tls_ask ask = { .site = lane->tls,
+		                     .is_implicit = is_implicit,
+		                     .has_done_tls = host_is(host, HOST_TLS, s->now_us),
+		                     .fails_tls = host_is(host, HOST_CLEAR, s->now_us) };
+
+	return tls_plan(&ask);
+}
+
 static struct dp_dial order_of(struct sched *s, const struct lane *lane, const struct conn *c,
                                const struct host_addr *h)
 {
@@ -120,7 +134,6 @@ static struct dp_dial order_of(struct sched *s, const struct lane *lane, const s
 		.conn = (uint64_t)c->gen << 32 | (uint32_t)(c - s->conns),
 		.source = lane->source,
 		.remote_port = port_of(s, l),
-		.tls = lane->site->tls,
 		.protocol = (uint8_t)l->protocol,
 		.window = (uint8_t)dial_window(l, host, s->now_us),
 		.auth_in_clear = l->auth_in_clear,
@@ -131,8 +144,7 @@ static struct dp_dial order_of(struct sched *s, const struct lane *lane, const s
 		.remote = h->addr,
 	};
 
-	if (d.tls == DP_TLS_OPPORTUNISTIC && host_is(host, HOST_CLEAR, s->now_us))
-		d.tls = DP_TLS_NONE;
+	d.tls = lane_tls_plan(s, lane, &h->addr, d.remote_port == SMTPS_PORT).dial;
 	if (!is_named || ip_is_unset(&l->route.addr))
 		snprintf(d.host, sizeof(d.host), "%s", name);
 	return d;
@@ -168,7 +180,7 @@ enum dialled dial(struct sched *s, struct lane *lane)
 		            .lane = lane,
 		            .addr = h->addr,
 		            .tls = d.tls,
-		            .is_implicit = d.remote_port == 465,
+		            .is_implicit = d.remote_port == SMTPS_PORT,
 		            .window = d.window,
 		            .msgs_max = site->limits->msgs_per_conn_max };
 	DL_APPEND(lane->conns, c);
@@ -176,7 +188,7 @@ enum dialled dial(struct sched *s, struct lane *lane)
 	lane->n_connecting++;
 	s->n_conns++;
 	s->n_conns_of[worker]++;
-	if (site->n_alone > 0) { /* who shares a limit takes turns */
+	if (site->n_apart > 0) { /* who shares a limit takes turns */
 		DL_DELETE(site->lanes, lane);
 		DL_APPEND(site->lanes, lane);
 	}

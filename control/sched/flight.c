@@ -117,6 +117,19 @@ void flight_compose(struct sched *s, struct flight *f)
 	DL_APPEND(s->compose_wait, f);
 }
 
+/* What the content gate looks at, under the door's names. */
+static void take_texts(struct flight *f)
+{
+	static const uint8_t parts[] = { [TPL_LABEL_SUBJECT] = DP_PART_SUBJECT,
+		                         [TPL_LABEL_HEADER] = DP_PART_HEADER,
+		                         [TPL_LABEL_TEXT] = DP_PART_TEXT,
+		                         [TPL_LABEL_HTML] = DP_PART_HTML };
+
+	for (uint32_t i = 0; i < f->out.n_text; i++)
+		f->text[i] = (struct dp_text){ .bytes = f->out.text[i].bytes,
+			                       .part = parts[f->out.text[i].label] };
+}
+
 void sched_on_composed(struct sched *s, const struct compose_done *done)
 {
 	struct flight *f = &s->flights[(uint32_t)done->cookie];
@@ -132,11 +145,12 @@ void sched_on_composed(struct sched *s, const struct compose_done *done)
 		flight_settle(s, f, &failed, NULL, why);
 		return;
 	}
-	if (s->stopping || f->lane->site->blocked) {
+	if (s->stopping || f->lane->site->blocked || f->slice->load->c->paused) {
 		flight_return(s, f);
 		return;
 	}
 	f->out = done->out;
+	take_texts(f);
 	f->mail_from = done->mail_from;
 	f->rcpt.address = done->rcpt_to;
 	f->state = FLIGHT_READY;
@@ -207,7 +221,7 @@ static void on_claimed(struct sched *s, struct flight *first)
 		next = f->claim_next;
 		f->claim_next = NULL;
 		assert(f->state == FLIGHT_CLAIM);
-		if (s->stopping)
+		if (s->stopping || f->slice->load->c->paused)
 			flight_return(s, f);
 		else
 			flight_compose(s, f);
@@ -232,6 +246,8 @@ static void on_settled(struct sched *s, struct flight *f)
 	if (rcpt_state_is_final(rec.state)) {
 		sl->left--;
 		load->left--;
+	} else if (rec.state == RCPT_HELD) {
+		sl->parked++;
 	} else if (s->cf.attempts_max != 0 && rec.attempts >= s->cf.attempts_max) {
 		sl->parked++;
 	} else if (now) {
@@ -240,20 +256,17 @@ static void on_settled(struct sched *s, struct flight *f)
 		slice_wait(s, sl, rec.row, rec.due_s);
 	}
 	slice_try_free(sl);
-	if (load->left == 0) {
-		struct campaign *c = load->c;
-
-		DL_DELETE(s->loads, load);
-		free(load);
-		s->cf.campaign_over(s->cf.ctx, c);
-	}
+	load_try_end(s, load);
 }
 
 void sched_on_durable(struct sched *s, uint64_t cookie)
 {
-	struct flight *f = &s->flights[cookie >> 1];
+	struct flight *f;
 
+	if (note_try_durable(s, cookie))
+		return;
 	assert(cookie >> 1 < s->flights_max);
+	f = &s->flights[cookie >> 1];
 	if (cookie & COOKIE_CLAIM_BIT)
 		on_claimed(s, f);
 	else
@@ -262,6 +275,8 @@ void sched_on_durable(struct sched *s, uint64_t cookie)
 
 void flight_retry_waiting(struct sched *s)
 {
+	if (!notes_append(s))
+		return;
 	while (s->append_wait != NULL) {
 		struct flight *f = s->append_wait;
 
@@ -273,7 +288,7 @@ void flight_retry_waiting(struct sched *s)
 		struct flight *f = s->compose_wait;
 
 		DL_DELETE(s->compose_wait, f);
-		if (s->stopping) {
+		if (s->stopping || f->slice->load->c->paused) {
 			flight_return(s, f);
 			continue;
 		}

@@ -18,9 +18,14 @@ static struct pool *pool_of(struct sched *s, const char *name)
 /* The same recipient leaves from the same source at every attempt, as greylisting wants it
  * (RFC 6647 5): the choice is a function of the row, not of the moment.
  */
-struct lane *lane_for(struct sched *s, struct sdomain *dom, const struct campaign *c, uint32_t row)
+struct lane *lane_for(struct sched *s, const struct slice *sl, uint32_t row)
 {
+	const struct campaign *c = sl->load->c;
+	const struct sdomain *dom = sl->dom;
+	const struct tls_ask ask = { .site = dom->tls, .least = sl->load->tls_min };
+	uint8_t wanted = tls_plan(&ask).wanted;
 	const struct pool *p = pool_of(s, c->spec.pool);
+	bool is_first = true;
 	uint64_t alone = dom->is_alone ? dom->id : 0;
 	struct site *site = dom->site;
 	const uint32_t *list;
@@ -39,13 +44,18 @@ struct lane *lane_for(struct sched *s, struct sdomain *dom, const struct campaig
 		return NULL;
 	source = list[(row * 2654435761u ^ c->id * 40503u) % n];
 	DL_FOREACH(site->lanes, lane)
-	if (lane->source == source && lane->alone == alone)
-		return lane;
+	{
+		if (lane->source == source && lane->alone == alone && lane->tls == wanted)
+			return lane;
+		is_first = is_first && lane->source != source;
+	}
 	lane = xcalloc(1, sizeof(*lane));
 	lane->site = site;
 	lane->source = source;
 	lane->alone = alone;
-	site->n_alone += alone != 0;
+	lane->tls = wanted;
+	lane->is_apart = !is_first;
+	site->n_apart += lane->is_apart;
 	lane->n_workers = dp_workers_of(s->cf.dp, source, &lane->first_worker);
 	DL_APPEND(site->lanes, lane);
 	return lane;
@@ -54,7 +64,7 @@ struct lane *lane_for(struct sched *s, struct sdomain *dom, const struct campaig
 void lane_free(struct lane *lane)
 {
 	assert(lane->n_conns == 0 && lane->n_ahead == 0);
-	lane->site->n_alone -= lane->alone != 0;
+	lane->site->n_apart -= lane->is_apart;
 	DL_DELETE(lane->site->lanes, lane);
 	free(lane);
 }
@@ -65,7 +75,7 @@ static uint32_t conns_of_source(const struct lane *lane)
 	const struct lane *other;
 	uint32_t n = 0;
 
-	if (lane->site->n_alone == 0)
+	if (lane->site->n_apart == 0)
 		return lane->n_conns;
 	DL_FOREACH(lane->site->lanes, other)
 	n += other->source == lane->source ? other->n_conns : 0;
@@ -140,8 +150,13 @@ static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct fl
 		.needs_8bit = f->out.needs_8bit,
 		.needs_smtputf8 = f->out.needs_smtputf8,
 		.size_bytes = f->out.size_bytes,
+		.campaign = f->slice->load->c->id,
+		.released = f->slice->load->c->rcpts[f->row].released,
+		.text = f->text,
+		.n_text = (uint8_t)f->out.n_text,
 	};
 
+	static_assert((int)TPL_SPANS_MAX + (int)DP_TAGS_MAX <= (int)DP_SPANS_MAX, "tags fit, too");
 	memcpy(job.wire, f->out.wire, f->out.n_wire * sizeof(job.wire[0]));
 	if (dp_submit(s->cf.dp, c->worker, &job) != 0)
 		return false;

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <utlist.h>
 
+#include "control/sched/host_tls.h"
 #include "control/sched/sched_int.h"
 #include "control/xalloc.h"
 
@@ -80,6 +81,7 @@ void sched_close(struct sched *s)
 	struct load *load, *next_load;
 	struct sdomain *dom, *next_dom;
 	struct pool *p, *next_pool;
+	struct note *note, *next_note;
 
 	LL_FOREACH_SAFE(s->pools, p, next_pool)
 	{
@@ -88,6 +90,8 @@ void sched_close(struct sched *s)
 		free(p->v6);
 		free(p);
 	}
+	DL_FOREACH_SAFE(s->notes, note, next_note)
+	free(note);
 	DL_FOREACH_SAFE(s->loads, load, next_load)
 	{
 		struct slice *sl, *next;
@@ -129,9 +133,22 @@ void sched_close(struct sched *s)
 	free(s);
 }
 
+static uint8_t least_of(const struct sched *s, const struct campaign *c)
+{
+	uint8_t least = conf_tls_min(s->conf, c->spec.class, c->spec.tenant);
+	int own = campaign_tls_min(&c->spec);
+
+	/* A word that an older or newer version wrote and we do not know is no reason to ask less.
+	 */
+	if (own < 0)
+		own = DP_TLS_VERIFY;
+	return own > least ? (uint8_t)own : least;
+}
+
 void sched_set_conf(struct sched *s, const struct conf *conf)
 {
 	struct pool *p, *next_pool;
+	struct load *load;
 
 	s->conf = s->cf.conf = conf;
 	s->n_confs++;
@@ -145,6 +162,8 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 	}
 	s->pools = NULL;
 	make_pools(s);
+	DL_FOREACH(s->loads, load)
+	load->tls_min = least_of(s, load->c);
 	for (uint32_t i = 0; i < s->sites_room; i++) {
 		struct site *site = s->sites[i];
 
@@ -157,19 +176,27 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 	sites_sort(s);
 }
 
+void load_try_end(struct sched *s, struct load *load)
+{
+	struct campaign *c = load->c;
+
+	if (load->left > 0)
+		return;
+	DL_DELETE(s->loads, load);
+	free(load);
+	s->cf.campaign_over(s->cf.ctx, c);
+}
+
 void sched_add(struct sched *s, struct campaign *c)
 {
 	struct load *load = xcalloc(1, sizeof(*load));
 
 	load->c = c;
+	load->tls_min = least_of(s, c);
 	DL_APPEND(s->loads, load);
 	for (uint32_t d = 0; d < table_n_domains(c->table); d++)
 		slice_new(s, load, d);
-	if (load->left == 0) {
-		DL_DELETE(s->loads, load);
-		free(load);
-		s->cf.campaign_over(s->cf.ctx, c);
-	}
+	load_try_end(s, load);
 }
 
 /* Rows whose time has come go back to their slices. False: there are more. */
@@ -225,6 +252,8 @@ uint64_t sched_run(struct sched *s, uint64_t now_us, int64_t now_s)
 	uint64_t wait_us = RUN_AT_MOST_US;
 	bool all;
 
+	if (s->now_s == 0)
+		host_tls_prune(s, now_s);
 	s->now_us = now_us;
 	s->now_s = now_s;
 	flight_retry_waiting(s);

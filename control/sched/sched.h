@@ -35,6 +35,8 @@ struct sched_conf {
 	uint32_t attempts_max; /* leave a recipient deferred after so many attempts; 0: go on */
 	/* Called when the last recipient of a campaign became final. */
 	void (*campaign_over)(void *ctx, struct campaign *c);
+	/* Called when the content gate's stop rules have paused one. */
+	void (*campaign_paused)(void *ctx, struct campaign *c);
 	void *ctx;
 };
 
@@ -48,6 +50,19 @@ void sched_set_conf(struct sched *s, const struct conf *conf);
 
 /* Takes on all recipients of a running campaign that are not final; deferred ones at their time. */
 void sched_add(struct sched *s, struct campaign *c);
+
+/* No message of the campaign is begun from now on, through restarts too; what is with the workers
+ * goes on. A paused campaign stays as it is.
+ */
+void sched_pause(struct sched *s, struct campaign *c, const char *why);
+void sched_resume(struct sched *s, struct campaign *c);
+
+/* All recipients of the campaign that are held when this is durable get `state`: PENDING, and the
+ * content gate holds them no more, or CANCELLED. Then calls `done`, with how many.
+ */
+typedef void sched_released_fn(void *ctx, struct campaign *c, uint64_t n);
+void sched_release(struct sched *s, struct campaign *c, enum rcpt_state state,
+                   sched_released_fn *done, void *ctx);
 
 /* News from the rings; link.c is the only caller. */
 void sched_on_event(struct sched *s, uint32_t worker, const struct dp_evt *evt);
@@ -87,6 +102,8 @@ struct sched_site_view {
 	uint64_t in_flight;
 	uint64_t delivered, refused; /* since the site was first used */
 	uint32_t rate_per_s;
+	const char *tls;        /* its policy, as dp_tls.def names it; campaigns may ask more */
+	const char *provider;   /* of the shipped table; NULL: none */
 	bool blocked;           /* the egress guard refuses its hosts */
 	const char *last_error; /* NULL: none */
 };

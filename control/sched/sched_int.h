@@ -17,6 +17,7 @@
 #include "control/sched/heap.h"
 #include "control/sched/hosts.h"
 #include "control/sched/sched.h"
+#include "control/sched/tls_policy.h"
 
 enum {
 	SLICE_TURN_ROWS =
@@ -59,7 +60,8 @@ struct flight {
 	struct tpl_out out;
 	struct span mail_from;
 	struct dp_rcpt rcpt;
-	struct flight *claim_next;  /* of one claim */
+	struct dp_text text[TPL_TEXTS_MAX]; /* of `out` */
+	struct flight *claim_next;          /* of one claim */
 	struct flight *prev, *next; /* in its lane's ready list, or a waiting list of sched */
 	struct store_rec rec;
 };
@@ -86,6 +88,7 @@ struct slice {
 struct load {
 	struct campaign *c;
 	uint64_t left;
+	uint8_t tls_min; /* enum dp_tls_policy: the least that tenant, class and campaign ask */
 	struct slice *slices;
 	struct load *prev, *next;
 };
@@ -100,6 +103,7 @@ struct sdomain {
 	struct sdomain *prev, *next; /* in sched.to_look_up */
 	uint8_t looking;             /* 0 or 1: a look-up is under way, or waits for its turn */
 	uint8_t is_alone;            /* 0 or 1: shares no session with other domains */
+	uint8_t tls;                 /* enum dp_tls_policy of its site block */
 	uint8_t is_routed;           /* 0 or 1: `answer` is a host's of the configuration */
 	uint8_t asked_route;         /* 0 or 1: the look-up under way is of such a host */
 	uint8_t is_stale;            /* 0 or 1: `answer` is of a configuration that is no more */
@@ -126,7 +130,8 @@ struct site {
 	UT_hash_handle hh;
 	uint32_t slot, gen; /* its place in sched.sites; a wake-up names both */
 	struct mx_answer *answer;
-	const struct conf_limits *limits;
+	struct conf_limits limits_now;
+	const struct conf_limits *limits; /* limits_now */
 	struct rate rate;
 	struct slice *slices; /* those with rows that may go now */
 	struct lane *lanes;
@@ -134,12 +139,11 @@ struct site {
 	uint32_t n_addrs;
 	uint32_t n_domains;     /* sdomains that point here */
 	uint32_t n_flights;     /* flights of its slices */
-	uint32_t n_alone;       /* lanes of domains that share no session */
+	uint32_t n_apart;       /* lanes beside the first of their source */
 	uint32_t fails_in_row;  /* connections that failed since the last one that opened */
 	uint8_t has_v4, has_v6; /* 0 or 1 */
 	uint8_t is_routed;      /* 0 or 1: a host of the configuration, not an MX set */
 	uint8_t blocked;        /* 0 or 1: refused by the egress guard */
-	uint8_t tls;            /* enum dp_tls_policy, part of the key */
 	uint8_t running;        /* 0 or 1: inside site_run() */
 	uint8_t queued;         /* enum site_queue */
 	uint64_t wake_us;       /* of its entry in sched.wakes; UINT64_MAX: none */
@@ -150,11 +154,15 @@ struct site {
 	char key[];
 };
 
-/* One site from one source address; a domain that shares no session has its own. */
+/* One site from one source address, for messages that want the same of TLS; a domain that shares no
+ * session has its own.
+ */
 struct lane {
 	struct site *site;
 	uint32_t source;
 	uint64_t alone;                   /* id of that domain; 0: all others */
+	uint8_t tls;                      /* enum dp_tls_policy: what all its messages want */
+	uint8_t is_apart;                 /* 0 or 1: of one source, it is not the site's first */
 	uint32_t fails_in_row;            /* refused to this source since it was last let in */
 	uint32_t first_worker, n_workers; /* of the source's port */
 	uint32_t n_conns, n_connecting;
@@ -195,6 +203,16 @@ struct pool {
 	struct pool *next;
 };
 
+/* Something about a campaign as a whole, on its way to the disk. */
+struct note {
+	struct store_rec rec;
+	struct campaign *c;
+	sched_released_fn *done; /* NULL: nobody waits */
+	void *ctx;
+	bool appended;
+	struct note *prev, *next; /* in sched.notes, oldest first */
+};
+
 struct sched {
 	struct sched_conf cf;
 	const struct conf *conf;
@@ -223,6 +241,7 @@ struct sched {
 	struct heap due;   /* key Unix s, a slice, b row */
 	struct heap wakes; /* key us, a site slot, b gen */
 	struct flight *compose_wait, *append_wait;
+	struct note *notes;
 	uint8_t stopping; /* 0 or 1 */
 	uint64_t random;
 };
@@ -255,6 +274,14 @@ bool sdomains_look_up(struct sched *s); /* those that wait; false: there is more
 void sdomain_try_free(struct sdomain *dom);
 struct sdomain *sdomain_of(struct sched *s, struct span name);
 
+/* sched.c */
+void load_try_end(struct sched *s, struct load *load); /* when all its recipients are final */
+
+/* campaigns.c */
+bool notes_append(struct sched *s); /* what the store did not take; false: it still does not */
+bool note_try_durable(struct sched *s, uint64_t cookie); /* false: the cookie is a flight's */
+void campaign_stopped(struct sched *s, struct campaign *c, const struct dp_evt *evt);
+
 /* slice.c */
 void slice_new(struct sched *s, struct load *load, uint32_t domain);
 void slice_try_free(struct slice *sl);
@@ -265,7 +292,7 @@ void slice_wait(struct sched *s, struct slice *sl, uint32_t row, int64_t due_s);
 void slice_list(struct sched *s, struct slice *sl); /* into its site's list, if it has rows */
 
 /* lane.c */
-struct lane *lane_for(struct sched *s, struct sdomain *dom, const struct campaign *c, uint32_t row);
+struct lane *lane_for(struct sched *s, const struct slice *sl, uint32_t row);
 void lane_run(struct sched *s, struct lane *lane);
 void lane_push(struct sched *s, struct lane *lane, struct flight *f);
 uint32_t lane_room(const struct lane *lane);
@@ -280,3 +307,7 @@ enum dialled {
 /* Transactions in flight: what is asked of every host, more of one that has proven to take it. */
 uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us);
 enum dialled dial(struct sched *s, struct lane *lane);
+
+/* How its next session with that address is to be encrypted, by what is known of it in memory. */
+struct tls_plan lane_tls_plan(struct sched *s, const struct lane *lane, const struct ip_addr *addr,
+                              bool is_implicit);

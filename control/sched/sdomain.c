@@ -34,7 +34,7 @@ static void move_to(struct sched *s, struct sdomain *dom, struct site *site)
 
 static bool has_route(const struct sched *s, const struct sdomain *dom)
 {
-	return conf_limits_for(s->conf, dom->name, NULL)->route.host[0] != '\0';
+	return conf_limits_for(s->conf, dom->name, NULL).route.host[0] != '\0';
 }
 
 void sites_sort(struct sched *s)
@@ -85,13 +85,13 @@ static void on_answer(void *ctx, struct mx_answer *answer)
 static void look_up(struct sdomain *dom)
 {
 	struct sched *s = dom->s;
-	const struct conf_route *route = &conf_limits_for(s->conf, dom->name, NULL)->route;
+	const struct conf_route route = conf_limits_for(s->conf, dom->name, NULL).route;
 
 	s->n_looking++;
 	dom->asked = s->n_confs;
-	dom->asked_route = route->host[0] != '\0';
+	dom->asked_route = route.host[0] != '\0';
 	if (dom->asked_route) /* either may answer before it returns */
-		mx_lookup_host(s->cf.mx, route->host, on_answer, dom);
+		mx_lookup_host(s->cf.mx, route.host, on_answer, dom);
 	else
 		mx_lookup(s->cf.mx, dom->name, on_answer, dom);
 }

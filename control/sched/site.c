@@ -108,8 +108,8 @@ static void site_set_answer(struct site *site, struct mx_answer *answer)
 	}
 }
 
-static const struct conf_limits *limits_of(const struct sched *s, const char *domain,
-                                           const struct mx_answer *answer, bool is_routed)
+static struct conf_limits limits_of(const struct sched *s, const char *domain,
+                                    const struct mx_answer *answer, bool is_routed)
 {
 	const char *host = answer->n_hosts > 0 && !is_routed ? answer->hosts[0].name : NULL;
 
@@ -118,19 +118,15 @@ static const struct conf_limits *limits_of(const struct sched *s, const char *do
 
 void site_set_limits(const struct sched *s, struct site *site)
 {
-	site->limits = limits_of(s, site->domain, site->answer, site->is_routed);
+	site->limits_now = limits_of(s, site->domain, site->answer, site->is_routed);
 }
 
-/* Names a site by all that its sessions must have in common: domains of one MX set share them only
- * if they ask the same of TLS and of the host.
+/* Names a site by all that its sessions must have in common but TLS, which tells lanes apart:
+ * domains of one MX set share them, and the limits, only if they ask the same of the host.
  */
 static void site_key_of(const struct sdomain *dom, const struct mx_answer *answer,
                         const struct conf_limits *l, char *key, size_t room)
 {
-	static const char *const marks[] = { [DP_TLS_NONE] = "+none",
-		                             [DP_TLS_OPPORTUNISTIC] = "",
-		                             [DP_TLS_ENCRYPT] = "+encrypt",
-		                             [DP_TLS_VERIFY] = "+verify" };
 	char port[8] = "";
 
 	if (answer->fate != MX_OK) {
@@ -139,7 +135,7 @@ static void site_key_of(const struct sdomain *dom, const struct mx_answer *answe
 	}
 	if (dom->is_routed && l->route.port != 0)
 		snprintf(port, sizeof(port), ":%u", l->route.port);
-	snprintf(key, room, "%s%s%s%s%s%s%s%s", answer->site, port, marks[l->tls],
+	snprintf(key, room, "%s%s%s%s%s%s%s", answer->site, port,
 	         l->protocol == DP_PROTO_LMTP ? "+lmtp" : "", l->requiretls ? "+requiretls" : "",
 	         l->auth_in_clear ? "+clear" : "", l->credential != NULL ? "+auth=" : "",
 	         l->credential != NULL ? l->credential : "");
@@ -150,11 +146,12 @@ static void site_key_of(const struct sdomain *dom, const struct mx_answer *answe
  */
 struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answer *answer)
 {
-	const struct conf_limits *limits = limits_of(s, dom->name, answer, dom->is_routed);
+	const struct conf_limits limits = limits_of(s, dom->name, answer, dom->is_routed);
 	char key[MX_NAME_BYTES + 128];
 	struct site *site;
 
-	site_key_of(dom, answer, limits, key, sizeof(key));
+	dom->tls = (uint8_t)limits.tls;
+	site_key_of(dom, answer, &limits, key, sizeof(key));
 	HASH_FIND_STR(s->sites_by_key, key, site);
 	if (site == NULL) {
 		site = xcalloc(1, sizeof(*site) + strlen(key) + 1);
@@ -163,8 +160,8 @@ struct site *site_of(struct sched *s, struct sdomain *dom, struct mx_answer *ans
 		site->slot = slot_get(s);
 		site->gen = (uint32_t)(s->random += 0x9e3779b9);
 		site->wake_us = UINT64_MAX;
-		site->limits = limits;
-		site->tls = (uint8_t)limits->tls;
+		site->limits_now = limits;
+		site->limits = &site->limits_now;
 		site->is_routed = dom->is_routed;
 		s->sites[site->slot] = site;
 		HASH_ADD_STR(s->sites_by_key, key, site);
@@ -268,7 +265,7 @@ static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struc
 
 		return judge_row(s, sl, row, &v, site->answer->why) ? GAVE : GAVE_STARVED;
 	}
-	lane = lane_for(s, sl->dom, c, row);
+	lane = lane_for(s, sl, row);
 	if (lane == NULL)
 		return judge_row(s, sl, row, &no_source,
 		                 "no source of this pool has an address of the hosts' family")
@@ -345,7 +342,7 @@ void site_run(struct sched *s, struct site *site)
 	DL_FOREACH_SAFE(site->lanes, lane, next)
 	{
 		lane_run(s, lane);
-		if (lane->alone != 0 && lane->n_conns == 0 && lane->n_ahead == 0)
+		if (lane->is_apart && lane->n_conns == 0 && lane->n_ahead == 0)
 			lane_free(lane);
 	}
 	site->running = 0;

@@ -27,6 +27,7 @@ void slice_new(struct sched *s, struct load *load, uint32_t domain)
 		if (rcpt_state_is_final(r->state))
 			continue;
 		sl->left++;
+		sl->parked += r->state == RCPT_HELD;
 		if (r->state != RCPT_DEFERRED)
 			continue;
 		if (s->cf.attempts_max != 0 && r->attempts >= s->cf.attempts_max)
@@ -69,6 +70,8 @@ bool slice_peek(struct slice *sl, uint32_t *row)
 {
 	const struct rcpt *rcpts = sl->load->c->rcpts;
 
+	if (sl->load->c->paused)
+		return false;
 	if (sl->again_n > 0) {
 		*row = sl->again[sl->again_head];
 		return true;

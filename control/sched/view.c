@@ -25,7 +25,11 @@ uint32_t sched_n_conns(const struct sched *s)
 
 uint32_t sched_n_flights(const struct sched *s)
 {
-	return s->n_flights;
+	const struct note *n;
+	uint32_t notes;
+
+	DL_COUNT(s->notes, n, notes);
+	return s->n_flights + notes;
 }
 
 bool sched_is_stuck(const struct sched *s, const struct campaign *c, uint64_t *blocked)
@@ -39,6 +43,8 @@ bool sched_is_stuck(const struct sched *s, const struct campaign *c, uint64_t *b
 	{
 		if (load->c != c)
 			continue;
+		if (c->paused)
+			return c->in_flight == 0;
 		DL_FOREACH2(load->slices, sl, load_next)
 		{
 			if (sl->left == sl->parked)
@@ -94,6 +100,8 @@ bool sched_site_next(const struct sched *s, uint32_t *cursor, struct sched_site_
 		.delivered = site->delivered,
 		.refused = site->refused,
 		.rate_per_s = site->limits->rate_per_s,
+		.tls = tls_policy_name(site->limits->tls),
+		.provider = site->limits->provider,
 		.blocked = site->blocked,
 		.last_error = site->last_error[0] != '\0' ? site->last_error : NULL,
 	};

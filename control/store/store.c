@@ -29,10 +29,15 @@ enum {
 	STORE_RETRY_MS = 1000,
 };
 
+static const uint64_t cookie_of_notes = UINT64_MAX; /* nobody waits for them */
+
+/* A record, or a note: its name and value stand in the record's text. */
 struct order {
 	uint64_t cookie;
+	uint8_t name_bytes, value_bytes; /* 0: a record */
 	struct store_rec rec;
 };
+static_assert(STORE_NOTE_MAX <= STORE_TEXT_MAX, "a note fits");
 
 /* The next sequence number of one campaign; of those appended to in this run. */
 struct counter {
@@ -141,6 +146,38 @@ static uint64_t take_seq(struct store *s, uint32_t campaign)
 	return s->counters[s->n_counters++].next++;
 }
 
+/* The key of a named value, or an empty span for a name that is none. */
+static struct span name_key(const char *name, size_t bytes, uint8_t out[1 + STORE_NAME_MAX])
+{
+	if (bytes == 0 || bytes > STORE_NAME_MAX)
+		return span_of(NULL, 0);
+	out[0] = 'm';
+	memcpy(out + 1, name, bytes);
+	return span_of(out, 1 + bytes);
+}
+
+static void batch_note(struct store *s, const struct order *order)
+{
+	uint8_t room[1 + STORE_NAME_MAX];
+	struct span key = name_key(order->rec.text, order->name_bytes, room);
+
+	if (order->value_bytes == 0)
+		db_batch_del(s->batch, key);
+	else
+		db_batch_put(s->batch, key,
+		             span_of(order->rec.text + order->name_bytes, order->value_bytes));
+}
+
+static void batch_record(struct store *s, const struct order *order)
+{
+	uint8_t key[REC_KEY_BYTES], value[REC_BYTES_MAX];
+	size_t bytes;
+
+	rec_key(order->rec.campaign, take_seq(s, order->rec.campaign), key);
+	bytes = rec_encode(&order->rec, value);
+	db_batch_put(s->batch, span_of(key, sizeof(key)), span_of(value, bytes));
+}
+
 /* Makes a batch of what waits. Returns false when nothing does. */
 static bool form_batch(struct store *s)
 {
@@ -148,14 +185,12 @@ static bool form_batch(struct store *s)
 
 	db_batch_clear(s->batch);
 	for (s->n_batch = 0; s->n_batch < s->conf.batch_max; s->n_batch++) {
-		uint8_t key[REC_KEY_BYTES], value[REC_BYTES_MAX];
-		size_t bytes;
-
 		if (!spsc_try_take(&s->orders, &order))
 			break;
-		rec_key(order.rec.campaign, take_seq(s, order.rec.campaign), key);
-		bytes = rec_encode(&order.rec, value);
-		db_batch_put(s->batch, span_of(key, sizeof(key)), span_of(value, bytes));
+		if (order.name_bytes > 0)
+			batch_note(s, &order);
+		else
+			batch_record(s, &order);
 		s->cookies[s->n_batch] = order.cookie;
 	}
 	return s->n_batch > 0;
@@ -288,14 +323,13 @@ void store_close(struct store *s)
 	store_free(s);
 }
 
-int store_append(struct store *s, const struct store_rec *rec, uint64_t cookie)
+static int try_order(struct store *s, const struct order *order)
 {
-	struct order order = { .cookie = cookie, .rec = *rec };
 	bool put;
 
 	if (s->on_the_way >= s->conf.queue_max)
 		return -EAGAIN;
-	put = spsc_try_put(&s->orders, &order);
+	put = spsc_try_put(&s->orders, order);
 	assert(put);
 	(void)put;
 	s->on_the_way++;
@@ -304,14 +338,37 @@ int store_append(struct store *s, const struct store_rec *rec, uint64_t cookie)
 	return 0;
 }
 
+int store_append(struct store *s, const struct store_rec *rec, uint64_t cookie)
+{
+	const struct order order = { .cookie = cookie, .rec = *rec };
+
+	assert(cookie != cookie_of_notes);
+	return try_order(s, &order);
+}
+
+int store_note(struct store *s, const char *name, struct span value)
+{
+	size_t bytes = strlen(name);
+	struct order order = { .cookie = cookie_of_notes,
+		               .name_bytes = (uint8_t)bytes,
+		               .value_bytes = (uint8_t)value.bytes };
+
+	assert(bytes > 0 && bytes + value.bytes <= STORE_NOTE_MAX);
+	memcpy(order.rec.text, name, bytes);
+	if (value.bytes > 0)
+		memcpy(order.rec.text + bytes, value.at, value.bytes);
+	return try_order(s, &order);
+}
+
 uint32_t store_durable(struct store *s, uint64_t *cookies, uint32_t n)
 {
 	uint32_t taken = 0;
 
-	while (taken < n && spsc_try_take(&s->durable, &cookies[taken]))
-		taken++;
-	assert(taken <= s->on_the_way);
-	s->on_the_way -= taken;
+	while (taken < n && spsc_try_take(&s->durable, &cookies[taken])) {
+		assert(s->on_the_way > 0);
+		s->on_the_way--;
+		taken += cookies[taken] != cookie_of_notes;
+	}
 	return taken;
 }
 
@@ -365,23 +422,36 @@ int store_scan(struct store *s, uint32_t campaign, store_rec_fn *fn, void *ctx)
 	return result > 0 ? 0 : result;
 }
 
-/* The key of a named value, or an empty span for a name that is none. */
-static struct span name_key(const char *name, uint8_t out[1 + STORE_NAME_MAX])
-{
-	size_t bytes = strlen(name);
+struct each {
+	store_named_fn *fn;
+	void *ctx;
+};
 
-	if (bytes == 0 || bytes > STORE_NAME_MAX)
-		return span_of(NULL, 0);
-	out[0] = 'm';
-	memcpy(out + 1, name, bytes);
-	return span_of(out, 1 + bytes);
+static int each_one(void *arg, struct span key, struct span value)
+{
+	const struct each *each = arg;
+
+	return each->fn(each->ctx, span_of(key.at + 1, key.bytes - 1), value) ? 0 : 1;
+}
+
+int store_each(struct store *s, const char *prefix, store_named_fn *fn, void *ctx)
+{
+	struct each each = { .fn = fn, .ctx = ctx };
+	uint8_t room[1 + STORE_NAME_MAX];
+	struct span key = name_key(prefix, strlen(prefix), room);
+	int result;
+
+	if (key.bytes == 0)
+		return -EINVAL;
+	result = db_each(s->db, key, each_one, &each);
+	return result > 0 ? 0 : result;
 }
 
 static int write_named(struct store *s, const char *name, const struct span *value)
 {
 	char why[STORE_WHY_BYTES];
 	uint8_t room[1 + STORE_NAME_MAX];
-	struct span key = name_key(name, room);
+	struct span key = name_key(name, strlen(name), room);
 	struct db_batch *batch;
 	int result;
 
@@ -405,7 +475,7 @@ int store_put(struct store *s, const char *name, struct span value)
 int store_get(struct store *s, const char *name, void *out, size_t out_bytes)
 {
 	uint8_t room[1 + STORE_NAME_MAX];
-	struct span key = name_key(name, room);
+	struct span key = name_key(name, strlen(name), room);
 
 	return key.bytes == 0 ? -EINVAL : db_get(s->db, key, out, out_bytes);
 }

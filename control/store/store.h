@@ -17,6 +17,7 @@
 enum {
 	STORE_TEXT_MAX = 206, /* reply text in a record */
 	STORE_WHY_BYTES = 256,
+	STORE_NOTE_MAX = 200, /* name and value of a note together */
 };
 
 struct store;
@@ -90,3 +91,15 @@ int store_put(struct store *store, const char *name, struct span value);
 /* Reads one into `out`; returns its size, -ENOENT, -ENOSPC, -errno. */
 int store_get(struct store *store, const char *name, void *out, size_t out_bytes);
 int store_del(struct store *store, const char *name);
+
+/* The same for what is only good to know: it becomes durable with the records around it, and
+ * nothing is told when. An empty value deletes. Returns 0, or -EAGAIN as store_append(). Control
+ * thread.
+ */
+int store_note(struct store *store, const char *name, struct span value);
+
+/* Calls fn for each named value whose name begins with `prefix`, until it returns false. Returns 0
+ * or -errno.
+ */
+typedef bool store_named_fn(void *ctx, struct span name, struct span value);
+int store_each(struct store *store, const char *prefix, store_named_fn *fn, void *ctx);

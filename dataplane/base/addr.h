@@ -59,7 +59,10 @@ static inline bool ip_is_station(const struct ip_addr *a)
 /* The address whose four bytes stand at `v4`, in network order. */
 static inline struct ip_addr ip_from_v4(const uint8_t v4[4])
 {
-	return (struct ip_addr){ .b = { [10] = 0xff, [11] = 0xff, v4[0], v4[1], v4[2], v4[3] } };
+	struct ip_addr a = { .b = { [10] = 0xff, [11] = 0xff } };
+
+	memcpy(a.b + 12, v4, 4);
+	return a;
 }
 
 /* Reads "192.0.2.1" or "2001:db8::1". Returns 0, or -EINVAL and `out` untouched. */

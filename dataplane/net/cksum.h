@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -47,6 +48,14 @@ static inline uint64_t cksum_header4(const uint8_t h[20])
 	memcpy(&second, h + 8, 8);
 	memcpy(&last, h + 16, 4);
 	return cksum_plus(cksum_plus(first, second), last);
+}
+
+/* True when a sum over data and its checksum folds to 0xffff. 2^16 is 1 modulo 0xffff, so a sum and
+ * what it folds to leave the same; 0 is the sum of nothing but zeros, which no header is.
+ */
+static inline bool cksum_is_good(uint64_t sum)
+{
+	return sum != 0 && sum % 0xffff == 0;
 }
 
 /* Folds a sum to 16 bits, not complemented: 0xffff over data whose checksum is right. */

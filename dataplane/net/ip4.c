@@ -20,7 +20,7 @@ static bool header_sum_is_good(const struct net *net, const struct rte_mbuf *m, 
 			return true;
 		}
 	}
-	return cksum_fold(cksum_add(0, header.at, header.bytes)) == 0xffff;
+	return cksum_is_good(cksum_add(0, header.at, header.bytes));
 }
 
 bool ip4_is_sender(const struct net *net, const uint8_t v4[4])
@@ -92,14 +92,12 @@ bool ip4_parse(struct net *net, const struct frame *f, struct packet *p)
 void ip4_prepend(struct net *net, struct rte_mbuf *m, const struct ip_addr *src,
                  const struct ip_addr *dst, uint8_t proto)
 {
+	static const uint8_t usual[IP4_HEADER_BYTES] = { 0x45, [6] = IP4_DF >> 8, [8] = IP_HOPS };
 	uint8_t *h = (uint8_t *)rte_pktmbuf_prepend(m, IP4_HEADER_BYTES);
 
 	assert(h != NULL && m->pkt_len <= UINT16_MAX);
-	memset(h, 0, IP4_HEADER_BYTES);
-	h[0] = 0x45;
+	memcpy(h, usual, sizeof(usual));
 	put16(h + 2, (uint16_t)m->pkt_len);
-	put16(h + 6, IP4_DF);
-	h[8] = IP_HOPS;
 	h[9] = proto;
 	memcpy(h + 12, src->b + 12, 4);
 	memcpy(h + 16, dst->b + 12, 4);
@@ -107,5 +105,5 @@ void ip4_prepend(struct net *net, struct rte_mbuf *m, const struct ip_addr *src,
 	if (net->tx_checksum_ip4)
 		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
 	else
-		cksum_put(h + 10, cksum_add(0, h, IP4_HEADER_BYTES));
+		cksum_put(h + 10, cksum_header4(h));
 }

@@ -99,7 +99,9 @@ struct net_seg {
 	struct ip_addr local, remote; /* ours and the sender's */
 	struct span tcp;              /* header with options, then payload; inside the mbuf */
 	uint8_t ecn;                  /* enum net_ecn */
-	uint64_t hash;                /* tcp_expect()'s; 0 when it was not asked */
+	/* tcp_foresee()'s and tcp_expect()'s; 0 when they were not asked. */
+	uint64_t hash;
+	uint32_t guess;
 };
 
 /* An ICMP error about a TCP segment of ours (RFC 1122 3.2.2, RFC 4443 3). Its quoted packet is

@@ -24,7 +24,7 @@ static bool sum_is_good(const struct net *net, const struct packet *p)
 		}
 	}
 	sum = cksum_pseudo(p->addrs.at, p->addrs.bytes, IP_PROTO_TCP, (uint16_t)p->body.bytes);
-	return cksum_fold(cksum_add(sum, p->body.at, p->body.bytes)) == 0xffff;
+	return cksum_is_good(cksum_add(sum, p->body.at, p->body.bytes));
 }
 
 /* A SYN that leaves asks, the segment that answers it tells. */
@@ -148,7 +148,7 @@ static void mark_ecn(struct net *net, struct rte_mbuf *m, enum net_ecn ecn)
 	if (net->tx_checksum_ip4)
 		return;
 	memset(h + 10, 0, 2);
-	cksum_put(h + 10, cksum_add(0, h, IP4_HEADER_BYTES));
+	cksum_put(h + 10, cksum_header4(h));
 }
 
 /* With the device's help the field holds the sum of the pseudo-header, folded, not complemented

@@ -36,12 +36,12 @@ static bool sums_are_good(const struct net *net, const struct rte_mbuf *m, const
 
 	if (says & (RTE_MBUF_F_RX_IP_CKSUM_BAD | RTE_MBUF_F_RX_L4_CKSUM_BAD))
 		return false;
-	if (!(says & RTE_MBUF_F_RX_IP_CKSUM_GOOD) && cksum_fold(cksum_header4(ip)) != 0xffff)
+	if (!(says & RTE_MBUF_F_RX_IP_CKSUM_GOOD) && !cksum_is_good(cksum_header4(ip)))
 		return false;
 	if (says & RTE_MBUF_F_RX_L4_CKSUM_GOOD)
 		return true;
 	sum = cksum_pseudo4(ip + 12, IP_PROTO_TCP, (uint16_t)tcp_bytes);
-	return cksum_fold(cksum_add(sum, ip + IP4_HEADER_BYTES, tcp_bytes)) == 0xffff;
+	return cksum_is_good(cksum_add(sum, ip + IP4_HEADER_BYTES, tcp_bytes));
 }
 
 bool usual_parse(struct net *net, uint64_t now_us, const struct rte_mbuf *m, struct net_seg *seg)

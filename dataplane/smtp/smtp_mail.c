@@ -256,10 +256,23 @@ static void hear_early(struct session *s, uint64_t now_us, const struct smtp_rep
 	session_end_with(s, now_us, SESSION_END_FIN, DP_WHY_REPLY, reply);
 }
 
+/* RFC 3463 3.2: 2.1.Z speaks of an address, so it answers MAIL or RCPT: in a flight with them
+ * the server has said one reply too many, and this is not about the message.
+ */
+static bool is_of_address(const struct session *s, const struct smtp_reply *reply)
+{
+	return s->heard.is_late && reply->enhanced[0] == 2 && reply->enhanced[1] == 1;
+}
+
 static void deliver_all(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
 {
 	struct ruling r = { .outcome = DP_OUT_DELIVERED, .step = s->heard.step, .reply = reply };
 
+	if (is_of_address(s, reply)) {
+		s->learnt |= DP_KNOWN_NO_PIPELINING;
+		session_end_by_nonsense(s, now_us, reply);
+		return;
+	}
 	txn_judge_all(s, now_us, txn_heard(s), &r);
 }
 
@@ -311,9 +324,14 @@ void hear_bdat(struct session *s, uint64_t now_us, const struct smtp_reply *repl
 	} else if (!t->is_whole) {
 		hear_early(s, now_us, reply);
 	} else if (is_good(reply)) {
-		if (t->n_open > 0)
-			s->learnt |= DP_KNOWN_BDAT_WORKS;
+		bool had_open = t->n_open > 0;
+
 		deliver_all(s, now_us, reply);
+		if (s->end != SESSION_LIVES)
+			return;
+		if (had_open)
+			s->learnt |= DP_KNOWN_BDAT_WORKS;
+		s->was_bdat_refused = false;
 		s->is_clean |= session_n_due(s) == 0 && s->n_flight == 1;
 	} else if (is_refusal(reply)) {
 		refuse_all(s, now_us, reply);

@@ -75,16 +75,16 @@ void txn_judge(struct session *s, uint64_t now_us, struct txn *t, uint16_t rcpt,
 	v->took_us = t->mail_us == 0 ? 0 : (uint32_t)(now_us - t->mail_us);
 	if (r->reply != NULL)
 		evt_put_reply(v, r->reply);
+	if (r->outcome == DP_OUT_GATED) {
+		v->gate = r->said->gate;
+		v->gate_rule = r->said->gate_rule;
+		v->text_bytes = r->said->text_bytes;
+		memcpy(v->text, r->said->text, sizeof(v->text));
+	}
 	if (r->outcome == DP_OUT_REFUSED)
 		v->reach = (uint8_t)session_reach(s, r->step, r->reply->code);
 	if (r->outcome == DP_OUT_NOT_TRIED || r->outcome == DP_OUT_UNCONFIRMED)
 		v->why = (uint8_t)r->why;
-	if (r->gate != NULL) {
-		v->gate = r->gate->gate;
-		v->gate_rule = r->gate->gate_rule;
-		v->text_bytes = r->gate->text_bytes;
-		memcpy(v->text, r->gate->text, sizeof(v->text));
-	}
 	if (v->outcome == DP_OUT_DELIVERED || (v->outcome == DP_OUT_REFUSED && v->code != 421))
 		s->has_settled_jobs = true;
 	if (t->n_open > 0)
@@ -355,15 +355,15 @@ static void leave_out_too_many(struct session *s, uint64_t now_us, struct txn *t
 	}
 }
 
-/* The content gate, before anything of the message is said. */
-static void pass_gate(struct session *s, uint64_t now_us, struct txn *t)
+/* The content gate is asked last: what cannot be sent here need not be scanned here. */
+static void ask_gate(struct session *s, uint64_t now_us, struct txn *t)
 {
 	const struct smtp_conf *conf = &s->smtp->conf;
 	struct dp_evt said = { .text_bytes = 0 };
-	const struct ruling r = { .outcome = DP_OUT_GATED, .step = DP_STEP_MAIL, .gate = &said };
+	struct ruling gated = { .outcome = DP_OUT_GATED, .step = DP_STEP_IDLE, .said = &said };
 
-	if (conf->gate != NULL && t->n_open > 0 && !conf->gate(conf->gate_ctx, &t->job, &said))
-		txn_judge_all(s, now_us, t, &r);
+	if (t->n_open > 0 && conf->gate != NULL && !conf->gate(conf->gate_ctx, &t->job, &said))
+		txn_judge_all(s, now_us, t, &gated);
 }
 
 bool txn_begin(struct session *s, uint64_t now_us)
@@ -388,6 +388,6 @@ bool txn_begin(struct session *s, uint64_t now_us)
 	if (needs_another_form(s, t))
 		txn_judge_all(s, now_us, t, &other);
 	leave_out_too_many(s, now_us, t);
-	pass_gate(s, now_us, t);
+	ask_gate(s, now_us, t);
 	return t->n_open > 0;
 }

@@ -37,7 +37,7 @@ struct ruling {
 	enum dp_step step;
 	enum dp_why why;                /* of NOT_TRIED and UNCONFIRMED */
 	const struct smtp_reply *reply; /* NULL: none was involved */
-	const struct dp_evt *gate;      /* of GATED: what the content gate said */
+	const struct dp_evt *said;      /* of GATED: what the gate has filled in */
 };
 
 static inline struct txn *txn_at(const struct smtp *smtp, uint32_t slot)

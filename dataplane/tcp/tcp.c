@@ -169,20 +169,15 @@ static bool tuple_is(const struct tcp *t, uint32_t value, const struct tcp_tuple
 	return ip_eq(net_local(t->conf.net, local), &tuple->local);
 }
 
-uint32_t tcp_look_up_hashed(const struct tcp *t, const struct tcp_tuple *tuple, uint64_t hash)
+uint32_t tcp_look_up(const struct tcp *t, const struct tcp_tuple *tuple)
 {
-	struct tcp_flow_probe probe = { .hash = hash };
+	struct tcp_flow_probe probe = { .hash = tcp_key_flow(&t->key, tuple) };
 	uint32_t value;
 
 	do
 		value = tcp_flow_next(&t->flow, &probe);
 	while (value != TCP_FLOW_NONE && !tuple_is(t, value, tuple));
 	return value;
-}
-
-uint32_t tcp_look_up(const struct tcp *t, const struct tcp_tuple *tuple)
-{
-	return tcp_look_up_hashed(t, tuple, tcp_key_flow(&t->key, tuple));
 }
 
 struct tcb *tcp_find(struct tcp *t, const struct tcp_tuple *tuple)

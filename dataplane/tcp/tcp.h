@@ -21,7 +21,6 @@ struct rte_mempool;
 struct tcp;
 
 enum {
-	TCP_EXPECT_MAX = 32,
 	TCP_MBUF_PRIV_BYTES = 32, /* private area that the mbufs of tcp_conf.pool must have */
 };
 
@@ -121,8 +120,13 @@ void tcp_close_engine(struct tcp *tcp);
 int tcp_connect(struct tcp *tcp, uint64_t now_us, const struct ip_addr *local,
                 const struct ip_addr *remote, uint16_t remote_port, void *user, tcp_id *out);
 
-/* Says which segments tcp_input() will get next, TCP_EXPECT_MAX at most: fetches what they will
- * touch. A hint without effect otherwise.
+/* Says that tcp_input() will get this segment soon: fetches where it will be looked up. A hint
+ * without effect otherwise.
+ */
+void tcp_foresee(const struct tcp *tcp, struct net_seg *seg);
+
+/* Says which segments tcp_input() will get next, each foreseen before: fetches what they will
+ * touch. A hint like that.
  */
 void tcp_expect(const struct tcp *tcp, struct net_seg *segs, uint32_t n);
 

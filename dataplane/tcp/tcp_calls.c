@@ -35,7 +35,8 @@ static size_t room_in_tail(const struct tcb *c)
 	               (size_t)(m->buf_len - seg_of(m)->payload_off - seg_of(m)->bytes));
 }
 
-size_t tcp_room(const struct tcp *t, const struct tcb *c)
+/* `tail`: room_in_tail(). */
+static size_t room_with(const struct tcp *t, const struct tcb *c, size_t tail)
 {
 	uint32_t held = c->snd_end - c->snd_una;
 	size_t bytes, segs;
@@ -47,7 +48,12 @@ size_t tcp_room(const struct tcp *t, const struct tcb *c)
 		return 0;
 	bytes = t->conf.tx_bytes_max - held;
 	segs = c->tx_segs < t->tx_segs_max ? t->tx_segs_max - c->tx_segs : 0;
-	return RTE_MIN(bytes, segs * c->snd_mss + room_in_tail(c));
+	return RTE_MIN(bytes, segs * c->snd_mss + tail);
+}
+
+size_t tcp_room(const struct tcp *t, const struct tcb *c)
+{
+	return room_with(t, c, room_in_tail(c));
 }
 
 size_t tcp_write_room(struct tcp *t, tcp_id id)
@@ -89,34 +95,40 @@ static struct rte_mbuf *add_segment(struct tcp *t, struct tcb *c)
 size_t tcp_write_start(struct tcp *t, tcp_id id, uint8_t **at)
 {
 	struct tcb *c = tcb_at(t, id);
-	size_t room;
+	size_t tail = room_in_tail(c), room;
 
 	assert(tcb_is_used(c));
-	room = tcp_room(t, c);
-	if (room != 0 && room_in_tail(c) == 0 && add_segment(t, c) == NULL) {
-		tcp_retry_later(t, c);
-		room = 0;
+	room = room_with(t, c, tail);
+	if (room != 0 && tail == 0) {
+		if (add_segment(t, c) != NULL) {
+			tail = room_in_tail(c);
+		} else {
+			tcp_retry_later(t, c);
+			room = 0;
+		}
 	}
 	if (room == 0) {
 		c->flags |= TCB_F_WANT_WRITE;
 		return 0;
 	}
 	*at = seg_payload(c->tx_tail) + seg_of(c->tx_tail)->bytes;
-	return RTE_MIN(room, room_in_tail(c));
+	return RTE_MIN(room, tail);
 }
 
 void tcp_write_done(struct tcp *t, uint64_t now_us, tcp_id id, size_t bytes)
 {
 	struct tcb *c = tcb_at(t, id);
+	size_t room;
 
 	assert(tcb_is_used(c));
 	tcp_set_now(t, now_us);
 	if (bytes == 0)
 		return;
-	assert(bytes <= room_in_tail(c));
+	room = room_in_tail(c);
+	assert(bytes <= room);
 	seg_of(c->tx_tail)->bytes += (uint16_t)bytes;
 	c->snd_end += (uint32_t)bytes;
-	if (room_in_tail(c) == 0)
+	if (bytes == room)
 		tcp_send(t, c);
 }
 

@@ -155,8 +155,6 @@ bool tcp_limit_try(struct tcp_limit *l, uint64_t now_us);
  * TCP_FLOW_NONE.
  */
 uint32_t tcp_look_up(const struct tcp *t, const struct tcp_tuple *tuple);
-/* The same when tcp_key_flow() of the tuple is known. */
-uint32_t tcp_look_up_hashed(const struct tcp *t, const struct tcp_tuple *tuple, uint64_t hash);
 struct tcb *tcp_find(struct tcp *t, const struct tcp_tuple *tuple);
 void tcp_set_state(struct tcp *t, struct tcb *c, enum tcp_state state);
 /* Frees the connection and tells the layer above; nothing is sent. */

@@ -339,27 +339,29 @@ static uint16_t port_at(const struct net_seg *seg, unsigned at)
 	return (uint16_t)(seg->tcp.at[at] << 8 | seg->tcp.at[at + 1]);
 }
 
-/* In passes, so that the fetches of all overlap: first where the flow table will be looked at, then
- * the connections found there, with their timers.
+void tcp_foresee(const struct tcp *t, struct net_seg *seg)
+{
+	struct tcp_tuple tuple = { .local = seg->local,
+		                   .remote = seg->remote,
+		                   .lport = port_at(seg, 2),
+		                   .rport = port_at(seg, 0) };
+
+	seg->hash = tcp_key_flow(&t->key, &tuple);
+	tcp_flow_expect(&t->flow, seg->hash);
+}
+
+/* Where the flow table was looked at while the rest of the burst was read, the connection is
+ * likely to be found: it is fetched for all before the first segment is taken.
  */
 void tcp_expect(const struct tcp *t, struct net_seg *segs, uint32_t n)
 {
-	assert(n <= TCP_EXPECT_MAX);
-	for (uint32_t i = 0; i < n; i++) {
-		struct tcp_tuple tuple = { .local = segs[i].local,
-			                   .remote = segs[i].remote,
-			                   .lport = port_at(&segs[i], 2),
-			                   .rport = port_at(&segs[i], 0) };
-
-		segs[i].hash = tcp_key_flow(&t->key, &tuple);
-		tcp_flow_expect(&t->flow, segs[i].hash);
-	}
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t value = tcp_flow_guess(&t->flow, segs[i].hash);
 		const uint8_t *c;
 
-		if (value == TCP_FLOW_NONE || (value & TCP_TW_BIT))
-			continue;
+		segs[i].guess = value;
+		if (value >= t->conns.n)
+			continue; /* none, or one in TIME-WAIT */
 		c = pool_at(&t->conns, value);
 		for (unsigned at = 0; at < TCB_HOT_BYTES; at += 64)
 			__builtin_prefetch(c + at, 1);
@@ -368,14 +370,50 @@ void tcp_expect(const struct tcp *t, struct net_seg *segs, uint32_t n)
 	}
 }
 
+/* The guess is right when it is in use and has the tuple, for no other has. */
+static struct tcb *guessed(struct tcp *t, const struct net_seg *seg, const struct tcp_head *h)
+{
+	struct tcb *c;
+
+	if (seg->hash == 0 || seg->guess >= t->conns.n)
+		return NULL;
+	c = tcb_at(t, seg->guess);
+	return tcb_is_used(c) && c->lport == h->dest_port && c->rport == h->source_port &&
+	               ip_eq(&c->path.remote, &seg->remote) &&
+	               ip_eq(net_local(t->conf.net, c->path.local), &seg->local)
+	           ? c
+	           : NULL;
+}
+
+/* No connection; or one in TIME-WAIT. */
+static void unknown_in(struct tcp *t, const struct net_seg *seg, const struct tcp_tuple *tuple,
+                       uint32_t value, const struct tcp_head *h, size_t bytes)
+{
+	if (value != TCP_FLOW_NONE)
+		tcp_tw_input(t, value & ~TCP_TW_BIT, h, bytes);
+	else if (t->conf.stray == NULL ||
+	         !t->conf.stray(t->conf.stray_ctx, seg, tuple->lport, tuple->rport))
+		tcp_stray_in(t, tuple, h, bytes);
+}
+
+static void known_in(struct tcp *t, struct tcb *c, const struct tcp_head *h, struct span bytes)
+{
+	step_fn *step;
+
+	if (tcp_try_fast(t, c, h, bytes))
+		return;
+	step = steps[c->state][(h->flags & (F_ | S_ | R_)) | (h->flags & TCP_ACK ? A_ : 0)];
+	if (step == NULL)
+		count(&t->conf.counters->tcp_illegal);
+	else
+		step(t, c, h, bytes);
+}
+
 void tcp_input(struct tcp *t, uint64_t now_us, const struct net_seg *seg)
 {
 	struct tcp_head h;
 	struct span bytes;
-	struct tcp_tuple tuple = { .local = seg->local, .remote = seg->remote };
 	struct tcb *c;
-	uint32_t value;
-	step_fn *step;
 
 	tcp_set_now(t, now_us);
 	count(&t->conf.counters->tcp_segments_in);
@@ -384,27 +422,19 @@ void tcp_input(struct tcp *t, uint64_t now_us, const struct net_seg *seg)
 		return;
 	}
 	h.ecn = seg->ecn;
-	tuple.lport = h.dest_port;
-	tuple.rport = h.source_port;
-	value = tcp_look_up_hashed(t, &tuple,
-	                           seg->hash != 0 ? seg->hash : tcp_key_flow(&t->key, &tuple));
-	if (value == TCP_FLOW_NONE) {
-		if (t->conf.stray != NULL &&
-		    t->conf.stray(t->conf.stray_ctx, seg, h.dest_port, h.source_port))
+	c = guessed(t, seg, &h);
+	if (c == NULL) {
+		struct tcp_tuple tuple = { .local = seg->local,
+			                   .remote = seg->remote,
+			                   .lport = h.dest_port,
+			                   .rport = h.source_port };
+		uint32_t value = tcp_look_up(t, &tuple);
+
+		if (value == TCP_FLOW_NONE || (value & TCP_TW_BIT)) {
+			unknown_in(t, seg, &tuple, value, &h, bytes.bytes);
 			return;
-		tcp_stray_in(t, &tuple, &h, bytes.bytes);
-		return;
+		}
+		c = tcb_at(t, value);
 	}
-	if (value & TCP_TW_BIT) {
-		tcp_tw_input(t, value & ~TCP_TW_BIT, &h, bytes.bytes);
-		return;
-	}
-	c = tcb_at(t, value);
-	if (tcp_try_fast(t, c, &h, bytes))
-		return;
-	step = steps[c->state][(h.flags & (F_ | S_ | R_)) | (h.flags & TCP_ACK ? A_ : 0)];
-	if (step == NULL)
-		count(&t->conf.counters->tcp_illegal);
-	else
-		step(t, c, &h, bytes);
+	known_in(t, c, &h, bytes);
 }

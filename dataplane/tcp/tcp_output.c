@@ -52,40 +52,39 @@ static void syn_options(struct tcp *t, struct tcb *c, struct tcp_head *h)
 }
 
 void tcp_make_head(struct tcp *t, struct tcb *c, uint8_t flags, uint32_t seq, uint32_t bytes,
-                   struct tcp_head *out)
+                   struct tcp_head *h)
 {
-	struct tcp_head h = {
-		.source_port = c->lport,
-		.dest_port = c->rport,
-		.seq = seq,
-		.flags = flags,
-		.wscale = TCP_WSCALE_NONE,
-		.has_ts = (c->flags & TCB_F_TS) != 0,
-	};
-
+	h->seq = seq;
+	h->ack = flags & TCP_ACK ? c->rcv_nxt : 0;
+	h->source_port = c->lport;
+	h->dest_port = c->rport;
+	h->mss = 0;
+	h->flags = flags;
+	h->wscale = TCP_WSCALE_NONE;
+	h->sack_ok = false;
+	h->has_ts = (c->flags & TCB_F_TS) != 0;
+	h->ecn = 0;
+	h->n_sacks = 0; /* the blocks are nothing then */
 	/* A window in a SYN is never scaled (RFC 7323 2.2). */
-	h.window = window(t, c, flags & TCP_SYN ? 0 : c->rcv_wscale);
-	if (flags & TCP_ACK)
-		h.ack = c->rcv_nxt;
+	h->window = window(t, c, flags & TCP_SYN ? 0 : c->rcv_wscale);
 	if (flags & TCP_SYN)
-		syn_options(t, c, &h);
-	if (h.has_ts) {
-		h.ts_val = t->now_ms + c->ts_offset;
-		h.ts_ecr = flags & TCP_ACK ? c->ts_recent : 0; /* RFC 7323 3.2 */
+		syn_options(t, c, h);
+	if (h->has_ts) {
+		h->ts_val = t->now_ms + c->ts_offset;
+		h->ts_ecr = flags & TCP_ACK ? c->ts_recent : 0; /* RFC 7323 3.2 */
 	}
 	if ((c->ooo != NULL || t->dup_conn == tcb_id(t, c)) && (c->flags & TCB_F_SACK) &&
 	    !(flags & (TCP_SYN | TCP_RST))) {
-		unsigned most = h.has_ts ? 3 : 4, n = 0;
+		unsigned most = h->has_ts ? 3 : 4, n = 0;
 
 		if (t->dup_conn == tcb_id(t, c)) { /* RFC 2883 4: first, and once */
-			h.sacks[n++] = t->dup;
+			h->sacks[n++] = t->dup;
 			t->dup_conn = TCB_NONE;
 		}
-		h.n_sacks = (uint8_t)(n + tcp_ooo_blocks(c, h.sacks + n, most - n));
-		if (bytes != 0 && bytes + 4 + 8u * h.n_sacks > c->snd_mss)
-			h.n_sacks = 0; /* the payload has the room */
+		h->n_sacks = (uint8_t)(n + tcp_ooo_blocks(c, h->sacks + n, most - n));
+		if (bytes != 0 && bytes + 4 + 8u * h->n_sacks > c->snd_mss)
+			h->n_sacks = 0; /* the payload has the room */
 	}
-	*out = h;
 }
 
 void tcp_note_ack_sent(struct tcb *c, const struct tcp_head *h)

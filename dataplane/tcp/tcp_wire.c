@@ -2,6 +2,7 @@
 #include "dataplane/tcp/tcp_wire.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <string.h>
 
 enum {
@@ -147,14 +148,16 @@ unsigned tcp_head_bytes(const struct tcp_head *h)
 
 static uint8_t *put_u16(uint8_t *at, uint16_t v)
 {
-	at[0] = (uint8_t)(v >> 8);
-	at[1] = (uint8_t)v;
-	return at + 2;
+	v = htobe16(v);
+	memcpy(at, &v, sizeof(v));
+	return at + sizeof(v);
 }
 
 static uint8_t *put_u32(uint8_t *at, uint32_t v)
 {
-	return put_u16(put_u16(at, (uint16_t)(v >> 16)), (uint16_t)v);
+	v = htobe32(v);
+	memcpy(at, &v, sizeof(v));
+	return at + sizeof(v);
 }
 
 /* Two bytes of padding or, where it is wanted, SACK-permitted in their place. */
@@ -202,11 +205,9 @@ void tcp_head_write(const struct tcp_head *h, uint8_t *at)
 	uint8_t *p = at;
 
 	assert(bytes <= TCP_HEAD_BYTES_MAX);
-	p = put_u16(put_u16(p, h->source_port), h->dest_port);
+	p = put_u32(p, (uint32_t)h->source_port << 16 | h->dest_port);
 	p = put_u32(put_u32(p, h->seq), h->ack);
-	*p++ = (uint8_t)(bytes / 4 << 4);
-	*p++ = h->flags;
-	p = put_u16(p, h->window);
+	p = put_u32(p, bytes / 4 << 28 | (uint32_t)h->flags << 16 | h->window);
 	p = put_u32(p, 0); /* checksum and urgent pointer */
 	p = put_options(p, h);
 	assert((unsigned)(p - at) == bytes);

@@ -163,30 +163,9 @@ void tls_dequeue(struct tls_conn *c)
 		tls->last = c->prev;
 }
 
-/* Nothing below the worker's loop reads a clock, so a step is charged what it was measured to cost
- * at most: RSA-2048 chain of three, X25519.
- */
-static uint32_t cost_us(const struct tls_conn *c)
-{
-	if (c->state != TLS_STATE_HANDSHAKE)
-		return 0;
-	if (c->held.n == 0)
-		return 150; /* ClientHello: a key pair */
-	return c->was_offered ? 200 : 1000;
-}
-
 bool tls_turn(struct tls *tls, uint64_t now_us)
 {
-	uint32_t spent_us = 0;
-
-	while (tls->first != NULL) {
-		struct tls_conn *c = tls->first;
-		uint32_t us = cost_us(c);
-
-		if (spent_us > 0 && spent_us + us > tls->conf.handshake_budget_us)
-			return true;
-		spent_us += us;
-		tls_step(c, now_us);
-	}
-	return false;
+	if (tls->first != NULL)
+		tls_step(tls->first, now_us);
+	return tls->first != NULL;
 }

@@ -6,12 +6,26 @@
 
 #include "dataplane/tls/tls_int.h"
 
+/* Offers what the server lets us resume. A copy: OpenSSL takes a session of TLS 1.3 for spent when
+ * one connection has resumed it, so that nobody sees by it that two are of one client (RFC 8446
+ * C.4). We say who we are at EHLO, and open several at once.
+ */
+static bool try_offer(struct tls_conn *c, SSL *ssl)
+{
+	SSL_SESSION *kept = tickets_find(&c->tls->tickets, &c->key, c->tls->now_us);
+	SSL_SESSION *copy = kept == NULL ? NULL : SSL_SESSION_dup(kept);
+	bool is_set = copy != NULL && SSL_set_session(ssl, copy) == 1;
+
+	SSL_SESSION_free(copy);
+	return is_set;
+}
+
 /* An SSL object that knows whom it will talk to; NULL without memory. */
 static SSL *make_ssl(struct tls_conn *c, const struct tls_peer *peer)
 {
-	SSL_SESSION *session = tickets_find(&c->tls->tickets, &c->key, c->tls->now_us);
 	SSL *ssl = SSL_new(c->tls->ctx[peer->demand]);
 	BIO *bio = BIO_new(c->tls->bio);
+	struct ip_addr literal;
 
 	if (ssl == NULL || bio == NULL) {
 		SSL_free(ssl);
@@ -24,7 +38,8 @@ static SSL *make_ssl(struct tls_conn *c, const struct tls_peer *peer)
 	SSL_set_app_data(ssl, c);
 	SSL_set_connect_state(ssl);
 	/* RFC 6066 3: a name, never an address. */
-	if (peer->host[0] != '\0' && SSL_set_tlsext_host_name(ssl, peer->host) != 1)
+	if (peer->host[0] != '\0' && ip_parse(peer->host, &literal) != 0 &&
+	    SSL_set_tlsext_host_name(ssl, peer->host) != 1)
 		goto fail;
 	if (peer->demand == TLS_CHECKED) {
 		SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
@@ -32,7 +47,7 @@ static SSL *make_ssl(struct tls_conn *c, const struct tls_peer *peer)
 		if (SSL_set1_host(ssl, peer->host[0] != '\0' ? peer->host : ".") != 1)
 			goto fail;
 	}
-	c->was_offered = session != NULL && SSL_set_session(ssl, session) == 1;
+	c->was_offered = try_offer(c, ssl);
 	return ssl;
 fail:
 	SSL_free(ssl);

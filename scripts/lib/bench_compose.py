@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""bench_compose.py BUILD JSON RUNS: what one core composes, renders and signs.
+"""bench_compose.py BUILD JSON RUNS: what one core composes, renders, signs and imports.
 
 Everything is CPU time of one thread. A ratio compares with `openssl speed` of the same run: signed
 messages over bare signatures. Medians of RUNS; text output has their range beside them.
@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+import bench_import
+
 SECONDS = 1.0
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORDS = ("Spring is here and so are our new things, made with care in small numbers, sent the day you "
@@ -25,7 +27,7 @@ METRICS = [
     ("ed25519_ratio", "ratio", 0.80),
     ("rsa2048_ratio", "ratio", 0.85),
     ("render_vs_liquidjs", "ratio", None),
-]
+] + bench_import.METRICS
 
 
 def newsletter():
@@ -93,6 +95,7 @@ def measure(build, folder):
     _n, rendered, size = rate(exe, "render", folder + "/newsletter.liquid", seconds)
     composed, _b, message = rate(exe, "compose", folder + "/tpl", seconds)
     out = {"render_bytes_per_second": rendered, "compose_per_second": composed}
+    out.update(bench_import.measure(build, folder))
     for metric, key, name in (("ed25519_ratio", "ed", "ed25519"), ("rsa2048_ratio", "rsa", "rsa2048")):
         # before and after, so that a slower moment weighs on both
         before = openssl_signs(name)
@@ -109,6 +112,7 @@ def main():
     results = []
     with tempfile.TemporaryDirectory() as folder:
         prepare(folder)
+        bench_import.prepare(build, folder)
         for _ in range(runs):
             got, size, message = measure(build, folder)
             results.append(got)

@@ -195,7 +195,7 @@ def open_conns(engine, run):
         f.write("email,name,city,points\n")
         f.writelines(f"r{i}@{HOST},Ann,Oslo,1\n" for i in range(CONNS))
     engine.ctl("campaign", "start", "name=idle", f"template={TEMPLATE}",
-               f"recipients={run / 'list.csv'}", "from=news@sender.test")
+               f"recipients={run / 'list.csv'}", "from=news@sender.test", "class=transactional")
     end = time.monotonic() + 30
     while engine.counter("smtp_delivered") < CONNS or engine.counter("smtp_open_now") < CONNS:
         if time.monotonic() > end:

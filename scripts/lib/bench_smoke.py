@@ -90,7 +90,8 @@ def campaign(engine, run, total):
     """Starts the campaign and waits for its end; seconds from the first MAIL to the last reply."""
     done = subprocess.run(
         [engine.program, "campaign", "start", "-c", engine.conf, "--name", "bench", "--template",
-         str(TEMPLATE), "--recipients", str(run / "list.csv"), "--from", "news@sender.test"],
+         str(TEMPLATE), "--recipients", str(run / "list.csv"), "--from", "news@sender.test",
+         "--class", "transactional"],
         capture_output=True, text=True, check=False)
     if done.returncode != 0:
         sys.exit(f"bench: {done.stderr.strip() or done.stdout.strip()}")

@@ -17,7 +17,7 @@ from testnet.internet import Internet, on_signal
 HERE = Path(__file__).resolve().parent
 SIGNALLED = (128 + signal.SIGINT, 128 + signal.SIGTERM)
 SO_ATTACH_FILTER, ETH_P_ALL = 26, 3  # linux/socket.h, linux/if_ether.h
-TEMPLATE = HERE.parent / "quickstart.d" / "welcome"
+TEMPLATE = HERE.parent / "quickstart.d" / "newsletter"
 
 
 def describe(served):
@@ -70,7 +70,7 @@ def send(program, run):
     argv = [program, "send", "-c", str(run / "posthaste.conf"), "--name", "welcome",
             "--template", str(TEMPLATE), "--recipients", str(run / "welcome.csv"),
             "--rejected", str(run / "welcome.rejected.csv"), "--from", "news@sender.test",
-            "--until-attempts", "2", "--export", str(run / "export.csv")]
+            "--list-id", conf.LIST_ID, "--until-attempts", "2", "--export", str(run / "export.csv")]
     engine = subprocess.Popen(argv)
     try:
         return engine.wait()
@@ -93,6 +93,7 @@ def campaign(program, build, run, total):
     good = recipients.write(run / "welcome.csv", total, served)
     (run / "accepted.csv").write_text("email\n" + "".join(a + "\n" for a in good))
     conf.write(run / "posthaste.conf", run / "state")
+    conf.add_bulk(run / "posthaste.conf", run / "dkim.pem")
     began = time.monotonic()
     print("[3/4] test internet ", end="", flush=True)
     with Internet(build, mail, served) as inet:

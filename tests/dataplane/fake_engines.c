@@ -168,6 +168,12 @@ void tcp_close_engine(struct tcp *tcp)
 	free(tcp);
 }
 
+void tcp_foresee(const struct tcp *tcp, struct net_seg *seg)
+{
+	(void)tcp;
+	(void)seg;
+}
+
 void tcp_expect(const struct tcp *tcp, struct net_seg *segs, uint32_t n)
 {
 	(void)tcp;

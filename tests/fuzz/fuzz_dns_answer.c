@@ -19,12 +19,13 @@ static void check_name(const char *name)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	static const enum dns_type types[] = { DNS_TYPE_MX, DNS_TYPE_A, DNS_TYPE_AAAA };
+	static const enum dns_type types[] = { DNS_TYPE_MX,  DNS_TYPE_A,   DNS_TYPE_AAAA,
+		                               DNS_TYPE_TXT, DNS_TYPE_PTR, DNS_TYPE_SOA };
 	struct dns_answer a;
 
 	if (bytes == 0)
 		return 0;
-	if (dns_answer_read(span_of(data + 1, bytes - 1), "a.test", types[data[0] % 3], &a) != 0)
+	if (dns_answer_read(span_of(data + 1, bytes - 1), "a.test", types[data[0] % 6], &a) != 0)
 		return 0;
 	assert(a.n_mx <= DNS_RECORDS_MAX && a.n_addrs <= DNS_RECORDS_MAX);
 	assert(a.n_cnames <= DNS_CHAIN_MAX);
@@ -32,5 +33,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	check_name(a.name);
 	for (uint32_t i = 0; i < a.n_mx; i++)
 		check_name(a.mx[i].host);
+	for (uint32_t i = 0; i < a.n_names; i++)
+		check_name(a.names[i]);
+	for (uint32_t i = 0; i < a.n_txt; i++) {
+		uint8_t joined[64];
+
+		assert(dns_txt_join(a.txt[i], joined, sizeof(joined)) < a.txt[i].bytes);
+	}
 	return 0;
 }

@@ -14,12 +14,12 @@
 static struct tpl_member nodes[1 << 16];
 static char dir[] = "/dev/shm/posthaste-fuzz-list-XXXXXX";
 
-static void clean(void)
+static inline void clean(void)
 {
 	dir_del(dir);
 }
 
-static void import(const char *csv, const char *types, char delimiter)
+static inline void import(const char *csv, const char *types, char delimiter)
 {
 	char rejected[64], path[64], why[TABLE_WHY_BYTES] = "";
 	struct table_import_conf conf = { .csv_path = csv,
@@ -57,7 +57,7 @@ static void import(const char *csv, const char *types, char delimiter)
 	unlink(path);
 }
 
-static void fuzz_list(const uint8_t *data, size_t bytes, const char *types, char delimiter)
+static inline void fuzz_list(const uint8_t *data, size_t bytes, const char *types, char delimiter)
 {
 	static bool made;
 	char csv[32];

@@ -1,15 +1,18 @@
-/* fuzz_smtp_session.c - one client against a server that sends, closes, stalls and resets as the
- * input says, while control submits jobs.
+/* fuzz_smtp_session.c - one client against servers that send, close, stall and reset as the input
+ * says, while control submits jobs, several recipients each, into windows of all sizes.
  *
- * Holds: exactly one verdict per recipient, none after CLOSED; exactly one CLOSED per session;
- * DELIVERED only by a reply 2yz that comes when a dot is the newest thing on the wire; a job's
- * spans are not read after its verdict or BODY_TAKEN (they are freed then, for the sanitizer to
- * see); at the end no session is left.
+ * Holds: exactly one verdict per recipient, none after CLOSED; exactly one CLOSED per session; a
+ * job's spans are not read after its last verdict or BODY_TAKEN (they are freed then, for the
+ * sanitizer to see); at the end no session is left. What the client wrote is read again here,
+ * command by command, and each verdict must be the one that the server's replies give by their
+ * order: DELIVERED only by 2yz to exactly that message's end and to that recipient, REFUSED only by
+ * a 4yz or 5yz to a command of its own.
  *
  * Input: pairs (operation, argument); a server's bytes follow their pair.
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/dataplane/smtp/fake_tcp.h"
@@ -21,10 +24,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes);
 enum {
 	JOBS_MAX = 64,
 	DIALS_MAX = 16,
-	BODY_BYTES = 60,
+	RCPTS_MAX = 3,
+	REPLIES_MAX = 1024, /* that the server's bytes are read into */
+	TO_BYTES = 8,
 };
 
 static const char *const helos[] = { "out.x.test" };
+static const char limited[] =
+    "250-hi\r\n250-PIPELINING\r\n250-LIMITS RCPTMAX=2 MAILMAX=3 RCPTDOMAINMAX=1\r\n"
+    "250 CHUNKING\r\n";
 
 static struct {
 	struct tcp tcp;
@@ -37,16 +45,162 @@ static struct {
 	struct {
 		struct dp_rcpt
 		    *rcpt; /* and behind it address and body; NULL once they may be freed */
-		uint8_t n_verdicts;
+		uint8_t n_rcpts, n_verdicts[RCPTS_MAX];
 		bool is_taken;
 	} jobs[JOBS_MAX];
-	const struct fake_conn *saying; /* whose bytes the client is being given; NULL: none's */
+	/* What the server of a connection has said, as an independent reader sees it. */
+	struct heard {
+		uint32_t n;
+		uint16_t codes[REPLIES_MAX];
+		char line[4];
+		uint32_t n_line;
+	} heard[FAKE_CONNS_MAX];
+	tcp_id dialled[DIALS_MAX]; /* the connection of a dial */
 } w;
+
+/* Where in the client's words a message stands: which reply answers which of its commands. */
+struct places {
+	int mail, rcpt[RCPTS_MAX], data, end; /* numbers of replies; -1: not said */
+};
+
+/* A line of the client's at `at`, without its end; false when it is not whole. */
+static bool take_line(const struct fake_conn *c, size_t *at, struct span *line)
+{
+	const uint8_t *lf = memchr(c->out + *at, '\n', c->n_out - *at);
+
+	if (lf == NULL)
+		return false;
+	*line = span_of(c->out + *at, (size_t)(lf - c->out) - 1 - *at);
+	*at = (size_t)(lf - c->out) + 1;
+	return true;
+}
+
+static bool begins(struct span line, const char *text)
+{
+	return line.bytes >= strlen(text) && memcmp(line.at, text, strlen(text)) == 0;
+}
+
+/* Reads all that the client wrote on a connection and finds `message` in it. */
+static struct places places_of(tcp_id id, unsigned message)
+{
+	const struct fake_conn *c = &w.tcp.conns[id];
+	const struct heard *h = &w.heard[id];
+	struct places p = { -1, { -1, -1, -1 }, -1, -1 };
+	struct span line;
+	size_t at = 0;
+	int reply = 1, mail = -1; /* the first is the greeting */
+	unsigned current = JOBS_MAX;
+
+	while (take_line(c, &at, &line)) {
+		int number = reply++;
+
+		if (begins(line, "MAIL FROM:")) {
+			mail = number;
+			current = JOBS_MAX;
+		} else if (begins(line, "RCPT TO:<")) {
+			unsigned rcpt = line.at[12] - '0';
+
+			current = (line.at[9] - '0') * 10u + (line.at[10] - '0');
+			assert(rcpt < RCPTS_MAX && current < JOBS_MAX);
+			if (current == message) {
+				p.mail = mail;
+				p.rcpt[rcpt] = number;
+			}
+		} else if (begins(line, "DATA")) {
+			if (current == message)
+				p.data = number;
+			if ((uint32_t)number >= h->n || h->codes[number] != 354)
+				continue;
+			while (take_line(c, &at, &line) && !(line.bytes == 1 && line.at[0] == '.'))
+				;
+			if (line.bytes == 1 && line.at[0] == '.') {
+				if (current == message)
+					p.end = reply;
+				reply++;
+			}
+		} else if (begins(line, "BDAT ")) {
+			size_t bytes = strtoul((const char *)line.at + 5, NULL, 10);
+
+			if (c->n_out - at < bytes)
+				break;
+			at += bytes;
+			if (current == message)
+				p.end = number;
+		}
+	}
+	return p;
+}
+
+/* An independent reader of replies: good enough for what the client takes as one. */
+static void note_said(tcp_id id, struct span said)
+{
+	struct heard *h = &w.heard[id];
+
+	for (size_t i = 0; i < said.bytes; i++) {
+		uint8_t byte = said.at[i];
+
+		if (byte != '\n') {
+			if (h->n_line < 4)
+				h->line[h->n_line] = (char)byte;
+			h->n_line++;
+			continue;
+		}
+		if (h->n < REPLIES_MAX && (h->n_line < 4 || h->line[3] != '-'))
+			h->codes[h->n++] = (uint16_t)((h->line[0] - '0') * 100 +
+			                              (h->line[1] - '0') * 10 + h->line[2] - '0');
+		h->n_line = 0;
+	}
+}
+
+static bool was_answered(tcp_id id, int reply, uint16_t code)
+{
+	const struct heard *h = &w.heard[id];
+
+	return reply >= 0 &&
+	       ((uint32_t)reply < h->n ? h->codes[reply] == code : h->n == REPLIES_MAX);
+}
+
+static void check_verdict(const struct dp_evt *evt)
+{
+	struct places p;
+	tcp_id id;
+
+	if (evt->outcome != DP_OUT_DELIVERED && evt->outcome != DP_OUT_REFUSED)
+		return;
+	id = w.dialled[evt->conn];
+	p = places_of(id, (unsigned)evt->message);
+	if (evt->outcome == DP_OUT_DELIVERED) {
+		uint16_t to = p.rcpt[evt->rcpt] >= 0 && (uint32_t)p.rcpt[evt->rcpt] < w.heard[id].n
+		                  ? w.heard[id].codes[p.rcpt[evt->rcpt]]
+		                  : 0;
+
+		assert(evt->code / 100 == 2 && was_answered(id, p.end, evt->code));
+		assert(to / 100 == 2 || w.heard[id].n == REPLIES_MAX);
+	} else if (p.mail >= 0) { /* else it was refused here */
+		int reply = evt->step == DP_STEP_MAIL   ? p.mail
+		            : evt->step == DP_STEP_RCPT ? p.rcpt[evt->rcpt]
+		            : evt->step == DP_STEP_DATA ? p.data
+		                                        : p.end;
+
+		/* In the middle of a body there is no end yet, and a refusal may come. */
+		assert(evt->step == DP_STEP_DOT || evt->step == DP_STEP_BDAT || reply >= 0 ||
+		       evt->code == 553);
+		assert(reply < 0 || was_answered(id, reply, evt->code));
+	}
+}
 
 static void free_spans(uint64_t message)
 {
 	free(w.jobs[message].rcpt);
 	w.jobs[message].rcpt = NULL;
+}
+
+static bool all_judged(uint64_t message)
+{
+	for (uint8_t i = 0; i < w.jobs[message].n_rcpts; i++)
+		if (w.jobs[message].n_verdicts[i] == 0)
+			return false;
+	return true;
 }
 
 static void on_evt(void *ctx, const struct dp_evt *evt)
@@ -59,23 +213,20 @@ static void on_evt(void *ctx, const struct dp_evt *evt)
 		w.open[evt->conn] = evt->handle;
 		break;
 	case DP_EVT_BODY_TAKEN:
-		assert(w.jobs[evt->message].n_verdicts == 0 && !w.jobs[evt->message].is_taken);
+		assert(!w.jobs[evt->message].is_taken && w.jobs[evt->message].rcpt != NULL);
 		w.jobs[evt->message].is_taken = true;
 		free_spans(evt->message);
 		break;
 	case DP_EVT_RCPT:
-		assert(evt->rcpt == 0 && evt->message < w.n_jobs);
-		assert(w.jobs[evt->message].n_verdicts++ == 0);
-		if (evt->outcome == DP_OUT_DELIVERED) {
-			assert(evt->code / 100 == 2 && w.jobs[evt->message].is_taken);
-			assert(w.saying != NULL && w.saying->n_out >= 5);
-			assert(memcmp(w.saying->out + w.saying->n_out - 5, "\r\n.\r\n", 5) == 0);
-		}
-		if (evt->outcome == DP_OUT_UNCONFIRMED)
+		assert(evt->message < w.n_jobs && evt->rcpt < w.jobs[evt->message].n_rcpts);
+		assert(w.jobs[evt->message].n_verdicts[evt->rcpt]++ == 0);
+		check_verdict(evt);
+		if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_UNCONFIRMED)
 			assert(w.jobs[evt->message].is_taken);
 		if (evt->outcome == DP_OUT_REFUSED)
 			assert(evt->code >= 400 && evt->code < 600 && evt->reach != DP_REACH_NONE);
-		free_spans(evt->message);
+		if (all_judged(evt->message))
+			free_spans(evt->message);
 		break;
 	case DP_EVT_CLOSED:
 		assert(!w.is_closed[evt->conn]);
@@ -89,40 +240,56 @@ static void submit(uint8_t arg)
 {
 	static const char body[] =
 	    "a\r\n.\r\n..b\r\n\r\nwith a rather long line at the end of it\r\n";
-	struct dp_job job = { .message = w.n_jobs, .n_rcpts = 1, .n_wire = 2 };
-	struct dp_rcpt *rcpt = calloc(1, sizeof(*rcpt) + sizeof(body) + 8);
-	char *at = (char *)(rcpt + 1);
+	uint8_t n_rcpts = (uint8_t)(arg / 16 % 4 == 3 ? RCPTS_MAX : 1);
+	struct dp_job job = { .message = w.n_jobs, .n_rcpts = n_rcpts, .n_wire = 2 };
+	struct dp_rcpt *rcpts =
+	    calloc(1, RCPTS_MAX * (sizeof(*rcpts) + TO_BYTES + 1) + sizeof(body));
+	char *at = (char *)(rcpts + RCPTS_MAX);
 
-	if (w.n_jobs == JOBS_MAX || rcpt == NULL) {
-		free(rcpt);
+	if (w.n_jobs == JOBS_MAX || rcpts == NULL) {
+		free(rcpts);
 		return;
 	}
-	memcpy(at, "r@y.test", 8);
-	memcpy(at + 8, body, sizeof(body));
+	for (unsigned i = 0; i < n_rcpts; i++, at += TO_BYTES) {
+		snprintf(at, TO_BYTES + 1, "%02u.%u@%c.t", w.n_jobs, i, i == 2 ? 'z' : 'y');
+		rcpts[i].address = span_of(at, TO_BYTES);
+	}
+	memcpy(at, body, sizeof(body));
 	job.conn = w.open[arg % DIALS_MAX];
-	rcpt->address = span_of(at, 8);
-	job.rcpts = rcpt;
-	job.mail_from = span_of(at, (arg & 16) != 0 ? 8 : 0);
-	job.wire[0] = span_of(at + 8, (arg & 32) != 0 ? 7 : 0);
-	job.wire[1] = span_of(at + 8 + job.wire[0].bytes, sizeof(body) - 1 - job.wire[0].bytes);
+	job.rcpts = rcpts;
+	job.mail_from = span_of(rcpts + RCPTS_MAX, (arg & 16) != 0 ? TO_BYTES : 0);
+	job.wire[0] = span_of(at, (arg & 32) != 0 ? 7 : 0);
+	job.wire[1] = span_of(at + job.wire[0].bytes, sizeof(body) - 1 - job.wire[0].bytes);
 	job.size_bytes = sizeof(body) - 1;
 	job.needs_8bit = (arg & 64) != 0;
-	w.jobs[w.n_jobs].rcpt = rcpt;
-	w.jobs[w.n_jobs].n_verdicts = 0;
+	w.jobs[w.n_jobs].rcpt = rcpts;
+	w.jobs[w.n_jobs].n_rcpts = n_rcpts;
+	memset(w.jobs[w.n_jobs].n_verdicts, 0, sizeof(w.jobs[0].n_verdicts));
 	w.jobs[w.n_jobs].is_taken = false;
 	w.n_jobs++;
 	smtp_submit(w.smtp, w.now_us, &job);
 }
 
-static void dial(void)
+static void dial(uint8_t arg)
 {
-	const struct dp_dial d = { .conn = w.n_dials, .remote_port = 25 };
+	const struct dp_dial d = { .conn = w.n_dials,
+		                   .remote_port = 25,
+		                   .window = (uint8_t)(arg % 40),
+		                   .known = arg / 32 };
 	const struct ip_addr local = { { 0 } };
+	bool was_used[FAKE_CONNS_MAX];
 
 	if (w.n_dials == DIALS_MAX)
 		return;
+	for (tcp_id id = 0; id < FAKE_CONNS_MAX; id++)
+		was_used[id] = w.tcp.conns[id].is_used;
 	w.n_dials++;
 	smtp_open_session(w.smtp, w.now_us, &d, &local);
+	for (tcp_id id = 0; id < FAKE_CONNS_MAX; id++)
+		if (w.tcp.conns[id].is_used && !was_used[id]) {
+			w.dialled[d.conn] = id;
+			w.heard[id].n = w.heard[id].n_line = 0;
+		}
 }
 
 static void pass(uint64_t us)
@@ -135,9 +302,8 @@ static void say_bytes(struct fake_conn *c, tcp_id id, struct span said)
 {
 	if (!c->is_used || !c->is_opened || c->is_finned || said.bytes == 0)
 		return;
-	w.saying = c;
+	note_said(id, said);
 	fake_say(&w.tcp, w.now_us, id, said.at, said.bytes);
-	w.saying = NULL;
 }
 
 /* One operation of the server's side on a connection. */
@@ -187,9 +353,17 @@ static void say_usual(uint8_t arg)
 		"250 hi\r\n",
 		"421 bye\r\n",
 		"550 no\r\n",
+		"250-hi\r\n250-PIPELINING\r\n250 CHUNKING\r\n",
+		limited,
+		"250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 2.0.0 queued\r\n",
+		"250 ok\r\n250 2.1.0 ok\r\n250 2.1.5 ok\r\n250 2.0.0 queued\r\n",
+		"452 4.5.3 too many\r\n",
+		"503 5.5.1 no\r\n",
+		"250 ok\r\n550 no\r\n503 no\r\n",
+		"250 a\r\n250 b\r\n250 c\r\n250 d\r\n250 e\r\n250 f\r\n",
 	};
 
-	say_bytes(&w.tcp.conns[arg % 4], arg % 4, span_str(usual[arg / 4 % 8]));
+	say_bytes(&w.tcp.conns[arg % 4], arg % 4, span_str(usual[arg / 4 % 16]));
 }
 
 static void begin(void)
@@ -223,7 +397,6 @@ static void begin(void)
 	memset(w.open, 0, sizeof(w.open));
 	memset(w.is_open, 0, sizeof(w.is_open));
 	memset(w.is_closed, 0, sizeof(w.is_closed));
-	w.saying = NULL;
 	if (smtp_open(&conf, &w.tcp, w.now_us, &w.smtp) != 0)
 		abort();
 }
@@ -237,7 +410,7 @@ static void finish(void)
 	smtp_drain(w.smtp, w.now_us, 0);
 	assert(smtp_n_sessions(w.smtp) == 0 && w.n_closed == w.n_dials);
 	for (uint32_t i = 0; i < w.n_jobs; i++) {
-		assert(w.jobs[i].n_verdicts == 1);
+		assert(all_judged(i));
 		assert(w.jobs[i].rcpt == NULL);
 	}
 	for (tcp_id id = 0; id < FAKE_CONNS_MAX; id++)
@@ -254,7 +427,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	while (span_take_u8(&rest, &op) && span_take_u8(&rest, &arg)) {
 		switch (op % 16) {
 		case 6:
-			dial();
+			dial(arg);
 			break;
 		case 7:
 		case 8:

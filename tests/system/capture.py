@@ -33,7 +33,7 @@ def send(run):
     done = subprocess.run(
         [systest.engine(), "send", "-c", str(run / "conf"), "--name", "capture", "--template",
          str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients", str(run / "list.csv"),
-         "--from", "news@sender.test", "--until-attempts", "2", "--export",
+         "--class", "transactional", "--from", "news@sender.test", "--until-attempts", "2", "--export",
          str(run / "export.csv")], env=env, capture_output=True, text=True, check=False,
         timeout=200)
     systest.equal(done.returncode, 0, f"send: {done.stdout[-500:]}{done.stderr[-1500:]}")

@@ -57,8 +57,8 @@ def send(engine, case, run):
         out.writerows(rows(case))
     env = dict(os.environ, RUNTIME_DIRECTORY=systest.folder("dpdk"))
     done = subprocess.run([engine, "send", "-c", str(run / "conf"), "--name", case, "--template",
-                           str(template), "--recipients", str(run / f"{case}.csv"), "--from",
-                           "news@sender.test", "--until-attempts", "2", "--export",
+                           str(template), "--recipients", str(run / f"{case}.csv"), "--class",
+                           "transactional", "--from", "news@sender.test", "--until-attempts", "2", "--export",
                            str(run / f"{case}-export.csv")], env=env, capture_output=True,
                           text=True, check=False, timeout=120)
     systest.equal(done.returncode, 0, f"send {case}: {done.stdout}{done.stderr}")

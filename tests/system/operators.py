@@ -58,7 +58,7 @@ class Ops(Running):
 
     def start_words(self, name, rows, *more):
         return ("campaign", "start", "-c", self.conf, "--name", name, "--template", str(self.template),
-                "--recipients", rows, "--from", "news@sender.test", *more)
+                "--recipients", rows, "--class", "transactional", "--from", "news@sender.test", *more)
 
     def envelopes(self):
         """(MAIL, RCPT) of each message the receiver holds."""

@@ -42,7 +42,7 @@ class Running:
     def campaign(self, name, recipients, template):
         done = subprocess.run(
             [systest.engine(), "campaign", "start", "-c", self.conf, "--name", name, "--template",
-             str(template), "--recipients", str(recipients), "--from", "news@sender.test"],
+             str(template), "--recipients", str(recipients), "--class", "transactional", "--from", "news@sender.test"],
             capture_output=True, text=True, check=False, timeout=60)
         systest.equal(done.returncode, 0, f"campaign start: {done.stderr}{done.stdout}")
 

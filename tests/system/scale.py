@@ -88,8 +88,8 @@ class World:
         began = time.monotonic()
         done = subprocess.run(
             [systest.engine(), "campaign", "start", "-c", self.engine.conf, "--name", name,
-             "--template", str(self.run / "template"), "--recipients", str(path), "--from",
-             "news@sender.test"], capture_output=True, text=True, check=False, timeout=300)
+             "--template", str(self.run / "template"), "--recipients", str(path), "--class",
+             "transactional", "--from", "news@sender.test"], capture_output=True, text=True, check=False, timeout=300)
         systest.equal(done.returncode, 0, f"campaign start: {done.stderr}")
         return time.monotonic() - began
 

@@ -139,7 +139,7 @@ def an_import_under_way_is_cancelled_and_told(world):
     start = subprocess.Popen(
         [systest.engine(), "campaign", "start", "-c", world.engine.conf, "--name", "long",
          "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
-         str(world.run / "long.csv"), "--from", "news@sender.test"],
+         str(world.run / "long.csv"), "--class", "transactional", "--from", "news@sender.test"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     campaigns = world.run / "state/campaigns"
     systest.wait_for((campaigns / "1.tmp/rows").exists, 10, "the import is under way")

@@ -61,7 +61,8 @@ class Signed(Running):
         (run / "template").mkdir()
         (run / "template/message.liquid").write_text("Subject: für {{ name }}\n")
         (run / "template/body.html.liquid").write_text(
-            "<p>.\n.. {{ name }} <a href='{{ unsubscribe_url }}'>leave</a></p>\n\n\n")
+            "<p>.\n.. {{ name }} <a href='{{ unsubscribe_url }}'>leave</a>"
+            "<br>{{ campaign.postal_address }}</p>\n\n\n")
         (run / "template/attachments").mkdir()
         (run / "template/attachments/plan.csv").write_text("a;b\n" * 5000)
         (run / "list.csv").write_text("email,name\n" + "".join(
@@ -74,7 +75,8 @@ class Signed(Running):
             f.write(f'dkim "rsa" {{ domain = sender.test; selector = s1; key = "{run}/rsa.pem" }}\n'
                     f'dkim "ed" {{ domain = sender.test; selector = s2; key = "{run}/ed.pem" }}\n'
                     f'dkim "other" {{ domain = other.test; selector = s3; key = "{run}/ed.pem" }}\n'
-                    f'unsubscribe {{ url = "{URL}"; mailto = "leave@sender.test" }}\n')
+                    f'unsubscribe {{ url = "{URL}"; mailto = "leave@sender.test" }}\n'
+                    'postal_address = "Sender Ltd, 1 Example Street, Anytown"\n')
 
     def say(self, *words):
         return subprocess.run([systest.engine(), *words], capture_output=True, text=True,
@@ -85,7 +87,7 @@ class Signed(Running):
             os.unlink(os.path.join(self.receiver.folder, old))
         done = self.say("campaign", "start", "-c", self.conf, "--name", name, "--template",
                         str(self.dir / "template"), "--recipients", str(self.dir / "list.csv"),
-                        "--from", "news@sender.test", *more)
+                        "--from", "news@sender.test", "--list-id", "News <news.sender.test>", *more)
         systest.equal(done.returncode, 0, f"campaign start: {done.stderr}")
         systest.wait_for(lambda: self.is_settled(name, 20), 30, f"{name} is settled")
         got = messages(self.receiver)
@@ -103,7 +105,7 @@ def check_tells_the_records(s):
 
 def what_arrives_verifies_and_says_how_to_leave(s):
     seen = set()
-    for m in s.send("first", "--tenant", "acme", "--list-id", "News <news.sender.test>"):
+    for m in s.send("first", "--tenant", "acme"):
         systest.equal(verdicts(m, s.records), [True, True], "dkimpy")
         msg = email.message_from_bytes(m)
         systest.equal(msg["List-Unsubscribe-Post"], "List-Unsubscribe=One-Click", "one-click")
@@ -121,6 +123,30 @@ def what_arrives_verifies_and_says_how_to_leave(s):
                       ("acme", "bulk", 1, 1), "the token")
         seen.add(told["row"])
     systest.equal(seen, set(range(20)), "rows that tokens name")
+
+
+def what_receivers_refuse_does_not_start(s):
+    def refused(says, *more, template="template"):
+        for way in ((), ("--dry-run",)):
+            done = s.say("campaign", "start", "-c", s.conf, "--name", "refused", "--template",
+                         str(s.dir / template), "--recipients", str(s.dir / "list.csv"),
+                         "--from", "news@sender.test", *more, *way)
+            systest.check(done.returncode == 1 and f"lint: {says}" in done.stderr and
+                          done.stderr.count("\n") == 1, f"{more} {way}: {done.stderr}")
+    list_id = ("--list-id", "News <news.sender.test>")
+    refused("list-id")
+    refused("one-click-signed", *list_id, "--dkim", "ed")
+    bare = s.dir / "bare"
+    bare.mkdir()
+    (bare / "message.liquid").write_text("Subject: x\n")
+    (bare / "body.text.liquid").write_text("{{ campaign.postal_address }}\n")
+    refused("unsubscribe-link", *list_id, template="bare")
+    (bare / "body.text.liquid").write_text("{{ unsubscribe_url }}\n")
+    refused("postal-address", *list_id, template="bare")
+    (bare / "message.liquid").write_text("Subject: {{ name }} {% raw %}{{ x }}{% endraw %}\n")
+    refused("merge-tags", "--class", "transactional", "--unsubscribe-url", URL, template="bare")
+    done = s.say("ctl", "-c", s.conf, "show", "campaigns")
+    systest.check("refused" not in done.stdout, f"nothing is kept: {done.stdout}")
 
 
 def a_campaign_names_its_signers(s):
@@ -171,7 +197,8 @@ def signed():
             s = Signed(run, receiver)
             s.start()
             for test in (check_tells_the_records, what_arrives_verifies_and_says_how_to_leave,
-                         a_campaign_names_its_signers, a_key_changed_by_a_reload_signs_from_then_on,
+                         a_campaign_names_its_signers, what_receivers_refuse_does_not_start,
+                         a_key_changed_by_a_reload_signs_from_then_on,
                          no_log_and_no_file_of_ours_tells_a_key):
                 test(s)
                 print("ok: " + test.__name__.replace("_", " "))

@@ -79,7 +79,7 @@ def a_full_disk_stops_the_sending_until_there_is_room(world):
     done = subprocess.run(
         [systest.engine(), "campaign", "start", "-c", world.engine.conf, "--name", "more",
          "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
-         str(world.run / "list.csv"), "--from", "news@sender.test"],
+         str(world.run / "list.csv"), "--class", "transactional", "--from", "news@sender.test"],
         capture_output=True, text=True, check=False, timeout=30)
     systest.equal(done.returncode, 1, "campaign start on a full disk")
     systest.check("No space left" in done.stderr, f"it says why: {done.stderr!r}")
@@ -119,7 +119,7 @@ def a_kill_in_an_import_leaves_nothing_of_it(world):
     start = subprocess.Popen(
         [systest.engine(), "campaign", "start", "-c", world.engine.conf, "--name", "long",
          "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
-         str(world.run / "long.csv"), "--from", "news@sender.test"],
+         str(world.run / "long.csv"), "--class", "transactional", "--from", "news@sender.test"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     systest.wait_for(lambda: (campaigns / "2.tmp/rows").exists(), 10, "the import is under way")
     world.engine.kill()

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """TLS against real servers: Postfix with self-signed certificates under TLS 1.2 and 1.3, and servers
 whose certificates or handshakes are wrong. Each policy does what it says: opportunistic delivers,
-encrypt delivers to anybody who encrypts, verify to nobody else, and what is deferred says why. What
+encrypt delivers to anybody who encrypts, verify to nobody else, and what is deferred says why; a
+campaign's floor is above its sites' policies. What
 arrives through TLS is the same, byte for byte, as what arrives without."""
 
 import csv
@@ -46,6 +47,9 @@ CASES = [
     Case("stall", "encrypt", "stall", "", "TLS handshake: no answer in time"),
     Case("inject", "", "inject", "", "not SMTP"),
 ]
+
+# Under tls_min = encrypt, why each is deferred.
+FLOOR = {"plain": "TLS: STARTTLS is not offered", "noise": "TLS: wrong version number"}
 
 
 def openssl(*args):
@@ -106,29 +110,29 @@ def write_conf(path, state, ca_file):
                 f.write(f'site "{case.name}.test" {{ tls = {case.policy} }}\n')
 
 
-def send(engine, run):
+def send(engine, run, name, cases, *more):
     template = run / "template"
-    template.mkdir()
+    template.mkdir(exist_ok=True)
     (template / "message.liquid").write_text(HEAD)
     (template / "body.text.liquid").write_text(BODY)
-    with open(run / "list.csv", "w", newline="", encoding="utf-8") as f:
+    with open(run / f"{name}.csv", "w", newline="", encoding="utf-8") as f:
         out = csv.writer(f, lineterminator="\n")
         out.writerow(("email", "city", "points"))
-        for case in CASES:
+        for case in cases:
             out.writerows((f"r{n}@{case.name}.test", "Oslo", n) for n in range(N))
     env = dict(os.environ, RUNTIME_DIRECTORY=systest.folder("dpdk"))
-    done = subprocess.run([engine, "send", "-c", str(run / "conf"), "--name", "tls", "--template",
-                           str(template), "--recipients", str(run / "list.csv"), "--from",
-                           "news@sender.test", "--until-attempts", "1", "--export",
-                           str(run / "export.csv")], env=env, capture_output=True, text=True,
+    done = subprocess.run([engine, "send", "-c", str(run / "conf"), "--name", name, "--template",
+                           str(template), "--recipients", str(run / f"{name}.csv"), "--class",
+                           "transactional", "--from", "news@sender.test", "--until-attempts", "1", "--export",
+                           str(run / f"{name}.export"), *more], env=env, capture_output=True, text=True,
                           check=False, timeout=200)
     systest.equal(done.returncode, 0, f"send: {done.stdout}{done.stderr}")
 
 
-def outcomes(run):
+def outcomes(run, name):
     """domain -> list of (state, reply)."""
     out = {}
-    with open(run / "export.csv", newline="", encoding="utf-8") as f:
+    with open(run / f"{name}.export", newline="", encoding="utf-8") as f:
         for row in csv.DictReader(f):
             name = row["address"].split("@")[1].removesuffix(".test")
             out.setdefault(name, []).append((row["state"], row["reply"]))
@@ -170,9 +174,15 @@ def each_policy_does_what_it_says():
                              [receiver(c, n, certs)]) for n, c in enumerate(CASES, 1)]
     write_conf(run / "conf", run / "state", certs / "authority.crt")
     with Internet(systest.BUILD, run / "mail", served) as net:
-        send(engine, run)
+        send(engine, run, "tls", CASES)
         systest.check(net.servers.wait_delivered(), "Postfix has mail left in its queues")
-    got, bodies = outcomes(run), set()
+        # A floor makes of who would only have liked TLS one who demands it.
+        send(engine, run, "floor", [c for c in CASES if c.name in FLOOR], "--tls-min", "encrypt")
+    for name, rows in outcomes(run, "floor").items():
+        for state, reply in rows:
+            systest.equal(state, "deferred", f"{name} under a floor: state ({reply})")
+            systest.check(FLOOR[name] in reply, f"{name} under a floor: {reply}")
+    got, bodies = outcomes(run, "tls"), set()
     for case in CASES:
         deferred = not (case.want.startswith("TLSv") or case.want == "clear")
         for state, reply in got[case.name]:

@@ -104,6 +104,25 @@ class Compose(unittest.TestCase):
         self.row({"n": "text", "age": 1, "vip": 1, "none": 1, "cart": 1})
         self.refused(self.words(), "unknown variable \"cart.items\"")
 
+    def test_all_of_a_template_may_be_one_file(self):
+        self.write("one/receipt.liquid", "Subject: {{ n }}\nReply-To: x@y.test\n\n<!DOCTYPE html>\n<p>{{ n }}</p>\n")
+        self.row({"n": "a & b"})
+        for path in ("one/receipt.liquid", "one"):
+            done = run(*self.words("--template", self.path(path), leave_out=["--template"]))
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            self.assertIn(b"\r\n\r\n<!DOCTYPE html>\r\n<p>a &amp; b</p>\r\n", done.stdout)
+        for text, where, what in (("Subject: x\n\n\nhi {{ nn }}\n", ":4:7: ", "did you mean n?"),
+                                  ("Subject: x\nTo: y\n\nhi\n", ":2:1: ", "may not write To"),
+                                  ("\nhi\n", "receipt.liquid: ", "no Subject"),
+                                  ("Subject: {{ n }}\n", "receipt.liquid: ", "no empty line")):
+            self.write("one/receipt.liquid", text)
+            self.refused(self.words("--template", self.path("one/receipt.liquid"), leave_out=["--template"]),
+                         "one/receipt.liquid" + where if where[0] == ":" else where, what)
+        self.write("one/receipt.merge", "Subject: [n]\r\n\r\n[n] {{ n }}\r\n")
+        done = run(*self.words("--template", self.path("one/receipt.merge"), leave_out=["--template"]))
+        self.assertTrue(done.stdout.endswith(b"\r\n\r\na & b {{ n }}\r\n"), done.stdout[-80:])
+        self.refused(self.words("--template", self.path("one"), leave_out=["--template"]), "message.liquid")
+
     def test_a_token_that_is_none_is_told(self):
         self.write("conf", 'bounce_domain = b.test\nport p { device = x; address = 10.9.0.2/24 }\n'
                    'source s { address = 10.9.0.10; helo = a.b }\nresolver.servers = 127.0.0.1\n'

@@ -1,6 +1,6 @@
 /* compose_files.c - composes one message from a template folder, for the tests that read it back.
  *
- *	compose_files DIR FROM TO NUMBER TIME [name=value...]
+ *	compose_files [--8bit] [--as-7bit] [--files-first] PATH FROM TO NUMBER TIME [name=value...]
  *
  * Writes the message to standard output, or file:line:column: text to standard error and exits 1.
  */
@@ -27,6 +27,11 @@ int main(int argc, char **argv)
 	struct tpl_err err;
 	int r;
 
+	for (; argc > 1 && argv[1][0] == '-'; argv++, argc--) {
+		campaign.may_8bit |= strcmp(argv[1], "--8bit") == 0;
+		campaign.files_first |= strcmp(argv[1], "--files-first") == 0;
+		job.as_7bit |= strcmp(argv[1], "--as-7bit") == 0;
+	}
 	if (argc < 6 || slab == NULL)
 		return 2;
 	for (int i = 6; i < argc && columns.n < TPL_COLUMNS_MAX; i++, columns.n++) {

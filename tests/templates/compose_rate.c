@@ -1,7 +1,7 @@
 /* compose_rate.c - how fast one thread renders, composes and signs; scripts/bench compose reads it.
  *
  *	compose_rate render TEMPLATE SECONDS
- *	compose_rate compose DIR SECONDS [KEYFILE]
+ *	compose_rate compose DIR SECONDS [KEYFILE [files-first]]
  *
  * Prints "operations seconds bytes" of the thread's own CPU time. Each rendering and each message
  *has data of its own; what is made before the clock starts is not the work that is measured.
@@ -120,13 +120,14 @@ static int render(const char *path, double seconds)
 
 /* ---- composing ---- */
 
-static int compose(const char *dir, double seconds, const char *key_path)
+static int compose(const char *dir, double seconds, const char *key_path, bool files_first)
 {
 	struct span names[] = { span_str("v0"), span_str("v1"), span_str("v2") };
 	struct tpl_columns columns = { .names = names, .n = 3 };
 	struct tpl_campaign campaign = { .name = span_str("spring"),
 		                         .from = span_str("news@shop.example"),
 		                         .id_domain = span_str("shop.example"),
+		                         .files_first = files_first,
 		                         .key = { 1, 2, 3 } };
 	struct tpl_signer signer = { .name = "s",
 		                     .domain = "shop.example",
@@ -187,7 +188,7 @@ int main(int argc, char **argv)
 	make_texts();
 	if (argc == 4 && strcmp(argv[1], "render") == 0)
 		return render(argv[2], atof(argv[3]));
-	if (argc >= 4 && argc <= 5 && strcmp(argv[1], "compose") == 0)
-		return compose(argv[2], atof(argv[3]), argc == 5 ? argv[4] : NULL);
+	if (argc >= 4 && argc <= 6 && strcmp(argv[1], "compose") == 0)
+		return compose(argv[2], atof(argv[3]), argc >= 5 ? argv[4] : NULL, argc == 6);
 	return 2;
 }

@@ -17,15 +17,24 @@ enum { MESSAGE_BYTES_MAX = 1 << 20, PIECES_MAX = 64, OUT_BYTES = 1 << 16 };
 static uint8_t message[MESSAGE_BYTES_MAX], out[OUT_BYTES];
 static EVP_MD_CTX *sha;
 
-static uint32_t cut(struct span body, uint8_t how, struct span pieces[PIECES_MAX])
+/* Every second way cuts behind a line end; whole lines that are fixed are said to be. */
+static uint32_t cut(struct span body, uint8_t how, struct dkim_piece pieces[PIECES_MAX])
 {
+	bool line_start = true;
 	uint32_t n = 0;
 
-	while (n + 1 < PIECES_MAX && how != 0 && body.bytes > how) {
-		pieces[n++] = span_of(body.at, how);
-		body = span_of(body.at + how, body.bytes - how);
+	while (how != 0 && n + 1 < PIECES_MAX && body.bytes > how) {
+		const uint8_t *end = memchr(body.at + how, '\n', body.bytes - how);
+		size_t bytes = how % 2 != 0 && end != NULL ? (size_t)(end + 1 - body.at) : how;
+
+		pieces[n].bytes = span_of(body.at, bytes);
+		pieces[n].is_fixed = line_start && canon_is_fixed(pieces[n].bytes);
+		line_start = bytes >= 2 && memcmp(body.at + bytes - 2, "\r\n", 2) == 0;
+		n++;
+		body = span_of(body.at + bytes, body.bytes - bytes);
 	}
-	pieces[n++] = body;
+	pieces[n].bytes = body;
+	pieces[n++].is_fixed = line_start && canon_is_fixed(body);
 	return n;
 }
 
@@ -33,7 +42,7 @@ static int sign_one(struct tpl_signer *signers, uint32_t n, int64_t now_s, size_
                     uint8_t canon, uint8_t how)
 {
 	const uint8_t *end = memmem(message, bytes, "\r\n\r\n", 4);
-	struct span pieces[PIECES_MAX];
+	struct dkim_piece pieces[PIECES_MAX];
 	struct tpl_signers all = { signers, n };
 	struct dkim_message m = { .body = pieces, .signed_s = now_s };
 	struct buf to = { .at = out, .max = sizeof(out) };

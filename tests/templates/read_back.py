@@ -69,7 +69,7 @@ def fill(template, row, escape=False):
     return crlf(template)
 
 
-def compose(message, html, text, row, to="anna@alpha.test", number=7, files=()):
+def compose(message, html, text, row, to="anna@alpha.test", number=7, files=(), how=()):
     with tempfile.TemporaryDirectory() as d:
         for path, content in files:
             os.makedirs(os.path.join(d, os.path.dirname(path)), exist_ok=True)
@@ -80,19 +80,19 @@ def compose(message, html, text, row, to="anna@alpha.test", number=7, files=()):
             if content is not None:
                 with open(os.path.join(d, name), "w", encoding="utf-8", newline="") as f:
                     f.write(content)
-        args = [EXE, d, "news@shop.example", to, str(number), "1767225600"]
+        args = [EXE, *how, d, "news@shop.example", to, str(number), "1767225600"]
         args += ["%s=%s" % item for item in row.items()]
         return subprocess.run(args, capture_output=True, check=False)
 
 
 class ReadBack(unittest.TestCase):
-    def lines(self, wire):
+    def lines(self, wire, may_8bit=False):
         self.assertTrue(wire.endswith(b"\r\n"))
         for line in wire[:-2].split(b"\r\n"):
             self.assertNotIn(b"\r", line)
             self.assertNotIn(b"\n", line)
             self.assertLessEqual(len(line), 998)
-            self.assertTrue(all(b < 0x80 and b != 0 for b in line))
+            self.assertTrue(all(b < 0x80 and b != 0 for b in line) or may_8bit)
 
     def headers(self, wire, msg, source, row):
         fields = source.replace("\n ", " ").strip("\n").split("\n")
@@ -127,10 +127,10 @@ class ReadBack(unittest.TestCase):
             want += "\r\n"  # a message ends in a line end
         self.assertEqual(got, want)
 
-    def check(self, message, html, text, row):
-        run = compose(message, html, text, row)
+    def check(self, message, html, text, row, how=()):
+        run = compose(message, html, text, row, how=how)
         self.assertEqual(run.stderr, b"")
-        self.lines(run.stdout)
+        self.lines(run.stdout, may_8bit="--8bit" in how)
         msg = email.message_from_bytes(run.stdout, policy=STRICT)
         for name in ("Date", "From", "To", "Subject", "Message-ID", "MIME-Version",
                      "Content-Type"):
@@ -149,6 +149,25 @@ class ReadBack(unittest.TestCase):
         for why, message, html, text, row in CASES:
             with self.subTest(why):
                 self.check(message, html, text, row)
+
+    def test_what_went_in_comes_out_as_8bit(self):
+        seen = set()
+        for why, message, html, text, row in CASES:
+            with self.subTest(why):
+                self.check(message, html, text, row, how=["--8bit"])
+                wire = compose(message, html, text, row, how=["--8bit"]).stdout
+                header, _, body = wire.partition(b"\r\n\r\n")
+                self.assertTrue(all(b < 0x80 for b in header), "a header is never 8bit")
+                is_8bit = any(b >= 0x80 for b in body)
+                seen.add(is_8bit)
+                self.assertEqual(b"\r\nContent-Transfer-Encoding: 8bit" in header, is_8bit)
+                parts = [p for p in self.gmime(wire) if not p[1].startswith("multipart/")]
+                seven = [p for p in self.gmime(compose(message, html, text, row).stdout)
+                         if not p[1].startswith("multipart/")]
+                self.assertEqual(parts, seven)
+                self.assertEqual(compose(message, html, text, row, how=["--8bit", "--as-7bit"]).stdout,
+                                 compose(message, html, text, row).stdout)
+        self.assertEqual(seen, {True, False})
 
     def test_text_made_of_html_is_read_back(self):
         run = compose("Subject: s\n", "<h1>Hi {{ n }}</h1><p>See <a href='https://x.example/?a=1&amp;b=2'>"
@@ -257,6 +276,20 @@ class ReadBack(unittest.TestCase):
                                  "inline" if inline else "attachment")
                 contents.pop(name)
             self.assertEqual(contents, {})
+
+    def test_files_may_stand_first(self):
+        files = [("attachments/a.bin", b"\0" * 500), ("attachments/b.txt", "ü\n".encode()), ("inline/l.png", b"x")]
+        for html, text in (("<p>{{ n }}", None), (None, "{{ n }}")):
+            some = files if html is not None else files[:2]
+            first = compose("Subject: s\n", html, text, {"n": "Jörg"}, files=some, how=["--files-first"])
+            last = compose("Subject: s\n", html, text, {"n": "Jörg"}, files=some)
+            self.assertEqual((first.stderr, last.stderr), (b"", b""))
+            self.lines(first.stdout)
+            read, want = self.gmime(first.stdout), self.gmime(last.stdout)
+            self.assertEqual([p[3] for p in read[1:3]], ["a.bin", "b.txt"])
+            self.assertEqual(read[:1] + read[3:] + read[1:3], want)
+            kinds = [p.get_content_type() for p in email.message_from_bytes(first.stdout, policy=STRICT).walk()]
+            self.assertEqual(kinds, [p[1] for p in read])
 
     def test_a_file_that_cannot_go_is_told(self):
         for path, says in (("inline/a b.png", b"inline/a b.png: an inline file is called by cid:NAME"),

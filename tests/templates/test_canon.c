@@ -94,4 +94,29 @@ static void a_field_is_canonical(void)
 	}
 }
 
-SUITE("templates/canon", TEST(a_body_is_canonical_however_it_is_cut), TEST(a_field_is_canonical))
+static void lines_that_stay_as_they_are_are_known(void)
+{
+	static const struct {
+		const char *why, *lines;
+		bool fixed;
+	} cases[] = {
+		{ "a line", "a b\r\n", true },
+		{ "a blank at the front", " a\r\n", true },
+		{ "empty lines at both ends", "\r\na\r\n\r\n", true },
+		{ "no line end", "a", false },
+		{ "nothing", "", false },
+		{ "empty lines only", "\r\n\r\n", false },
+		{ "two blanks", "a  b\r\n", false },
+		{ "a blank at a line's end", "a \r\nb\r\n", false },
+		{ "a tab", "a\tb\r\n", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (canon_is_fixed(span_str(cases[i].lines)) != cases[i].fixed)
+			printf("\n    %s", cases[i].why);
+		CU_ASSERT_EQUAL(canon_is_fixed(span_str(cases[i].lines)), cases[i].fixed);
+	}
+}
+
+SUITE("templates/canon", TEST(lines_that_stay_as_they_are_are_known),
+      TEST(a_body_is_canonical_however_it_is_cut), TEST(a_field_is_canonical))

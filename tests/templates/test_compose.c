@@ -197,10 +197,11 @@ static void scanners_get_the_decoded_text_by_label(void)
 		{ { (const uint8_t *)"Gr\xc3\xbc\xc3\x9f"
 		                     "e J",
 		    9 },
-		  TPL_LABEL_SUBJECT },
-		{ { (const uint8_t *)"X-Tag: J\r\n", 10 }, TPL_LABEL_HEADER },
-		{ { (const uint8_t *)"\xc3\xbc J\r\n", 6 }, TPL_LABEL_TEXT },
-		{ { (const uint8_t *)"<b>&uuml; J</b>", 15 }, TPL_LABEL_HTML },
+		  TPL_LABEL_SUBJECT,
+		  0 },
+		{ { (const uint8_t *)"X-Tag: J\r\n", 10 }, TPL_LABEL_HEADER, 0 },
+		{ { (const uint8_t *)"\xc3\xbc J\r\n", 6 }, TPL_LABEL_TEXT, 0 },
+		{ { (const uint8_t *)"<b>&uuml; J</b>", 15 }, TPL_LABEL_HTML, 0 },
 	};
 	struct tpl *tpl = open_tpl("Subject: Gr\xc3\xbc\xc3\x9f"
 	                           "e {{ n }}\nX-Tag: {{ n }}\n",
@@ -470,8 +471,85 @@ static void partials_of_the_folder_are_written_as_the_body_asks(void)
 	remove_files(folder);
 }
 
-SUITE("templates/compose", TEST(partials_of_the_folder_are_written_as_the_body_asks),
-      TEST(a_message_is_these_bytes), TEST(scanners_get_the_decoded_text_by_label),
+static void only_a_body_beyond_ascii_asks_for_8bit(void)
+{
+	static const struct {
+		const char *why, *value;
+		bool may_8bit, as_7bit, want;
+	} cases[] = {
+		{ "not asked for", "J\xc3\xb6rg", false, false, false },
+		{ "asked for", "J\xc3\xb6rg", true, false, true },
+		{ "asked for, and the host does not take it", "J\xc3\xb6rg", true, true, false },
+		{ "asked for in vain", "Joerg", true, false, false },
+	};
+	struct tpl *tpl = open_tpl("Subject: {{ n }}\n", "<p>{{ n }}</p>", "{{ n }}");
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tpl_campaign c = campaign;
+		struct tpl_value values[] = { tpl_text_value(span_str(cases[i].value)) };
+		struct tpl_job job = job_for(tpl, values);
+		struct tpl_out out = { .n_wire = 0 };
+		struct tpl_err err;
+
+		c.may_8bit = cases[i].may_8bit;
+		job.campaign = &c;
+		job.as_7bit = cases[i].as_7bit;
+		CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+		if (out.needs_8bit != cases[i].want)
+			printf("\n    %s", cases[i].why);
+		CU_ASSERT_EQUAL(out.needs_8bit, cases[i].want);
+	}
+	tpl_close(tpl);
+}
+
+/* What has no variables is the same text in each message, in the template's own memory. */
+static void bodies_without_variables_are_one_segment(void)
+{
+	static const struct {
+		const char *why, *html, *text;
+		bool html_is_one, text_is_one;
+	} cases[] = {
+		{ "both have variables", "<p>{{ n }}</p>", "{{ n }}", false, false },
+		{ "text is made of HTML", "<p>h\xc3\xa4</p>", NULL, true, true },
+		{ "text of its own", "<p>h\xc3\xa4</p>", "{{ n }}", true, false },
+		{ "text alone", NULL, "h\xc3\xa4\n", false, true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct tpl *tpl = open_tpl("Subject: {{ n }}\n", cases[i].html, cases[i].text);
+		const uint8_t *at[2][2] = { { NULL } };
+
+		for (int turn = 0; turn < 2; turn++) {
+			struct tpl_value values[] = { tpl_text_value(span_str(turn ? "a" : "b")) };
+			struct tpl_job job = job_for(tpl, values);
+			struct tpl_out out = { .n_wire = 0 };
+			struct tpl_err err;
+
+			CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+			for (uint32_t k = 0; k < out.n_text; k++) {
+				const struct tpl_text *t = &out.text[k];
+				bool is_html = t->label == TPL_LABEL_HTML;
+				bool one = is_html                      ? cases[i].html_is_one
+				           : t->label == TPL_LABEL_TEXT ? cases[i].text_is_one
+				                                        : false;
+
+				if ((t->segment != 0) != one)
+					printf("\n    %s: label %d", cases[i].why, t->label);
+				CU_ASSERT_EQUAL(t->segment != 0, one);
+				if (one)
+					at[turn][is_html] = t->bytes.at;
+			}
+		}
+		CU_ASSERT_PTR_EQUAL(at[0][0], at[1][0]);
+		CU_ASSERT_PTR_EQUAL(at[0][1], at[1][1]);
+		tpl_close(tpl);
+	}
+}
+
+SUITE("templates/compose", TEST(bodies_without_variables_are_one_segment),
+      TEST(only_a_body_beyond_ascii_asks_for_8bit),
+      TEST(partials_of_the_folder_are_written_as_the_body_asks), TEST(a_message_is_these_bytes),
+      TEST(scanners_get_the_decoded_text_by_label),
       TEST(the_same_row_gives_the_same_bytes_at_every_attempt),
       TEST(every_slab_too_small_is_refused_and_none_is_overrun),
       TEST(a_row_that_cannot_be_composed_fails_alone_and_says_why),

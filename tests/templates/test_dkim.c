@@ -51,7 +51,7 @@ static const char *sign(const struct tpl_signer *at, uint32_t n, const char *fro
 {
 	static uint8_t out[ROOM];
 	struct tpl_signers all = { at, n };
-	struct span body = span_str("x\r\n");
+	struct dkim_piece body = { .bytes = span_str("x\r\n") };
 	struct dkim_message m = { .header = span_str(header),
 		                  .body = &body,
 		                  .n_body = 1,
@@ -191,13 +191,58 @@ static void a_signer_that_cannot_be_right_is_refused(void)
 	}
 }
 
+/* What is said to be fixed, and what was hashed before, changes how the hash is made and not what
+ * it is.
+ */
+static void a_body_has_one_hash_however_it_is_given(void)
+{
+	static const char first[] = "--=m_1\r\nName: a b\r\n x\r\n\r\nAAAA\r\n\r\n\r\n";
+	static const char last[] = "two  blanks \r\n\t\r\n";
+	struct tpl_signer s = signer("s", "shop.example", TPL_SIGN_ALL);
+	struct tpl_signers all = { &s, 1 };
+	char whole_text[sizeof(first) + 2 * sizeof(last)];
+	struct dkim_prefix *prefix[2];
+	struct dkim_piece whole = { .bytes = span_of(whole_text, 0) };
+
+	CU_ASSERT_FATAL(canon_is_fixed(span_str(first)));
+	for (int how = 0; how < 2; how++) {
+		prefix[how] = dkim_prefix_new((enum canon)how, span_str(first));
+		CU_ASSERT_PTR_NOT_NULL_FATAL(prefix[how]);
+	}
+	for (unsigned turn = 0; turn < 8; turn++) {
+		bool fixed = turn & 1, before = turn & 2;
+		struct dkim_piece pieces[] = { { .bytes = span_str(first), .is_fixed = fixed },
+			                       { .bytes = span_str(last) } };
+		struct dkim_message m = { .header = span_str(header),
+			                  .body = pieces + before,
+			                  .n_body = 2u - before };
+		uint8_t room[2][ROOM];
+		struct buf to[2] = { { .at = room[0], .max = ROOM },
+			             { .at = room[1], .max = ROOM } };
+
+		s.body = turn >> 2;
+		if (before)
+			memcpy(m.prefix, prefix, sizeof(m.prefix));
+		CU_ASSERT_PTR_NULL(dkim_sign(&all, &m, sha, &to[0]));
+		whole.bytes.bytes =
+		    (size_t)snprintf(whole_text, sizeof(whole_text), "%s%s", first, last);
+		m = (struct dkim_message){ .header = span_str(header),
+			                   .body = &whole,
+			                   .n_body = 1 };
+		CU_ASSERT_PTR_NULL(dkim_sign(&all, &m, sha, &to[1]));
+		CU_ASSERT(to[0].bytes > 0 && span_eq(buf_since(&to[0], 0), buf_since(&to[1], 0)));
+	}
+	for (int how = 0; how < 2; how++)
+		dkim_prefix_free(prefix[how]);
+}
+
 /* Every line of a signature stays short, whatever its parts. */
 static void a_signature_is_folded(void)
 {
 	static uint8_t out[ROOM];
 	struct tpl_signer s = signer("s", "shop.example", TPL_SIGN_ALL);
 	struct tpl_signers all = { &s, 1 };
-	struct span body = span_str("");
+	struct dkim_piece body = { .bytes = span_str("") };
 	struct dkim_message m = { .header = span_str(header), .body = &body, .n_body = 1 };
 	struct buf to = { .at = out, .max = sizeof(out) };
 	size_t line = 0;
@@ -233,4 +278,4 @@ SUITE("templates/dkim", TEST(the_key_is_there), TEST(the_nearest_domain_signs),
       TEST(a_signature_covers_all_but_x_fields_and_once_more_what_is_listed),
       TEST(a_signature_says_when_it_was_made_and_when_it_ends),
       TEST(a_signer_that_cannot_be_right_is_refused), TEST(a_signature_is_folded),
-      TEST(the_key_goes))
+      TEST(a_body_has_one_hash_however_it_is_given), TEST(the_key_goes))

@@ -5,7 +5,7 @@
 
 static void the_encoding_follows_from_the_content(void)
 {
-	static char long_line[1001], just_fits[1001];
+	static char long_umlaut[1001], long_line[1001], just_fits[1001];
 	const struct {
 		const char *why, *body;
 		enum mime_encoding want;
@@ -19,12 +19,26 @@ static void the_encoding_follows_from_the_content(void)
 		{ "a line of 1000", long_line, MIME_QP },
 		/* clang-format on */
 	};
+	static const struct {
+		const char *why, *body;
+		enum mime_encoding want;
+	} asked[] = {
+		{ "ASCII", "Hello\r\n", MIME_7BIT },
+		{ "an umlaut", "Grüße\r\n an alle", MIME_8BIT },
+		{ "mostly Cyrillic", "Привет, мир", MIME_8BIT },
+		{ "a line of 1000", long_line, MIME_QP },
+		{ "an umlaut in a long line", long_umlaut, MIME_QP },
+	};
 
 	memset(long_line, 'w', 1000);
+	memset(long_umlaut, 'w', 1000);
+	memcpy(long_umlaut, "\xc3\xbc", 2);
+	for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++)
+		CU_ASSERT_EQUAL(mime_choose(span_str(asked[i].body), true), asked[i].want);
 	memset(just_fits, 'w', 998);
 	memcpy(just_fits + 998, "\r\n", 2);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		enum mime_encoding got = mime_choose(span_str(cases[i].body));
+		enum mime_encoding got = mime_choose(span_str(cases[i].body), false);
 
 		if (got != cases[i].want)
 			printf("\n    %s: got %s", cases[i].why, mime_encoding_name(got));

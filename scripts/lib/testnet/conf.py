@@ -1,5 +1,8 @@
 """Configuration files for an engine inside the test internet."""
 
+import os
+import subprocess
+
 from . import domains, net
 
 TEXT = """\
@@ -50,6 +53,32 @@ log {{
 	level = warn
 }}
 """
+
+# What a bulk campaign needs beside its template: a key that signs, where to leave, who sends.
+BULK = """
+dkim "main" {{
+	domain = sender.test
+	selector = s1
+	key = "{key}"
+}}
+
+unsubscribe {{
+	url = "https://u.sender.test/u/"
+	mailto = "unsubscribe@sender.test"
+}}
+
+postal_address = "Sender Ltd, 1 Example Street, 12345 Anytown"
+"""
+LIST_ID = "Quickstart <quickstart.sender.test>"
+
+
+def add_bulk(path, key):
+    """Makes a key at `key` and adds what bulk campaigns need."""
+    subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048",
+                    "-out", str(key)], check=True, capture_output=True)
+    os.chmod(key, 0o600)
+    with open(path, "a", encoding="utf-8") as f:
+        f.write(BULK.format(key=key))
 
 
 def write(path, state, retry="5s", connections=20, rate=5000, per_connection=1000):

@@ -86,6 +86,58 @@ static void a_started_campaign_runs_with_all_pending(void)
 	state_del(&s);
 }
 
+/* What a row's first line of text becomes. */
+static const char *first_line(const struct campaign *c, uint32_t row, char out[256])
+{
+	static _Alignas(16) uint8_t nodes[1 << 12], slab[1 << 16];
+	struct cell_room room = { .at = nodes, .max = sizeof(nodes) };
+	struct table_row r;
+	struct tpl_job job = { .tpl = c->tpl, .campaign = &c->tpl_data, .values = r.values };
+	struct tpl_out got = { .n_wire = 0 };
+	struct tpl_err err;
+
+	CU_ASSERT_FATAL(table_row(c->table, row, &room, &r));
+	job.envelope = (struct tpl_envelope){ span_str("x@b.test"), r.address };
+	if (tpl_compose(&job, slab, sizeof(slab), &got, &err) != 0)
+		return strcpy(out, err.text);
+	for (uint32_t i = 0; i < got.n_text; i++)
+		if (got.text[i].label == TPL_LABEL_TEXT)
+			snprintf(out, 256, "%.*s", (int)got.text[i].bytes.bytes,
+			         (const char *)got.text[i].bytes.at);
+	out[strcspn(out, "\r\n")] = '\0';
+	return out;
+}
+
+static void one_file_and_a_list_of_json_make_a_campaign(void)
+{
+	struct campaign *c;
+	struct state_dir s;
+	char line[256] = "";
+
+	state_make(&s);
+	state_write(&s, "receipt.liquid",
+	            "Subject: Hi {{ name }}\nFrom: us@sender.test\n\n"
+	            "{% for i in cart.items %}{{ i.n | times: i.price }} {% endfor %}{{ vip }}\n");
+	state_write(&s, "list.csv",
+	            "{\"email\":\"a@a.test\",\"name\":\"Al\",\"vip\":true,"
+	            "\"cart\":{\"items\":[{\"n\":2,\"price\":1.5},{\"n\":3,\"price\":4}]}}\n"
+	            "{\"email\":\"b@b.test\",\"name\":\"Bo\"}\n");
+	state_path(&s, "receipt.liquid", s.tpl);
+	c = state_import(&s, "receipts");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_STRING_EQUAL(first_line(c, 0, line), "3.0 12 true");
+	CU_ASSERT_STRING_EQUAL(first_line(c, 1, line), "");
+	unlink(s.tpl);
+	state_reopen(&s);
+	c = campaign_find(s.cs, "receipts");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_STRING_EQUAL(first_line(c, 0, line), "3.0 12 true");
+	state_write(&s, "receipt.liquid", "Subject: x\n\n\n{{ nobody }}\n");
+	CU_ASSERT_PTR_NULL(state_import(&s, "wrong"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "/receipt.liquid:4:4: unknown variable"));
+	state_del(&s);
+}
+
 static void the_frozen_copy_outlives_template_and_list(void)
 {
 	struct campaign *c;
@@ -340,7 +392,9 @@ static void a_spec_that_cannot_be_is_refused_at_once(void)
 	REFUSED_SPEC("a b", limit = 0, -EINVAL, "--name \"a b\"");
 	REFUSED_SPEC("../x", limit = 0, -EINVAL, "--name");
 	REFUSED_SPEC("x", template_dir = NULL, -EINVAL, "--template");
-	REFUSED_SPEC("x", template_dir = s.csv, -ENOENT, "no such folder");
+	REFUSED_SPEC("x", template_dir = (char[]){ "/nowhere" }, -ENOENT, "no such folder or file");
+	REFUSED_SPEC("x", types = (char[]){ "age:int" }, -EINVAL, "--types age:int: expected");
+	REFUSED_SPEC("x", delimiter = (char[]){ "dot" }, -EINVAL, "--delimiter \"dot\"");
 	REFUSED_SPEC("x", recipients_path = NULL, -EINVAL, "--recipients");
 	REFUSED_SPEC("x", from = (char[]){ "me" }, -EINVAL, "--from me: no @");
 	REFUSED_SPEC("x", return_path = (char[]){ "@x.y" }, -EINVAL, "--return-path @x.y");
@@ -644,6 +698,7 @@ static void an_export_tells_each_recipients_last_word(void)
 }
 
 SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending),
+      TEST(one_file_and_a_list_of_json_make_a_campaign),
       TEST(the_frozen_copy_outlives_template_and_list),
       TEST(outcomes_are_folded_the_same_live_and_after_reopening),
       TEST(a_campaign_is_done_when_every_recipient_is_final), TEST(an_illegal_move_changes_nothing),

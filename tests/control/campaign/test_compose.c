@@ -210,6 +210,41 @@ static void bounds_that_cannot_work_are_refused(void)
 	}
 }
 
+static size_t one_long_name(int i)
+{
+	return i == 7 ? 1500 : 3;
+}
+
+/* Receivers refuse such a subject; the other rows are sent. */
+static void a_message_that_breaks_a_rule_fails_alone_and_is_named(void)
+{
+	struct state_dir s;
+	struct composer *co;
+	struct compose_done done;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(many(&s, one_long_name));
+	state_write(&s, "tpl/message.liquid", "Subject: Hi {{ name }}\nFrom: us@sender.test\n");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(state_import(&s, "subjects"));
+	co = open_composer(1, 1 << 20, 1 << 17);
+	for (uint32_t row = 6; row < 9; row++) {
+		CU_ASSERT_FATAL(compose_try_order(co, row, s.c, row, 1789000000, 1789000100));
+		while (!compose_try_take(co, &done))
+			wait_news(co);
+		if (row != 7) {
+			CU_ASSERT_EQUAL(done.result, 0);
+			compose_free(co, done.slab);
+			continue;
+		}
+		CU_ASSERT_EQUAL(done.result, -EINVAL);
+		CU_ASSERT_PTR_NULL(done.slab);
+		CU_ASSERT_STRING_EQUAL(done.err.text, "header-size: Subject is over 1 KB");
+		CU_ASSERT_STRING_EQUAL(done.err.file, "message");
+	}
+	composer_close(co);
+	state_del(&s);
+}
+
 SUITE("control/campaign/compose", TEST(every_order_comes_back_once_and_the_same_each_time),
       TEST(large_messages_grow_and_wait_for_memory), TEST(a_row_that_needs_too_much_fails_alone),
-      TEST(full_means_no_and_room_comes_back), TEST(bounds_that_cannot_work_are_refused))
+      TEST(full_means_no_and_room_comes_back), TEST(bounds_that_cannot_work_are_refused),
+      TEST(a_message_that_breaks_a_rule_fails_alone_and_is_named))

@@ -95,11 +95,74 @@ static void a_site_takes_from_limits_what_it_does_not_say(void)
 	struct conf *conf = load("site Alpha.test { rate = 2000 }\nsite *.big.test { idle = 1s }\n"
 	                         "limits { connections = 7; rate = 9 }\n" CONF_FILE_WHOLE);
 
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "alpha.TEST", NULL)->rate_per_s, 2000);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "alpha.test", NULL)->conns_max, 7);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "x.test", "mx1.big.test")->idle_ms, 1000);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "big.test", "mx.test")->idle_ms, 5000);
-	CU_ASSERT_PTR_EQUAL(conf_limits_for(conf, "x.test", NULL), &conf->limits);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "alpha.TEST", NULL).rate_per_s, 2000);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "alpha.test", NULL).conns_max, 7);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "x.test", "mx1.big.test").idle_ms, 1000);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "big.test", "mx.test").idle_ms, 5000);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "x.test", NULL).rate_per_s, 9);
+	conf_free(conf);
+}
+
+/* By MX host only: whose domain it is, nobody can say beforehand. */
+static void a_provider_is_known_by_its_hosts_and_a_block_overrides_what_it_writes(void)
+{
+	static const struct {
+		const char *why, *text, *domain, *mx;
+		uint32_t tls, conns, msgs;
+		const char *provider;
+	} cases[] = {
+		/* clang-format off */
+		{ "google", "", "a.test", "gmail-smtp-in.l.google.com", DP_TLS_ENCRYPT, 5, 50, "google" },
+		{ "yahoo", "", "a.test", "mta5.am0.yahoodns.net", DP_TLS_ENCRYPT, 10, 20, "yahoo" },
+		{ "consumers", "", "a.test", "outlook-com.olc.protection.outlook.com", DP_TLS_ENCRYPT, 5, 50, "microsoft" },
+		{ "tenants", "", "a.test", "a-test.mail.protection.outlook.com", DP_TLS_ENCRYPT, 5, 50, "microsoft" },
+		{ "apple", "", "a.test", "mx01.mail.icloud.com", DP_TLS_ENCRYPT, 10, 5, "apple" },
+		{ "a domain of that name is nobody", "", "x.google.com", "mx.a.test", DP_TLS_OPPORTUNISTIC, 10, 100, NULL },
+		{ "nor is a longer name", "", "a.test", "mx.google.com.a.test", DP_TLS_OPPORTUNISTIC, 10, 100, NULL },
+		{ "no host is known", "", "a.test", NULL, DP_TLS_OPPORTUNISTIC, 10, 100, NULL },
+		{ "lower limits hold", "limits { connections = 2; messages_per_connection = 9 }\n", "a.test", "mx.l.google.com", DP_TLS_ENCRYPT, 2, 9, "google" },
+		{ "a stricter policy holds", "tls.policy = verify\n", "a.test", "mx.l.google.com", DP_TLS_VERIFY, 5, 50, "google" },
+		{ "a laxer one does not", "tls.policy = none\n", "a.test", "mx.l.google.com", DP_TLS_ENCRYPT, 5, 50, "google" },
+		{ "a block for its hosts", "site \"*.google.com\" { connections = 40 }\n", "a.test", "mx.l.google.com", DP_TLS_ENCRYPT, 40, 50, "google" },
+		{ "a block for the domain", "site a.test { rate = 1 }\n", "a.test", "mx.l.google.com", DP_TLS_ENCRYPT, 5, 50, "google" },
+		{ "which writes its policy", "site a.test { tls = opportunistic }\n", "a.test", "mx.l.google.com", DP_TLS_OPPORTUNISTIC, 5, 50, "google" },
+		/* clang-format on */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[1024];
+		struct conf *conf;
+		struct conf_limits l;
+		bool same;
+
+		snprintf(text, sizeof(text), "%s%s", cases[i].text, CONF_FILE_WHOLE);
+		conf = load(text);
+		l = conf_limits_for(conf, cases[i].domain, cases[i].mx);
+		same = l.tls == cases[i].tls && l.conns_max == cases[i].conns &&
+		       l.msgs_per_conn_max == cases[i].msgs &&
+		       (l.provider == NULL) == (cases[i].provider == NULL) &&
+		       (l.provider == NULL || strcmp(l.provider, cases[i].provider) == 0);
+		if (!same)
+			printf("\n    %s: tls %u, %u connections, %u messages, %s", cases[i].why,
+			       l.tls, l.conns_max, l.msgs_per_conn_max,
+			       l.provider == NULL ? "nobody" : l.provider);
+		CU_ASSERT_TRUE(same);
+		conf_free(conf);
+	}
+}
+
+static void a_class_and_a_tenant_ask_for_the_least_and_the_more_holds(void)
+{
+	struct conf *conf =
+	    load("class transactional { tls_min = encrypt }\ntenant bank { tls_min = verify }\n"
+	         "tenant shop { tls_min = opportunistic }\n" CONF_FILE_WHOLE);
+
+	CU_ASSERT_EQUAL(conf_tls_min(conf, NULL, NULL), DP_TLS_NONE);
+	CU_ASSERT_EQUAL(conf_tls_min(conf, "bulk", "nobody"), DP_TLS_NONE);
+	CU_ASSERT_EQUAL(conf_tls_min(conf, "transactional", NULL), DP_TLS_ENCRYPT);
+	CU_ASSERT_EQUAL(conf_tls_min(conf, "transactional", "shop"), DP_TLS_ENCRYPT);
+	CU_ASSERT_EQUAL(conf_tls_min(conf, "bulk", "shop"), DP_TLS_OPPORTUNISTIC);
+	CU_ASSERT_EQUAL(conf_tls_min(conf, "transactional", "bank"), DP_TLS_VERIFY);
 	conf_free(conf);
 }
 
@@ -149,7 +212,7 @@ static void a_wrong_file_gives_one_line_that_says_where_and_what_to_do(void)
 		{ "a block without name", "port { device = x }",
 		  "conf:1: port: this block needs a name; write port \"p0\" { ... }" },
 		{ "a name where none belongs", "limits \"x\" { rate = 1 }",
-		  "conf:1: \"limits\" is not a block that takes a name; only port, source, site and dkim are" },
+		  "conf:1: \"limits\" is not a block that takes a name; only port, source, site, dkim, class and tenant are" },
 		{ "a wrong block name", "source \"a b\" { }",
 		  "conf:1: source: \"a b\" is not a name; use letters, digits, dot, hyphen and underscore" },
 		{ "an address that is none", "egress { allow = [10.1.0.0/33] }",
@@ -286,6 +349,8 @@ static void as_many_sources_as_there_is_room_for_are_read_and_no_more(void)
 SUITE("control/conf/conf", TEST(the_smallest_file_has_safe_defaults),
       TEST(values_reach_their_fields), TEST(json_is_a_configuration_too),
       TEST(a_site_takes_from_limits_what_it_does_not_say),
+      TEST(a_provider_is_known_by_its_hosts_and_a_block_overrides_what_it_writes),
+      TEST(a_class_and_a_tenant_ask_for_the_least_and_the_more_holds),
       TEST(a_wrong_file_gives_one_line_that_says_where_and_what_to_do),
       TEST(a_file_that_is_not_there_is_told_with_its_path),
       TEST(as_many_sources_as_there_is_room_for_are_read_and_no_more))

@@ -25,11 +25,11 @@ static void sites_inherit_time_outs_and_equal_sets_are_one(void)
 
 	CU_ASSERT_STRING_EQUAL(why, "");
 	CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "x.test", NULL)->times_set, 0);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", NULL)->times_set, 0);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "b.test", NULL)->times_set, 1);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "c.test", NULL)->times_set, 1);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "d.test", NULL)->times_set, 2);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "x.test", NULL).times_set, 0);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", NULL).times_set, 0);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "b.test", NULL).times_set, 1);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "c.test", NULL).times_set, 1);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "d.test", NULL).times_set, 2);
 	CU_ASSERT_EQUAL_FATAL(conf->n_times, 2);
 	CU_ASSERT_EQUAL(conf->times[0].mail_ms, 10000);
 	CU_ASSERT_EQUAL(conf->times[0].dot_ms, 300000);
@@ -51,7 +51,7 @@ static void a_reload_takes_the_time_outs_of_the_start_wherever_they_stand(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(fresh);
 	CU_ASSERT_PTR_NULL(conf_needs_restart(old, fresh));
 	CU_ASSERT_TRUE(conf_adopt_times(fresh, old));
-	CU_ASSERT_EQUAL(conf_limits_for(fresh, "b.test", NULL)->times_set, 2);
+	CU_ASSERT_EQUAL(conf_limits_for(fresh, "b.test", NULL).times_set, 2);
 	conf_free(fresh);
 	fresh = load(unknown, why);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(fresh);
@@ -131,10 +131,10 @@ static void a_block_with_a_route_matches_domains_only(void)
 	struct conf *conf = load(text, why);
 
 	CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.mx.test", NULL)->rate_per_s, 1);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", "b.mx.test")->rate_per_s, 3);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", "b.mail.test")->rate_per_s, 2);
-	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", NULL)->rate_per_s, 3);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.mx.test", NULL).rate_per_s, 1);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", "b.mx.test").rate_per_s, 3);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", "b.mail.test").rate_per_s, 2);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", NULL).rate_per_s, 3);
 	conf_free(conf);
 }
 

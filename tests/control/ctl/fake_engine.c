@@ -1,6 +1,8 @@
 /* fake_engine.c - see fake_engine.h. */
 #include "tests/control/ctl/fake_engine.h"
 
+#include "control/gate/keeper.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <time.h>
@@ -375,4 +377,77 @@ uint64_t sched_n_hosts_evicted(const struct sched *s)
 {
 	(void)s;
 	return 0;
+}
+
+/* The content gate: two rules, one of them hit. */
+struct keeper *engine_keeper(struct engine *e)
+{
+	(void)e;
+	return NULL;
+}
+
+void keeper_look(const struct keeper *k, struct keeper_view *view)
+{
+	(void)k;
+	*view = (struct keeper_view){ .path = "",
+		                      .trouble = "rules:3: no such word",
+		                      .n_rules = 2,
+		                      .n_stop = 1,
+		                      .cycles = 12,
+		                      .since_s = 1795000000 };
+}
+
+void keeper_each(const struct keeper *k, uint32_t campaign, bool only_hit, keeper_hits_fn *fn,
+                 void *ctx)
+{
+	static const struct gate_rule stop = { .id = "placeholder.curly",
+		                               .note = "unresolved {{placeholder}}",
+		                               .grade = DP_GATE_STOP,
+		                               .action = DP_GATE_REJECT,
+		                               .where = 1 << DP_PART_TEXT };
+	static const struct gate_rule note = { .id = "note.card", .note = "a card" };
+
+	(void)k;
+	fn(ctx, &(struct keeper_hits){ stop.id, &stop, campaign == 0 ? 1204 : 4 });
+	if (!only_hit)
+		fn(ctx, &(struct keeper_hits){ note.id, &note, 0 });
+}
+
+const char *rules_grade_name(uint8_t grade)
+{
+	return grade == DP_GATE_STOP ? "stop" : "note";
+}
+
+const char *rules_action_name(uint8_t action)
+{
+	return action == DP_GATE_REJECT ? "reject" : "pass";
+}
+
+void rules_where_text(uint8_t where, char text[64])
+{
+	snprintf(text, 64, "%s", where != 0 ? "text" : "");
+}
+
+void sched_pause(struct sched *s, struct campaign *c, const char *why)
+{
+	(void)s;
+	c->paused = true;
+	snprintf(c->paused_why, sizeof(c->paused_why), "%s", why);
+}
+
+void sched_resume(struct sched *s, struct campaign *c)
+{
+	(void)s;
+	c->paused = false;
+}
+
+void sched_release(struct sched *s, struct campaign *c, enum rcpt_state state,
+                   sched_released_fn *done, void *ctx)
+{
+	uint64_t n = c->count[RCPT_HELD];
+
+	(void)s;
+	c->count[state] += n;
+	c->count[RCPT_HELD] = 0;
+	done(ctx, c, n);
 }

@@ -325,7 +325,61 @@ static void records_beyond_the_bound_are_counted(void)
 	CU_ASSERT_EQUAL(a.n_left_out, 40 - DNS_RECORDS_MAX);
 }
 
-SUITE("control/mx/dns_answer", TEST(mx_records_are_read_with_their_least_ttl),
+static void ptr_names_are_read_and_odd_ones_left_out(void)
+{
+	struct packet p;
+	struct dns_answer a;
+
+	begin(&p, 0x8180, 2, 0, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR);
+	rr_name(&p, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, 60, "MTA1.Shop.Test");
+	rr_name(&p, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, 60, "with blank.test");
+	CU_ASSERT_EQUAL_FATAL(read_it(&p, "1.2.0.192.in-addr.arpa", DNS_TYPE_PTR, &a), 0);
+	CU_ASSERT_EQUAL(a.n_names, 1);
+	CU_ASSERT_EQUAL(a.n_left_out, 1);
+	CU_ASSERT_STRING_EQUAL(a.names[0], "mta1.shop.test");
+	CU_ASSERT_EQUAL(dns_answer_records(&a), 2);
+}
+
+static void strings_of_a_txt_record_are_joined_without_blanks(void)
+{
+	struct packet p;
+	struct dns_answer a;
+	uint8_t out[16];
+
+	begin(&p, 0x8180, 3, 0, "a.test", DNS_TYPE_TXT);
+	rr_bytes(&p, "a.test", DNS_TYPE_TXT, 60, "\6v=spf1\5 -all", 13);
+	rr_bytes(&p, "a.test", DNS_TYPE_TXT, 60, "\0", 1);
+	rr_bytes(&p, "a.test", DNS_TYPE_TXT, 60, "\7short", 6); /* says more than there is */
+	CU_ASSERT_EQUAL_FATAL(read_it(&p, "a.test", DNS_TYPE_TXT, &a), 0);
+	CU_ASSERT_EQUAL_FATAL(a.n_txt, 2);
+	CU_ASSERT_EQUAL(a.n_left_out, 1);
+	CU_ASSERT_EQUAL(dns_txt_join(a.txt[0], out, sizeof(out)), 11);
+	CU_ASSERT(memcmp(out, "v=spf1 -all", 11) == 0);
+	CU_ASSERT_EQUAL(dns_txt_join(a.txt[1], out, sizeof(out)), 0);
+	out[8] = 'X';
+	CU_ASSERT_EQUAL(dns_txt_join(a.txt[0], out, 8), 11); /* told, though not written */
+	CU_ASSERT_EQUAL(out[8], 'X');
+}
+
+static void a_soa_record_is_seen_when_asked_for(void)
+{
+	struct packet p;
+	struct dns_answer a;
+
+	begin(&p, 0x8180, 1, 0, "test", DNS_TYPE_SOA);
+	rr_soa(&p, 900, 60);
+	CU_ASSERT_EQUAL_FATAL(read_it(&p, "test", DNS_TYPE_SOA, &a), 0);
+	CU_ASSERT_EQUAL(a.n_soa, 1);
+	begin(&p, 0x8180, 1, 0, "test", DNS_TYPE_SOA);
+	rr_bytes(&p, "test", DNS_TYPE_SOA, 60, "\0\0abc", 5);
+	CU_ASSERT_EQUAL_FATAL(read_it(&p, "test", DNS_TYPE_SOA, &a), 0);
+	CU_ASSERT_EQUAL(a.n_soa, 0);
+	CU_ASSERT_EQUAL(a.n_left_out, 1);
+}
+
+SUITE("control/mx/dns_answer", TEST(ptr_names_are_read_and_odd_ones_left_out),
+      TEST(strings_of_a_txt_record_are_joined_without_blanks),
+      TEST(a_soa_record_is_seen_when_asked_for), TEST(mx_records_are_read_with_their_least_ttl),
       TEST(the_root_as_target_is_a_dot), TEST(addresses_of_the_asked_family_are_read),
       TEST(a_chain_of_cnames_is_followed_in_any_order), TEST(a_chain_that_turns_back_ends),
       TEST(a_negative_holds_for_the_lesser_of_soa_ttl_and_minimum),

@@ -375,11 +375,83 @@ static void a_disk_that_refuses_loses_nothing_and_says_so(void)
 	tmpdir_del(dir);
 }
 
+struct named {
+	uint32_t n;
+	char names[8][32];
+	char values[8][32];
+};
+
+static bool see_named(void *ctx, struct span name, struct span value)
+{
+	struct named *seen = ctx;
+
+	snprintf(seen->names[seen->n], 32, "%.*s", (int)name.bytes, (const char *)name.at);
+	snprintf(seen->values[seen->n], 32, "%.*s", (int)value.bytes, (const char *)value.at);
+	return ++seen->n < 8;
+}
+
+/* They are named values; the newest holds, and nobody is told of them. */
+static void notes_become_durable_with_the_records_around_them(void)
+{
+	char dir[TMPDIR_BYTES], value[32] = "";
+	struct store *s = open_store(tmpdir_make(dir), 0);
+	struct store_rec rec = rec_of(1, 0);
+	struct named seen = { 0 };
+	uint64_t cookies[8];
+	uint32_t n = 0;
+
+	CU_ASSERT_EQUAL(store_note(s, "tls/b", span_str("old")), 0);
+	CU_ASSERT_EQUAL(store_note(s, "tls/a", span_str("1")), 0);
+	CU_ASSERT_EQUAL(store_note(s, "tls/c", span_str("3")), 0);
+	CU_ASSERT_EQUAL(store_append(s, &rec, 42), 0);
+	CU_ASSERT_EQUAL(store_note(s, "tls/b", span_str("2")), 0);
+	CU_ASSERT_EQUAL(store_note(s, "tls/c", span_of(NULL, 0)), 0);
+	CU_ASSERT_EQUAL(store_note(s, "tlz", span_str("not of them")), 0);
+	while (store_pending(s) > 0 && wait_durable(s))
+		n += store_durable(s, cookies + n, 8 - n);
+	n += store_durable(s, cookies + n, 8 - n);
+	CU_ASSERT_EQUAL(n, 1);
+	CU_ASSERT_EQUAL(cookies[0], 42);
+	store_close(s);
+	s = open_store(dir, 0);
+	CU_ASSERT_EQUAL(store_get(s, "tls/b", value, sizeof(value)), 1);
+	CU_ASSERT_EQUAL(value[0], '2');
+	CU_ASSERT_EQUAL(store_get(s, "tls/c", value, sizeof(value)), -ENOENT);
+	CU_ASSERT_EQUAL(store_each(s, "tls/", see_named, &seen), 0);
+	CU_ASSERT_EQUAL(seen.n, 2);
+	CU_ASSERT_STRING_EQUAL(seen.names[0], "tls/a");
+	CU_ASSERT_STRING_EQUAL(seen.values[0], "1");
+	CU_ASSERT_STRING_EQUAL(seen.names[1], "tls/b");
+	CU_ASSERT_EQUAL(count_in_order(s, 1), 1);
+	store_close(s);
+	tmpdir_del(dir);
+}
+
+/* They take room in the queue as records do, and give it back. */
+static void notes_are_bounded_by_the_queue(void)
+{
+	char dir[TMPDIR_BYTES];
+	struct store *s = open_store(tmpdir_make(dir), 0);
+	uint64_t cookie;
+	uint32_t n = 0;
+
+	while (n < 1000 && store_note(s, "tls/a", span_str("1")) == 0)
+		n++;
+	CU_ASSERT_EQUAL(n, 256);
+	while (store_pending(s) > 0)
+		(void)wait_durable(s);
+	CU_ASSERT_EQUAL(store_durable(s, &cookie, 1), 0);
+	CU_ASSERT_EQUAL(store_note(s, "tls/a", span_str("1")), 0);
+	store_close(s);
+	tmpdir_del(dir);
+}
+
 SUITE("control/store/store", TEST(all_that_was_reported_survives_kill_9),
       TEST(records_come_back_in_order_after_reopening), TEST(campaigns_do_not_see_each_other),
       TEST(closing_makes_everything_appended_durable),
       TEST(a_full_queue_refuses_and_a_fetched_cookie_makes_room),
       TEST(nothing_is_reported_while_the_disk_stalls),
       TEST(a_store_in_use_is_refused_with_its_holder), TEST(a_store_of_another_format_is_refused),
+      TEST(notes_become_durable_with_the_records_around_them), TEST(notes_are_bounded_by_the_queue),
       TEST(named_values_are_kept_replaced_and_deleted),
       TEST(a_disk_that_refuses_loses_nothing_and_says_so))

@@ -21,7 +21,6 @@ static void begin(const struct server_conf *conf)
 {
 	struct tls_conf tls_conf = { .conns_max = 4,
 		                     .sessions_max = 4,
-		                     .handshake_budget_us = 1000,
 		                     .ca_file = server_ca_file(),
 		                     .counters = &world.counters,
 		                     .ops = &smtp_tls_ops };
@@ -359,6 +358,38 @@ static void a_broken_record_after_the_dot_leaves_the_message_unconfirmed(void)
 	}
 }
 
+/* FIN without close_notify may be somebody else's (RFC 8446 6.1): what was answered whole stands,
+ * what was not is not known.
+ */
+static void a_close_without_a_goodbye_decides_nothing(void)
+{
+	static const struct {
+		const char *why, *reply;
+		enum dp_outcome want;
+	} cases[] = {
+		{ "before the answer", "", DP_OUT_UNCONFIRMED },
+		{ "in the middle of it", "250 queu", DP_OUT_UNCONFIRMED },
+		{ "behind it", "250 queued\r\n", DP_OUT_DELIVERED },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin(&good);
+		start_tls(DP_TLS_OPPORTUNISTIC);
+		SECRET("EHLO out.x.test\r\n");
+		whisper("250-mx.y.test\r\n250 PIPELINING\r\n");
+		submit(1);
+		talk();
+		whisper("250 ok\r\n250 ok\r\n354 go\r\n");
+		whisper(cases[i].reply);
+		fake_fin(&world.tcp, world.now_us, 0);
+		if (VERDICT(1)->outcome != cases[i].want)
+			printf("\n    %s: %d", cases[i].why, VERDICT(1)->outcome);
+		CU_ASSERT_EQUAL(VERDICT(1)->outcome, cases[i].want);
+		CU_ASSERT_EQUAL(ended()->why, DP_WHY_PEER_CLOSED);
+		end();
+	}
+}
+
 /* Dots doubled, lines whole, whatever pieces TCP takes. */
 static void a_large_message_arrives_byte_for_byte(void)
 {
@@ -415,4 +446,4 @@ SUITE("dataplane/smtp/wire", TEST(a_message_goes_through_tls_under_every_policy)
       TEST(a_server_that_stalls_in_the_handshake_runs_out_of_patience),
       TEST(a_server_that_goes_in_the_handshake_is_told_by_its_step),
       TEST(a_broken_record_after_the_dot_leaves_the_message_unconfirmed),
-      TEST(a_large_message_arrives_byte_for_byte))
+      TEST(a_close_without_a_goodbye_decides_nothing), TEST(a_large_message_arrives_byte_for_byte))

@@ -305,6 +305,8 @@ void rig_in_head(struct rig *r, struct tcp_head *h, const void *bytes, size_t n)
 	if (n != 0)
 		memcpy(wire + head_bytes, bytes, n);
 	seg.tcp = span_of(wire, head_bytes + n);
+	tcp_foresee(r->tcp, &seg);
+	tcp_expect(r->tcp, &seg, 1);
 	tcp_input(r->tcp, r->now_us, &seg);
 	tcp_check(r->tcp);
 }

@@ -722,10 +722,13 @@ static void deliver(struct sim *s, struct packet *p)
 		               .ecn = p->ecn };
 
 	play_games(s, e);
-	if (p->bytes == 0)
+	if (p->bytes == 0) {
 		tcp_icmp(e->tcp, s->now_us, &p->icmp);
-	else if (sum_of(p->at, p->bytes) == p->sum) /* as net does */
+	} else if (sum_of(p->at, p->bytes) == p->sum) { /* as net does */
+		tcp_foresee(e->tcp, &seg);
+		tcp_expect(e->tcp, &seg, 1);
 		tcp_input(e->tcp, s->now_us, &seg);
+	}
 	tcp_check(e->tcp);
 }
 

@@ -278,6 +278,44 @@ static void a_window_that_comes_with_bytes_holds(void)
 	rig_close(&r);
 }
 
+/* Two segments of a burst were looked up together; the first ends their connection, and another
+ * begins in its slot, before the second is taken.
+ */
+static void a_guess_that_went_stale_finds_nobody(void)
+{
+	uint8_t bytes[TCP_HEAD_BYTES];
+	struct tcp_head h = { .source_port = 25, .flags = TCP_RST, .wscale = TCP_WSCALE_NONE };
+	struct net_seg segs[2];
+	struct rig r;
+	tcp_id was;
+
+	start(&r, &plain);
+	h.dest_port = r.local_port;
+	h.seq = r.peer_seq;
+	tcp_head_write(&h, bytes);
+	for (int i = 0; i < 2; i++) {
+		segs[i] = (struct net_seg){ .local = r.local,
+			                    .remote = r.remote,
+			                    .tcp = span_of(bytes, sizeof(bytes)) };
+		tcp_foresee(r.tcp, &segs[i]);
+	}
+	tcp_expect(r.tcp, segs, 2);
+	tcp_input(r.tcp, r.now_us, &segs[0]);
+	CU_ASSERT_EQUAL(r.user.n_closed, 1);
+	tcp_input(r.tcp, r.now_us, &segs[1]); /* its slot is nobody's */
+	CU_ASSERT_EQUAL(rig_count(&r.counters.tcp_illegal), 0);
+	was = r.user.id;
+	do
+		rig_connect(&r);
+	while (r.user.id != was && tcp_n_conns(r.tcp) < r.conf.conns_max);
+	CU_ASSERT_EQUAL(r.user.id, was);
+	rig_drain(&r);
+	tcp_input(r.tcp, r.now_us, &segs[1]);
+	CU_ASSERT_EQUAL(r.user.n_closed, 1);
+	CU_ASSERT_EQUAL(conn(&r)->state, TCP_STATE_SYN_SENT);
+	rig_close(&r);
+}
+
 static void a_fin_in_closing_is_sent_again(void)
 {
 	const struct rig_sent *s;
@@ -489,7 +527,7 @@ static void a_wait_stands_when_nobody_takes_the_later_syn(void)
 }
 
 SUITE("dataplane/tcp/rules", TEST(the_newest_ack_brings_the_newest_window),
-      TEST(a_window_that_comes_with_bytes_holds),
+      TEST(a_window_that_comes_with_bytes_holds), TEST(a_guess_that_went_stale_finds_nobody),
       TEST(a_later_syn_ends_the_wait_where_somebody_listens),
       TEST(a_wait_stands_when_nobody_takes_the_later_syn),
       TEST(an_ipv6_peer_that_names_no_mss_gets_1220_bytes),

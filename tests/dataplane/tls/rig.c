@@ -58,7 +58,6 @@ void begin_with(const struct server_conf *server, uint32_t conns_max, uint32_t s
 {
 	struct tls_conf conf = { .conns_max = conns_max,
 		                 .sessions_max = sessions_max,
-		                 .handshake_budget_us = 1000,
 		                 .ca_file = server_ca_file(),
 		                 .counters = &b.counters,
 		                 .ops = &rig_ops };

@@ -125,6 +125,16 @@ struct server *server_new(const struct server_conf *conf)
 	return s;
 }
 
+struct server *server_beside(const struct server *s)
+{
+	struct server *beside = calloc(1, sizeof(*beside));
+
+	beside->ctx = s->ctx;
+	need(SSL_CTX_up_ref(s->ctx) == 1);
+	server_again(beside);
+	return beside;
+}
+
 bool server_is_at_work(void)
 {
 	return is_at_work;

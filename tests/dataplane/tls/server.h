@@ -26,6 +26,9 @@ const char *server_ca_file(void);
 /* Tickets outlive a connection: server_again() begins the next one of the same server. */
 struct server *server_new(const struct server_conf *conf);
 void server_again(struct server *s);
+
+/* Another connection of the same server, at once. */
+struct server *server_beside(const struct server *s);
 void server_free(struct server *s);
 
 /* Bytes of the client; false when the server has ended the handshake or the connection. */

@@ -57,6 +57,11 @@ static void a_certificate_is_checked_where_that_is_demanded(void)
 		/* clang-format off */
 		{ "vouched for", "mx.y.test", { .version = 0x0304, .name = "mx.y.test" }, TLS_CHECKED, "" },
 		{ "a wildcard covers one label", "mx.y.test", { .version = 0x0304, .name = "*.y.test" }, TLS_CHECKED, "" },
+		{ "an A-label", "xn--bcher-kva.test", { .version = 0x0304, .name = "xn--bcher-kva.test" }, TLS_CHECKED, "" },
+		{ "a wildcard covers an A-label", "xn--bcher-kva.y.test", { .version = 0x0304, .name = "*.y.test" }, TLS_CHECKED, "" },
+		{ "a part of an A-label is no wildcard", "xn--bcher-kva.y.test", { .version = 0x0304, .name = "xn--b*.y.test" }, TLS_CHECKED, "hostname mismatch" },
+		{ "nor is a part of a name", "mx.y.test", { .version = 0x0304, .name = "m*.y.test" }, TLS_CHECKED, "hostname mismatch" },
+		{ "two labels are more than one", "a.b.y.test", { .version = 0x0304, .name = "*.y.test" }, TLS_CHECKED, "hostname mismatch" },
 		{ "another name", "mx.z.test", { .version = 0x0304, .name = "mx.y.test" }, TLS_CHECKED, "hostname mismatch" },
 		{ "no name to compare", "", { .version = 0x0304, .name = "mx.y.test" }, TLS_CHECKED, "hostname mismatch" },
 		{ "another name under 1.2", "mx.z.test", { .version = 0x0303, .name = "mx.y.test" }, TLS_CHECKED, "hostname mismatch" },
@@ -86,6 +91,29 @@ static void a_certificate_is_checked_where_that_is_demanded(void)
 		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_failed), works ? 0 : 1);
 		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_no_aead),
 		                works && cases[i].server.suites != NULL ? 1 : 0);
+		end();
+	}
+}
+
+/* RFC 6066 3: what stands in SNI is the name that is checked, in A-labels; an address is none. */
+static void the_server_is_told_the_name_of_the_host(void)
+{
+	static const struct {
+		const char *host, *want;
+	} cases[] = {
+		{ "mx.y.test", "mx.y.test" },
+		{ "xn--bcher-kva.test", "xn--bcher-kva.test" },
+		{ "192.0.2.1", "" },
+		{ "2001:db8::1", "" },
+		{ "", "" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin(&tls13);
+		connect_to(cases[i].host, TLS_ANY);
+		talk();
+		CU_ASSERT_EQUAL(b.n_secured, 1);
+		CU_ASSERT_STRING_EQUAL(server_sni(b.server), cases[i].want);
 		end();
 	}
 }
@@ -160,6 +188,42 @@ static void a_session_is_resumed_with_the_same_host_and_demand_only(void)
 			b.conn = NULL;
 		}
 		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_resumed), 3);
+		end();
+	}
+}
+
+/* One ticket serves all that open at once; the counters tell how often. */
+static void connections_that_open_together_are_all_resumed(void)
+{
+	static const struct server_conf *const versions[] = { &tls12, &tls13 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct tls_conn *conns[3];
+		struct server *first;
+
+		begin(versions[i]);
+		connect_to("mx.y.test", TLS_ANY);
+		talk();
+		tls_stop(b.conn);
+		first = b.server;
+		for (int k = 0; k < 3; k++) {
+			connect_to("mx.y.test", TLS_ANY);
+			conns[k] = b.conn;
+		}
+		for (int k = 0; k < 3; k++) {
+			b.conn = conns[k];
+			b.id = (tcp_id)(k + 1);
+			b.server = server_beside(first);
+			talk();
+			CU_ASSERT_EQUAL(b.n_failed, 0);
+			tls_stop(b.conn);
+			server_free(b.server);
+		}
+		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_handshakes), 4);
+		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_resumption_offered), 3);
+		CU_ASSERT_EQUAL(counter_read(&b.counters.tls_resumed), 3);
+		b.conn = NULL;
+		b.server = first;
 		end();
 	}
 }
@@ -260,13 +324,12 @@ static void a_slow_tcp_loses_no_byte(void)
 	end();
 }
 
-/* Connections that begin together are not served together. */
-static void a_turn_spends_its_budget_and_no_more(void)
+/* Connections that begin together are not served together, and who came first is. */
+static void a_turn_takes_one_step(void)
 {
 	struct tls_peer peer = { .host = "mx.y.test", .demand = TLS_ANY };
 	struct tls_conn *conns[4];
 	tcp_id ids[4];
-	uint32_t begun = 0;
 
 	begin(&tls13);
 	for (int i = 0; i < 4; i++) {
@@ -274,11 +337,11 @@ static void a_turn_spends_its_budget_and_no_more(void)
 		conns[i] = tls_start(b.tls, &peer, ids[i], NULL);
 	}
 	CU_ASSERT_PTR_NULL(tls_start(b.tls, &peer, 0, NULL)); /* conns_max is 4 */
-	while (tls_turn(b.tls, NOW_US))
-		continue;
-	for (int i = 0; i < 4; i++)
-		begun += b.tcp.conns[ids[i]].n_flushed > 0;
-	CU_ASSERT_EQUAL(begun, 4); /* hellos are cheap: 4 * 150 us fit into 1000 us */
+	for (int turn = 1; turn <= 4; turn++) {
+		CU_ASSERT_EQUAL(tls_turn(b.tls, NOW_US), turn < 4);
+		for (int i = 0; i < 4; i++)
+			CU_ASSERT_EQUAL(b.tcp.conns[ids[i]].n_flushed > 0, i < turn);
+	}
 	for (int i = 0; i < 4; i++)
 		tls_received(conns[i], NOW_US, span_str("no TLS at all"));
 	for (uint32_t turn = 1; turn <= 4; turn++) {
@@ -347,12 +410,13 @@ static void a_ca_file_that_cannot_be_read_is_named(void)
 }
 
 SUITE("dataplane/tls/tls_conn", TEST(tls12_and_tls13_carry_bytes_however_they_are_cut),
-      TEST(a_certificate_is_checked_where_that_is_demanded), TEST(an_old_version_is_refused),
+      TEST(a_certificate_is_checked_where_that_is_demanded),
+      TEST(the_server_is_told_the_name_of_the_host), TEST(an_old_version_is_refused),
       TEST(goodbye_is_said_and_heard),
       TEST(a_session_is_resumed_with_the_same_host_and_demand_only),
+      TEST(connections_that_open_together_are_all_resumed),
       TEST(questions_of_the_peer_between_do_no_harm), TEST(what_is_no_tls_fails_with_a_reason),
       TEST(a_changed_byte_ends_the_connection), TEST(a_slow_tcp_loses_no_byte),
-      TEST(a_turn_spends_its_budget_and_no_more),
-      TEST(a_connection_may_be_stopped_from_within_and_while_it_waits),
+      TEST(a_turn_takes_one_step), TEST(a_connection_may_be_stopped_from_within_and_while_it_waits),
       TEST(a_handshake_that_never_ends_is_bounded), TEST(the_last_words_before_fin_are_heard),
       TEST(a_ca_file_that_cannot_be_read_is_named))
