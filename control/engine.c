@@ -24,11 +24,13 @@
 #include "control/link.h"
 #include "control/lint_run.h"
 #include "control/log.h"
+#include "control/secrets.h"
 #include "control/xalloc.h"
 
 enum {
 	STOP_SLACK_MS = 5000, /* beyond shutdown.drain_max: QUIT, lingering and the last fsync */
 	CLOSE_MAX_S = 5,      /* patience for what blocks at the end: joins that wait for a disk */
+	SECRETS_LOOK_MS = 2000, /* how often the files of secrets are looked at */
 	N_SIGNALS = 3,
 	KEYS_LOOK_MS = 3600 * 1000, /* how often it is asked whether a token key is due */
 };
@@ -49,6 +51,8 @@ struct engine {
 	struct campaigns *campaigns;
 	struct dp *dp;
 	struct asks *asks;
+	struct secrets *secrets;
+	uv_timer_t secrets_timer;
 	struct composer *composer;
 	struct keyring *keys; /* held */
 	uv_timer_t keys_timer;
@@ -233,6 +237,13 @@ static void on_keys_timer(uv_timer_t *t)
 		set_keys(e, keys);
 }
 
+static void on_secrets_timer(uv_timer_t *t)
+{
+	struct engine *e = t->data;
+
+	secrets_look(e->secrets);
+}
+
 static struct keeper_rules rules_of(const struct conf *conf)
 {
 	return (struct keeper_rules){ .path = conf->gate.rules,
@@ -261,6 +272,12 @@ int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
 	}
 	err = engine_keys_open(fresh, time(NULL), &keys, why);
 	if (err != 0) {
+		conf_free(fresh);
+		return err;
+	}
+	err = secrets_set_conf(e->secrets, fresh, why);
+	if (err != 0) {
+		keyring_put(keys);
 		conf_free(fresh);
 		return err;
 	}
@@ -311,9 +328,11 @@ static int open_dataplane(struct engine *e, char why[CONF_WHY_BYTES])
 
 	e->dp_conf = engine_dp_conf_new(e->conf, e->secret);
 	err = dp_start(engine_dp_conf_of(e->dp_conf), &e->dp, why);
-	if (err == 0)
-		e->asks = asks_open(e->dp);
-	return err;
+	if (err != 0)
+		return err;
+	e->asks = asks_open(e->dp);
+	e->secrets = secrets_open(e->dp);
+	return secrets_set_conf(e->secrets, e->conf, why);
 }
 
 static int open_helpers(struct engine *e, char why[CONF_WHY_BYTES])
@@ -392,6 +411,9 @@ static void watch_signals(struct engine *e)
 	uv_timer_init(&e->loop, &e->keys_timer);
 	e->keys_timer.data = e;
 	uv_timer_start(&e->keys_timer, on_keys_timer, KEYS_LOOK_MS, KEYS_LOOK_MS);
+	uv_timer_init(&e->loop, &e->secrets_timer);
+	e->secrets_timer.data = e;
+	uv_timer_start(&e->secrets_timer, on_secrets_timer, SECRETS_LOOK_MS, SECRETS_LOOK_MS);
 }
 
 int engine_open(const struct engine_opts *opts, struct engine **out, char why[CONF_WHY_BYTES])
@@ -480,6 +502,8 @@ void engine_close(struct engine *e)
 		link_free(e->link);
 	if (e->asks != NULL)
 		asks_close(e->asks);
+	if (e->secrets != NULL)
+		secrets_close(e->secrets);
 	if (e->dp != NULL)
 		dp_stop(e->dp);
 	if (e->keeper != NULL)

@@ -11,6 +11,7 @@
 
 #include "dataplane/cpus.h"
 #include "dataplane/dp_hook.h"
+#include "dataplane/credential.h"
 #include "dataplane/eal.h"
 #include "dataplane/net/net.h"
 #include "dataplane/netdev.h"
@@ -40,6 +41,7 @@ struct dp {
 	uint32_t n_own;
 	struct wake wake;
 	cpu_set_t caller_cpus;
+	struct credentials credentials;
 };
 
 static_assert((int)DP_WORKERS_MAX == (int)CPUS_WORKERS_MAX, "each has its place");
@@ -348,6 +350,7 @@ void dp_stop(struct dp *dp)
 	if (dp->wake.fd >= 0)
 		wake_fini(&dp->wake);
 	(void)pthread_setaffinity_np(pthread_self(), sizeof(dp->caller_cpus), &dp->caller_cpus);
+	credentials_fini(&dp->credentials);
 	free(dp->own);
 	free(dp);
 }
@@ -381,6 +384,23 @@ int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle conn)
 {
 	assert(worker < dp->n_workers);
 	return worker_try_quit(dp->workers[worker], conn) ? 0 : -EAGAIN;
+}
+
+int dp_set_credential(struct dp *dp, const struct dp_credential *from)
+{
+	struct credential *c;
+
+	assert(from->id >= 1 && from->id <= DP_CREDENTIALS_MAX);
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		if (!worker_has_room(dp->workers[i]))
+			return -EAGAIN;
+	c = credential_new(from, dp->n_workers);
+	if (c == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < dp->n_workers; i++)
+		worker_set_credential(dp->workers[i], from->id, c);
+	credentials_put(&dp->credentials, from->id, c);
+	return 0;
 }
 
 int dp_set_gate(struct dp *dp, struct gate *gate)

@@ -171,6 +171,13 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job);
  */
 int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle conn);
 
+/* From the next session that authenticates on, the identity of that number is this one: copied, and
+ * the copy lies in memory that dumps leave out and that is cleared when the next one took its place
+ * everywhere. Sessions that live stay as they are. Returns 0, -EAGAIN when a command ring is full,
+ * -ENOMEM.
+ */
+int dp_set_credential(struct dp *dp, const struct dp_credential *c);
+
 /* From the next message on every worker scans with `gate`, which has a lane for each, and keeps it
  * until another has taken its place. Returns 0; -EAGAIN when a command ring is full or the last one
  * has not reached every worker: call again with the same.

@@ -21,6 +21,7 @@ struct landing;
 struct net_share;
 struct port;
 struct tcp_trace_entry;
+struct credential;
 struct worker;
 struct worker_above;
 
@@ -76,6 +77,11 @@ void worker_close(struct worker *w);
 bool worker_try_connect(struct worker *w, const struct dp_dial *dial);
 bool worker_try_submit(struct worker *w, const struct dp_job *job);
 bool worker_try_quit(struct worker *w, struct dp_handle conn);
+/* Whether one more order fits, and the order that then does: the worker lets go of the one that it
+ * had.
+ */
+bool worker_has_room(const struct worker *w);
+void worker_set_credential(struct worker *w, uint32_t id, struct credential *c);
 /* Orders it unless it has been; false too while the last one was not taken. */
 bool worker_try_gate(struct worker *w, struct gate *gate);
 bool worker_has_gate(const struct worker *w, const struct gate *gate);

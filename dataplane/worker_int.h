@@ -18,6 +18,7 @@
 #include "dataplane/dp.h"
 #include "dataplane/dp_hook.h"
 #include "dataplane/egress.h"
+#include "dataplane/evt_ring.h"
 #include "dataplane/handoff.h"
 #include "dataplane/idle_plan.h"
 #include "dataplane/port.h"
@@ -41,6 +42,7 @@ enum worker_cmd_kind {
 	WORKER_CMD_SUBMIT,
 	WORKER_CMD_QUIT,
 	WORKER_CMD_GATE,
+	WORKER_CMD_CREDENTIAL,
 };
 
 /* An order on its way down. */
@@ -51,6 +53,10 @@ struct worker_cmd {
 		struct dp_job job;
 		struct dp_handle conn;
 		struct gate *gate;
+		struct {
+			uint32_t id;
+			struct credential *now;
+		} credential;
 	};
 };
 
@@ -121,7 +127,8 @@ struct worker {
 	struct tcp *tcp;
 	struct tls *tls;
 	struct smtp *smtp;
-	struct gate *gate; /* NULL: none yet, everything passes */
+	struct gate *gate;                                  /* NULL: none yet, everything passes */
+	struct credential *credentials[DP_CREDENTIALS_MAX]; /* by id - 1; those it has */
 	struct trace trace;
 	struct stale stale;
 	struct worker_tx tx;

@@ -8,6 +8,7 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include "dataplane/credential.h"
 #include "dataplane/worker_int.h"
 
 enum {
@@ -21,11 +22,13 @@ enum {
 void worker_emit(void *worker, const struct dp_evt *evt)
 {
 	struct worker *w = worker;
-	bool fits = spsc_try_put(&w->evts, evt);
+	bool cut, fits = evt_ring_try_put(&w->evts, evt, &cut);
 
 	assert(fits); /* credits and dials_max leave room for every event, see worker_size.c */
 	(void)fits;
 	count(&w->counters.events);
+	if (cut)
+		count(&w->counters.event_texts_cut);
 	w->n_emitted++;
 }
 
@@ -155,6 +158,16 @@ static void obey_connect(struct worker *w, const struct dp_dial *dial)
 	}
 }
 
+static void take_credential(struct worker *w, uint32_t id, struct credential *c)
+{
+	struct credential *before = w->credentials[id - 1];
+
+	w->credentials[id - 1] = c;
+	smtp_set_credential(w->smtp, id, credential_read(c));
+	if (before != NULL)
+		credential_let_go(before);
+}
+
 static uint32_t obey(struct worker *w)
 {
 	uint32_t drains = atomic_load_explicit(&w->drains, memory_order_acquire);
@@ -176,6 +189,9 @@ static uint32_t obey(struct worker *w)
 			break;
 		case WORKER_CMD_QUIT:
 			smtp_quit(w->smtp, w->now_us, cmd.conn);
+			break;
+		case WORKER_CMD_CREDENTIAL:
+			take_credential(w, cmd.credential.id, cmd.credential.now);
 			break;
 		case WORKER_CMD_GATE:
 			worker_take_gate(w, cmd.gate);

@@ -43,6 +43,20 @@ bool worker_try_quit(struct worker *w, struct dp_handle conn)
 	return try_order(w, &cmd);
 }
 
+bool worker_has_room(const struct worker *w)
+{
+	return spsc_count(&w->cmds) <= w->cmds.mask;
+}
+
+void worker_set_credential(struct worker *w, uint32_t id, struct credential *c)
+{
+	struct worker_cmd cmd = { .kind = WORKER_CMD_CREDENTIAL, .credential = { id, c } };
+	bool done = try_order(w, &cmd);
+
+	assert(done); /* the caller saw room, and nobody else puts */
+	(void)done;
+}
+
 bool worker_has_gate(const struct worker *w, const struct gate *gate)
 {
 	return w->gate_ordered == gate &&
@@ -72,7 +86,7 @@ uint32_t worker_poll(struct worker *w, struct dp_evt *evts, uint32_t n)
 {
 	uint32_t taken = 0;
 
-	for (; taken < n && spsc_try_take(&w->evts, &evts[taken]); taken++) {
+	for (; taken < n && evt_ring_try_take(&w->evts, &evts[taken]); taken++) {
 		if (evts[taken].kind == DP_EVT_CLOSED) {
 			assert(w->dials_open > 0); /* one CLOSED a dial */
 			w->dials_open--;

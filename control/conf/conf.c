@@ -165,7 +165,7 @@ static int load_plain(struct loader *l, const struct conf_item *item)
 	if (item->n_path > 1)
 		return wrong(l, item->line, "",
 		             "\"%.100s\" is not a block that takes a name; only port, source, "
-		             "site, dkim, class and tenant are",
+		             "site, credential, dkim, class and tenant are",
 		             item->path[0]);
 	for (uint32_t i = 0; i < conf_n_options; i++)
 		if (conf_options[i].block == CONF_BLOCK_NONE &&

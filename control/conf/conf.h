@@ -77,6 +77,7 @@ struct conf_limits {
 	struct conf_route route;
 	uint32_t protocol;      /* enum dp_proto */
 	char *credential;       /* its name; NULL: none. Sites only, never inherited */
+	uint32_t credential_id; /* what the data plane calls it; 0: none */
 	uint32_t credential_no; /* its place in conf.credentials, from 1; 0: none */
 	bool auth_in_clear;     /* credentials may go to a host nobody vouches for */
 	bool requiretls;        /* may be trusted with REQUIRETLS (RFC 8689) */
@@ -100,6 +101,7 @@ enum conf_lint_dns {
 /* One identity at a smarthost (RFC 4954). The secret is in a file, never here. */
 struct conf_credential {
 	char *name, *user;
+	uint32_t id;                      /* what the data plane calls it; set when it was told */
 	uint32_t mechanism;               /* enum dp_auth */
 	char *password_path, *token_path; /* one of them; NULL: not that one */
 };

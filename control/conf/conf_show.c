@@ -238,6 +238,9 @@ static const char *example(const char *name)
 		const char *name, *text;
 	} examples[] = {
 		{ "bounce_domain", "\"bounce.example.com\"" },
+		{ "credential.password_file", "\"/etc/posthaste/relay.password\"" },
+		{ "credential.token_file", "\"/run/posthaste/relay.token\"" },
+		{ "credential.user", "\"mailer@example.com\"" },
 		{ "dkim.domain", "\"example.com\"" },
 		{ "dkim.expires", "12d" },
 		{ "dkim.headers", "\"From:To:Subject:Date:Message-ID:Reply-To:List-Unsubscribe:"
@@ -250,6 +253,7 @@ static const char *example(const char *name)
 		{ "port.gateway6", "\"2001:db8::1\"" },
 		{ "port.neighbour", "[\"192.0.2.1 02:00:5e:00:53:01\"]" },
 		{ "resolver.servers", "[\"192.0.2.53\", \"[2001:db8::53]:53\"]" },
+		{ "site.credential", "\"relay\"" },
 		{ "site.route", "\"relay.example.com:587\"" },
 		{ "socket_path", "\"/var/lib/posthaste/posthaste.sock\"" },
 		{ "source.address", "\"192.0.2.10\"" },

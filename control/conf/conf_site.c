@@ -4,17 +4,73 @@
 #include <strings.h>
 
 #include "control/conf/conf_opt.h"
+#include "control/near.h"
 #include "control/xalloc.h"
 
+static const char *credential_at(const void *ctx, uint32_t n)
+{
+	const struct conf *conf = ctx;
+
+	return n < conf->n_credentials ? conf->credentials[n].name : NULL;
+}
+
+static int find_credential(const struct conf_loaded *ld, uint32_t site, char *why)
+{
+	const struct conf *conf = &ld->conf;
+	struct conf_limits *l = &conf->sites[site].limits;
+	uint32_t line = conf_line_of(ld, CONF_BLOCK_SITE, "site.credential", site);
+	const char *meant;
+
+	for (uint32_t i = 0; i < conf->n_credentials; i++)
+		if (strcmp(conf->credentials[i].name, l->credential) == 0)
+			l->credential_no = i + 1;
+	if (l->credential_no != 0)
+		return 0;
+	meant = near_find(l->credential, credential_at, conf);
+	if (meant != NULL)
+		return conf_wrong_at(ld, line, why,
+		                     "site.credential: none is called \"%s\"; did you mean \"%s\"?",
+		                     l->credential, meant);
+	return conf_wrong_at(
+	    ld, line, why, "site.credential: none is called \"%s\"; add credential \"%s\" { ... }",
+	    l->credential, l->credential);
+}
+
+/* RFC 4954 4: a secret only to whom it is meant for. RFC 8689 4.2.1: a host that is certain. */
 static int check_site(const struct conf_loaded *ld, uint32_t site, char *why)
 {
 	const struct conf_limits *l = &ld->conf.sites[site].limits;
 	bool is_name = l->route.host[0] != '\0' && ip_is_unset(&l->route.addr);
+	int err = l->credential != NULL ? find_credential(ld, site, why) : 0;
 
+	if (err != 0)
+		return err;
+	if (l->credential != NULL && l->route.host[0] == '\0')
+		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.credential", site),
+		                     why,
+		                     "site.credential: goes to hosts of the configuration only; "
+		                     "name one: route = host:port");
+	if (l->credential != NULL && !l->auth_in_clear && l->tls != DP_TLS_VERIFY)
+		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.credential", site),
+		                     why,
+		                     "site.credential: needs tls = verify; add it, or "
+		                     "auth_in_clear = true if the way there is your own");
+	if (l->requiretls && l->tls != DP_TLS_VERIFY)
+		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.requiretls", site),
+		                     why, "site.requiretls: needs tls = verify; add it");
 	if (l->tls == DP_TLS_VERIFY && l->route.host[0] != '\0' && !is_name)
 		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.route", site), why,
 		                     "site.route: an address has no name that tls = verify could "
 		                     "check; write the host's name");
+	if (l->protocol == DP_PROTO_LMTP && l->route.host[0] == '\0')
+		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.protocol", site),
+		                     why,
+		                     "site.protocol: no MX host speaks LMTP (RFC 2033 3); add "
+		                     "route = host:24");
+	if (l->protocol == DP_PROTO_LMTP && l->route.port == 25)
+		return conf_wrong_at(
+		    ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.route", site), why,
+		    "site.route: LMTP is not spoken on port 25 (RFC 2033 3); use 24");
 	return 0;
 }
 
@@ -30,6 +86,29 @@ static int check_windows(const struct conf_loaded *ld, const struct conf_limits 
 	    ld, conf_line_of(ld, block, name, instance), why,
 	    "%s: %u is less than the %u that all hosts get; raise it or leave it out", name,
 	    l->window_max, l->window);
+}
+
+static int check_credentials(const struct conf_loaded *ld, char *why)
+{
+	for (uint32_t i = 0; i < ld->conf.n_credentials; i++) {
+		const struct conf_credential *c = &ld->conf.credentials[i];
+		bool takes_token =
+		    c->mechanism == DP_AUTH_XOAUTH2 || c->mechanism == DP_AUTH_OAUTHBEARER;
+
+		if ((c->password_path == NULL) == (c->token_path == NULL))
+			return conf_wrong_at(ld, conf_block_line(ld, CONF_BLOCK_CREDENTIAL, i), why,
+			                     "credential: \"%s\" needs a password_file or a "
+			                     "token_file, one of them",
+			                     c->name);
+		if (c->mechanism != DP_AUTH_AUTO && takes_token != (c->token_path != NULL))
+			return conf_wrong_at(
+			    ld, conf_line_of(ld, CONF_BLOCK_CREDENTIAL, "credential.mechanism", i),
+			    why,
+			    "credential.mechanism: takes a %s; name a %s, or another mechanism",
+			    takes_token ? "token" : "password",
+			    takes_token ? "token_file" : "password_file");
+	}
+	return 0;
 }
 
 /* The number of a set of time-outs among `conf->times`, from 1; 0: there is none. */
@@ -84,8 +163,11 @@ static void note_written(struct conf_loaded *ld)
 int conf_check_sites(struct conf_loaded *ld, char why[CONF_WHY_BYTES])
 {
 	struct conf *conf = &ld->conf;
-	int err = check_windows(ld, &conf->limits, CONF_BLOCK_NONE, 0,
-	                        "limits.transactions_in_flight_max", why);
+	int err = check_credentials(ld, why);
+
+	if (err == 0)
+		err = check_windows(ld, &conf->limits, CONF_BLOCK_NONE, 0,
+		                    "limits.transactions_in_flight_max", why);
 	if (err > 0)
 		conf->limits.window_max = conf->limits.window;
 	for (uint32_t i = 0; i < conf->n_sites && err >= 0; i++) {

@@ -102,6 +102,20 @@ static const char *check_selector(const char *text, int64_t n)
 	return check_word(text);
 }
 
+/* It stands in an AUTH exchange between NULs or ^A (RFC 4616 2, RFC 7628 3.1). */
+static const char *check_user(const char *text, int64_t n)
+{
+	size_t bytes = strlen(text);
+
+	(void)n;
+	if (bytes == 0 || bytes > 255)
+		return "is not a name of 1 to 255 bytes; write it as the host knows us";
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return "holds a control character; remove it";
+	return NULL;
+}
+
 static const char *check_headers(const char *text, int64_t n)
 {
 	bool from = false;
@@ -229,6 +243,10 @@ static const char *const tls_policies[] = {
 #undef DP_TLS
 	NULL
 };
+static const char *const protocols[] = { "smtp", "lmtp", NULL };
+static const char *const mechanisms[] = {
+	"auto", "plain", "login", "xoauth2", "oauthbearer", NULL
+};
 static const char *const congestions[] = { "cubic", "newreno", NULL };
 static const char *const idle_ways[] = { "adaptive", "poll", "sleep", NULL };
 static const char *const landings[] = { "auto", "predict", "partition", "single", NULL };
@@ -240,6 +258,8 @@ static_assert(CONF_RELAXED_RELAXED == 0 && CONF_SIMPLE_SIMPLE == 3, "as in canon
 static_assert(CONF_SIGN_FROM == 0 && CONF_SIGN_NAMED == 2, "as in signs");
 static_assert(CONF_LINT_DNS_AUTO == 0 && CONF_LINT_DNS_REFUSE == 3, "as in lint_dns");
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
+static_assert(DP_PROTO_SMTP == 0 && DP_PROTO_LMTP == 1, "as in protocols");
+static_assert(DP_AUTH_AUTO == 0 && DP_AUTH_OAUTHBEARER == 4, "as in mechanisms");
 static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
 static_assert(DP_IDLE_ADAPTIVE == 0 && DP_IDLE_SLEEP == 2, "as in idle_ways");
 static_assert(DP_LANDING_AUTO == 0 && DP_LANDING_SINGLE == 3, "as in landings");
@@ -258,11 +278,12 @@ enum {
 #define PORT(f) .block = CONF_BLOCK_PORT, .at = offsetof(struct conf_port, f)
 #define OFFLOAD(sym)                                                                               \
 	PORT(offloads[DP_OFFLOAD_##sym]), .type = CONF_TYPE_BOOL, .def = true, .when = CONF_AT_START
-#define SRC(f)    .block = CONF_BLOCK_SOURCE, .at = offsetof(struct conf_source, f)
-#define SITE(f)   .block = CONF_BLOCK_SITE, .at = offsetof(struct conf_site, limits.f)
-#define CLASS(f)  .block = CONF_BLOCK_CLASS, .at = offsetof(struct conf_class, f)
-#define TENANT(f) .block = CONF_BLOCK_TENANT, .at = offsetof(struct conf_class, f)
-#define DKIM(f)   .block = CONF_BLOCK_DKIM, .at = offsetof(struct conf_dkim, f)
+#define SRC(f)        .block = CONF_BLOCK_SOURCE, .at = offsetof(struct conf_source, f)
+#define SITE(f)       .block = CONF_BLOCK_SITE, .at = offsetof(struct conf_site, limits.f)
+#define CLASS(f)      .block = CONF_BLOCK_CLASS, .at = offsetof(struct conf_class, f)
+#define TENANT(f)     .block = CONF_BLOCK_TENANT, .at = offsetof(struct conf_class, f)
+#define CREDENTIAL(f) .block = CONF_BLOCK_CREDENTIAL, .at = offsetof(struct conf_credential, f)
+#define DKIM(f)       .block = CONF_BLOCK_DKIM, .at = offsetof(struct conf_dkim, f)
 #define INT(u, low, high, d)                                                                       \
 	.type = CONF_TYPE_INT, .unit = CONF_UNIT_##u, .min = (low), .max = (high), .def = (d)
 #define BIG(u, low, high, d)                                                                       \
@@ -288,6 +309,18 @@ const struct conf_opt conf_options[] = {
 	  .help = "memory for all composed messages in flight" },
 	{ .name = "compose.threads", AT(compose.threads), INT(NONE, 1, 64, 1), NOW,
 	  .help = "threads that compose and sign" },
+	{ .name = "credential.mechanism", CREDENTIAL(mechanism), ONE_OF(mechanisms),
+	  .def_str = "auto", RELOAD,
+	  .help = "auto: the safest that the host offers and the secret fits; a token: xoauth2, oauthbearer" },
+	{ .name = "credential.password_file", CREDENTIAL(password_path), STR(NULL), RELOAD,
+	  .check = check_path,
+	  .help = "its first line is the password; others cannot read it; watched" },
+	{ .name = "credential.token_file", CREDENTIAL(token_path), STR(NULL), RELOAD,
+	  .check = check_path,
+	  .help = "its first line is the OAuth 2.0 access token; others cannot read it; watched" },
+	{ .name = "credential.user", CREDENTIAL(user), STR(NULL), RELOAD, .required = true,
+	  .check = check_user,
+	  .help = "who we are to the host" },
 	{ .name = "dkim.canonicalization", DKIM(canon), ONE_OF(canons), .def_str = "relaxed/relaxed",
 	  RELOAD,
 	  .help = "of header and body; relaxed survives servers that touch blanks (RFC 6376 3.4)" },
@@ -433,8 +466,12 @@ const struct conf_opt conf_options[] = {
 	  .help = "since the first attempt; then the recipient expires (RFC 5321 4.5.4.1)" },
 	{ .name = "retry.host", AT(retry.host_s), INT(S, 1, DAY, MINUTE), RELOAD,
 	  .help = "a host that failed is avoided this long" },
+	{ .name = "retry.unconfirmed", AT(retry.unconfirmed), INT(NONE, 0, 10, 1), RELOAD,
+	  .help = "a message whose answer was lost is sent again so often; each may be a duplicate" },
 	{ .name = "shutdown.drain_max", AT(shutdown.drain_max_ms), INT(MS, 0, 600 * S, 60 * S), NOW,
 	  .help = "patience for unanswered transactions at the end" },
+	{ .name = "site.auth_in_clear", SITE(auth_in_clear), .type = CONF_TYPE_BOOL, RELOAD,
+	  .help = "send its credential though TLS or the host's name is not certain" },
 	{ .name = "site.banner_timeout", SITE(times.banner_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
 	  .def_note = "smtp.banner_timeout",
 	  .help = "as smtp.banner_timeout; at a reload, a set of time-outs that a site had at the start" },
@@ -447,6 +484,8 @@ const struct conf_opt conf_options[] = {
 	{ .name = "site.connections", SITE(conns_max), INT(NONE, 1, 100000, 10), RELOAD,
 	  .def_note = "limits.connections",
 	  .help = "connections from one source to this site" },
+	{ .name = "site.credential", SITE(credential), STR(NULL), RELOAD, .check = check_pool,
+	  .help = "the credential block to authenticate with; needs tls = verify" },
 	{ .name = "site.data_timeout", SITE(times.data_ms), INT(MS, 100, 3600 * S, 120 * S), RELOAD,
 	  .def_note = "smtp.data_timeout",
 	  .help = "as smtp.data_timeout; at a reload, a set of time-outs that a site had at the start" },
@@ -466,6 +505,8 @@ const struct conf_opt conf_options[] = {
 	  INT(NONE, 1, 1000000, 100), RELOAD,
 	  .def_note = "limits.messages_per_connection",
 	  .help = "messages before QUIT" },
+	{ .name = "site.protocol", SITE(protocol), ONE_OF(protocols), .def_str = "smtp", RELOAD,
+	  .help = "lmtp (RFC 2033): a verdict per recipient after the message; port 24" },
 	{ .name = "site.quit_timeout", SITE(times.quit_ms), INT(MS, 0, 300 * S, 5 * S), RELOAD,
 	  .def_note = "smtp.quit_timeout",
 	  .help = "as smtp.quit_timeout; at a reload, a set of time-outs that a site had at the start" },
@@ -609,6 +650,11 @@ const struct conf_block_kind conf_blocks[] = {
 	                        sizeof(struct conf_site), CONF_SITES_MAX,
 	                        offsetof(struct conf_site, match), CONF_ON_RELOAD, check_match,
 	                        "example.com", .may_miss = false },
+	[CONF_BLOCK_CREDENTIAL] = { "credential", offsetof(struct conf, credentials),
+	                        offsetof(struct conf, n_credentials),
+	                        sizeof(struct conf_credential), CONF_CREDENTIALS_MAX,
+	                        offsetof(struct conf_credential, name), CONF_ON_RELOAD, check_word,
+	                        "relay", .may_miss = true },
 	[CONF_BLOCK_DKIM]   = { "dkim", offsetof(struct conf, dkim), offsetof(struct conf, n_dkim),
 	                        sizeof(struct conf_dkim), CONF_DKIM_MAX,
 	                        offsetof(struct conf_dkim, name), CONF_ON_RELOAD, check_word,

@@ -140,7 +140,7 @@ static struct dp_dial order_of(struct sched *s, const struct lane *lane, const s
 		.requiretls_ok = l->requiretls,
 		.known = known_of(host, s->now_us),
 		.times = l->times_set,
-		.credential = l->credential_no,
+		.credential = l->credential_id,
 		.remote = h->addr,
 	};
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dataplane/dp_msg.h"
+#include "dataplane/smtp/smtp.h"
 
 enum {
 	AUTH_LINE_MAX =
@@ -16,13 +16,6 @@ enum {
 	/* Before base64: a user's name may grow threefold, and some words stand around. */
 	AUTH_RAW_BYTES = 3 * DP_USER_MAX + DP_SECRET_MAX + 64,
 	AUTH_BYTES = (AUTH_RAW_BYTES + 2) / 3 * 4 + 64,
-};
-
-/* An identity in memory that dumps leave out. */
-struct smtp_credential {
-	uint32_t mechanism; /* enum dp_auth */
-	bool is_token;
-	struct span user, secret;
 };
 
 /* Notes what a line "AUTH ..." of EHLO offers: bits 1 << enum dp_auth. The keyword is cut off. */

@@ -1,5 +1,6 @@
 #include <strings.h>
 
+#include "dataplane/smtp/auth.h"
 #include "dataplane/smtp/ehlo.h"
 
 /* Servers separate keyword and parameter by a space; tabs and "AUTH=LOGIN" are seen too. */
@@ -126,14 +127,38 @@ static void offer_limits(struct smtp_caps *caps, struct span rest)
 
 typedef void offer_fn(struct smtp_caps *caps, struct span rest);
 
+static void offer_auth(struct smtp_caps *caps, struct span rest)
+{
+	caps->auth |= auth_offered(rest);
+}
+
+static void offer_dsn(struct smtp_caps *caps, struct span rest)
+{
+	(void)rest;
+	caps->dsn = true;
+}
+
+static void offer_requiretls(struct smtp_caps *caps, struct span rest)
+{
+	(void)rest;
+	caps->requiretls = true;
+}
+
 static const struct {
 	const char *keyword;
 	offer_fn *offer;
 } keywords[] = {
-	{ "PIPELINING", offer_pipelining }, { "CHUNKING", offer_chunking },
-	{ "BINARYMIME", offer_binarymime }, { "8BITMIME", offer_eightbit },
-	{ "SMTPUTF8", offer_smtputf8 },     { "SIZE", offer_size },
-	{ "STARTTLS", offer_starttls },     { "LIMITS", offer_limits },
+	{ "PIPELINING", offer_pipelining },
+	{ "CHUNKING", offer_chunking },
+	{ "BINARYMIME", offer_binarymime },
+	{ "8BITMIME", offer_eightbit },
+	{ "SMTPUTF8", offer_smtputf8 },
+	{ "SIZE", offer_size },
+	{ "STARTTLS", offer_starttls },
+	{ "LIMITS", offer_limits },
+	{ "AUTH", offer_auth },
+	{ "DSN", offer_dsn },
+	{ "REQUIRETLS", offer_requiretls },
 };
 
 void smtp_caps_line(struct smtp_caps *caps, struct span line)

@@ -11,6 +11,7 @@ struct smtp_caps {
 	uint16_t rcpts_max;      /* RFC 9422 RCPTMAX; this and the next two: 0: not said */
 	uint16_t mail_max;       /* MAILMAX */
 	uint16_t domains_max;    /* RCPTDOMAINMAX */
+	uint8_t auth;            /* bits 1 << enum dp_auth (RFC 4954 3) */
 	bool pipelining : 1;     /* RFC 2920 */
 	bool chunking : 1;       /* RFC 3030 */
 	bool binarymime : 1;     /* RFC 3030 */
@@ -18,6 +19,8 @@ struct smtp_caps {
 	bool smtputf8 : 1;       /* RFC 6531 */
 	bool starttls : 1;       /* RFC 3207 */
 	bool size : 1;           /* RFC 1870 */
+	bool dsn : 1;            /* RFC 3461 */
+	bool requiretls : 1;     /* RFC 8689 */
 };
 
 /* Notes what one line of the answer offers, its code and line end cut off. The first line is the

@@ -49,7 +49,7 @@ void session_greeted(struct session *s, uint64_t now_us, const struct smtp_reply
 		session_end_by_tls(s, now_us,
 		                   "STARTTLS is not offered, and its policy asks for it");
 	else
-		session_ready(s, now_us, reply);
+		session_authenticate(s, now_us, reply);
 }
 
 void session_start_tls(struct session *s, uint64_t now_us)

@@ -77,6 +77,7 @@ struct session {
 	uint16_t times;               /* as in dp_dial */
 	uint16_t known, learnt;       /* enum dp_known: told by the dial; found out here */
 	uint16_t end_code;            /* of the reply that ended it; 0: none did */
+	uint16_t credential;          /* as in dp_dial; 0: none */
 	uint16_t said_cut;            /* bytes of the command said now that TCP has taken */
 	uint8_t said_rcpt;            /* which recipient, at RCPT */
 	uint8_t step;                 /* enum dp_step, outside of transactions */
@@ -84,6 +85,9 @@ struct session {
 	uint8_t said_last;            /* enum dp_step that was said last */
 	struct due heard;             /* what the newest reply answered */
 	uint8_t policy;               /* enum dp_tls_policy */
+	uint8_t auth;                 /* enum dp_auth that was chosen */
+	uint8_t auth_round;           /* lines of the exchange heard so far */
+	uint8_t auth_turn;            /* smtp.credential_turns when it began */
 	uint8_t window;               /* transactions in flight, at most */
 	uint8_t n_jobs, n_flight;     /* transactions; of them, begun */
 	uint8_t next_number;          /* of the transaction that begins next */
@@ -93,10 +97,13 @@ struct session {
 	uint8_t end_reach;            /* enum dp_reach */
 	bool is_hearing : 1;          /* `heard` is being judged */
 	bool is_asked : 1;            /* outside of transactions: a reply to `step` is due */
-	bool is_implicit : 1;         /* TLS from the first byte (RFC 8314 3.3) */
-	bool is_ready : 1;            /* DP_EVT_OPEN was emitted */
-	bool is_clean : 1;            /* where we stand in what we say, the server surely holds no
-	                                 transaction */
+	bool auth_in_clear : 1;       /* as in dp_dial; so is the next */
+	bool requiretls_ok : 1;
+	bool is_lmtp : 1;          /* RFC 2033 */
+	bool is_implicit : 1;      /* TLS from the first byte (RFC 8314 3.3) */
+	bool is_ready : 1;         /* DP_EVT_OPEN was emitted */
+	bool is_clean : 1;         /* where we stand in what we say, the server surely holds no
+	                              transaction */
 	bool is_stopped : 1;       /* something was refused: nothing begins until all is answered */
 	bool was_bdat_refused : 1; /* no later BDAT was answered well */
 	bool has_pipelined : 1;    /* said something while a reply was due */
@@ -118,6 +125,8 @@ struct smtp {
 	struct pool names;       /* of hosts, until TLS has them; none without TLS */
 	struct wheel wheel;      /* one timer a session, named by its slot */
 	struct smtp_reply heard; /* the reply at hand */
+	const struct smtp_credential *credentials[DP_CREDENTIALS_MAX]; /* by id - 1; borrowed */
+	uint8_t credential_turns;                                      /* how often one was set */
 	bool is_draining;
 	uint64_t drain_until_us;
 };
@@ -154,7 +163,7 @@ static inline bool session_pipelines(const struct session *s)
 
 static inline bool session_chunks(const struct session *s)
 {
-	return s->smtp->conf.chunking && s->caps.chunking &&
+	return s->smtp->conf.chunking && s->caps.chunking && !s->is_lmtp &&
 	       ((s->known | s->learnt) & DP_KNOWN_NO_CHUNKING) == 0;
 }
 
@@ -197,6 +206,17 @@ void session_ready(struct session *s, uint64_t now_us, const struct smtp_reply *
  * or goes on to STARTTLS, or ends.
  */
 void session_greeted(struct session *s, uint64_t now_us, const struct smtp_reply *reply);
+
+/* It is as secret as it has to be: says who we are where that is asked for, then it is ready. */
+void session_authenticate(struct session *s, uint64_t now_us, const struct smtp_reply *reply);
+say_fn say_auth;
+hear_fn hear_auth;
+
+/* TLS says that the host is who it is called. */
+static inline bool session_is_verified(const struct session *s)
+{
+	return s->tls != NULL && s->policy == DP_TLS_VERIFY;
+}
 
 /* The server waits for our handshake. */
 void session_start_tls(struct session *s, uint64_t now_us);

@@ -171,6 +171,13 @@ static void fill_session(struct smtp *smtp, struct session *s, uint32_t slot,
 	s->window = dial->window == 0              ? 1
 	            : dial->window > DP_WINDOW_MAX ? DP_WINDOW_MAX
 	                                           : dial->window;
+	s->is_lmtp = dial->protocol == DP_PROTO_LMTP;
+	if (s->is_lmtp)
+		s->window = 1; /* its end of data has as many replies as recipients */
+	assert(dial->credential <= DP_CREDENTIALS_MAX);
+	s->credential = (uint16_t)dial->credential;
+	s->auth_in_clear = dial->auth_in_clear;
+	s->requiretls_ok = dial->requiretls_ok;
 	s->times = dial->times <= smtp->conf.n_more_times ? dial->times : 0;
 	s->remote = dial->remote;
 	s->is_implicit = dial->remote_port == SMTPS_PORT && smtp->conf.tls != NULL;
@@ -228,6 +235,13 @@ static struct session *find_session(struct smtp *smtp, struct dp_handle h)
 	if (!pool_is_live(&smtp->sessions, h.slot, h.gen))
 		return NULL;
 	return pool_at(&smtp->sessions, h.slot);
+}
+
+void smtp_set_credential(struct smtp *smtp, uint32_t id, const struct smtp_credential *c)
+{
+	assert(id >= 1 && id <= DP_CREDENTIALS_MAX);
+	smtp->credentials[id - 1] = c;
+	smtp->credential_turns++;
 }
 
 void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job)

@@ -44,6 +44,13 @@ struct smtp_conf {
 	struct dp_counters *counters;
 };
 
+/* An identity in memory that dumps leave out. */
+struct smtp_credential {
+	uint32_t mechanism; /* enum dp_auth */
+	bool is_token;
+	struct span user, secret;
+};
+
 /* The callbacks that tcp_conf.ops must hold for connections of this client. */
 extern const struct tcp_ops smtp_tcp_ops;
 
@@ -65,6 +72,11 @@ void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial 
  * dp_jobs_per_conn() of its window answers DP_OUT_NOT_TRIED at once.
  */
 void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job);
+
+/* From the next AUTH on the identity of that number is this one, which stays the caller's and is
+ * read until another takes its place. NULL: there is none any more.
+ */
+void smtp_set_credential(struct smtp *smtp, uint32_t id, const struct smtp_credential *c);
 
 /* Ends a session with QUIT when its jobs are settled. */
 void smtp_quit(struct smtp *smtp, uint64_t now_us, struct dp_handle conn);

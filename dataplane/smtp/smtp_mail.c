@@ -4,7 +4,10 @@
 #include "dataplane/smtp/txn.h"
 
 enum {
-	COMMAND_BYTES = 512 + DP_ADDRESS_MAX, /* the longest we make: 11 + 320 + 46 */
+	ENVID_MAX = 100,  /* RFC 3461 4.4 */
+	ORCPT_MAX = 500,  /* RFC 3461 4.2 */
+	PARAMS_MAX = 640, /* all parameters of a command: RCPT's 45 and ORCPT are the longest */
+	COMMAND_BYTES = 16 + DP_ADDRESS_MAX + PARAMS_MAX,
 };
 
 static bool say_line(struct session *s, uint64_t now_us, const char *line)
@@ -20,46 +23,153 @@ bool say_rset(struct session *s, uint64_t now_us)
 	return true;
 }
 
-/* RFC 6152 2, RFC 3030 3. */
-static const char *body_param(const struct session *s, const struct dp_job *job)
+/* A parameter of MAIL or RCPT: writes it, or nothing where it is not asked for or not offered.
+ * Returns its bytes.
+ */
+typedef int param_fn(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
+                     char *out, size_t room);
+
+/* RFC 1870 6. */
+static int size_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
+                      char *out, size_t room)
 {
-	if (job->needs_binary)
-		return " BODY=BINARYMIME";
-	return job->needs_8bit && s->caps.eightbit ? " BODY=8BITMIME" : "";
+	(void)to;
+	return s->caps.size ? snprintf(out, room, " SIZE=%u", job->size_bytes) : 0;
 }
 
-/* RFC 5321 4.1.1.2; parameters by RFC 1870 6, RFC 6531 3.4. */
+/* RFC 6152 2, RFC 3030 3. */
+static int body_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
+                      char *out, size_t room)
+{
+	(void)to;
+	if (job->needs_binary)
+		return snprintf(out, room, " BODY=BINARYMIME");
+	return job->needs_8bit && s->caps.eightbit ? snprintf(out, room, " BODY=8BITMIME") : 0;
+}
+
+/* RFC 6531 3.4. */
+static int smtputf8_param(const struct session *s, const struct dp_job *job,
+                          const struct dp_rcpt *to, char *out, size_t room)
+{
+	(void)to;
+	return job->needs_smtputf8 && s->caps.smtputf8 ? snprintf(out, room, " SMTPUTF8") : 0;
+}
+
+/* RFC 8689 3: no message that asks for it comes here without the host's word (txn_begin()). */
+static int requiretls_param(const struct session *s, const struct dp_job *job,
+                            const struct dp_rcpt *to, char *out, size_t room)
+{
+	(void)s, (void)to;
+	return job->requiretls ? snprintf(out, room, " REQUIRETLS") : 0;
+}
+
+/* RFC 3461 4: printable, and neither "+" nor "=" but as xtext has them. What is not is not said. */
+static bool is_xtext(struct span text, size_t most)
+{
+	for (size_t i = 0; i < text.bytes; i++)
+		if (text.at[i] <= ' ' || text.at[i] >= 0x7f || text.at[i] == '=')
+			return false;
+	return text.bytes > 0 && text.bytes <= most;
+}
+
+static int ret_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
+                     char *out, size_t room)
+{
+	(void)to;
+	if (!s->caps.dsn || job->ret == DP_RET_NONE)
+		return 0;
+	return snprintf(out, room, " RET=%s", job->ret == DP_RET_FULL ? "FULL" : "HDRS");
+}
+
+static int envid_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
+                       char *out, size_t room)
+{
+	(void)to;
+	if (!s->caps.dsn || !is_xtext(job->envid, ENVID_MAX))
+		return 0;
+	return snprintf(out, room, " ENVID=%.*s", (int)job->envid.bytes,
+	                (const char *)job->envid.at);
+}
+
+/* RFC 3461 4.1: NEVER stands alone. */
+static int notify_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
+                        char *out, size_t room)
+{
+	static const struct {
+		enum dp_notify bit;
+		const char *word;
+	} words[] = { { DP_NOTIFY_SUCCESS, "SUCCESS" },
+		      { DP_NOTIFY_FAILURE, "FAILURE" },
+		      { DP_NOTIFY_DELAY, "DELAY" } };
+	int n;
+
+	(void)job;
+	if (!s->caps.dsn || to->notify == 0)
+		return 0;
+	if (to->notify & DP_NOTIFY_NEVER)
+		return snprintf(out, room, " NOTIFY=NEVER");
+	n = snprintf(out, room, " NOTIFY");
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (to->notify & words[i].bit)
+			n += snprintf(out + n, room - (size_t)n, "%c%s", n == 7 ? '=' : ',',
+			              words[i].word);
+	return n > 7 ? n : 0;
+}
+
+static int orcpt_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
+                       char *out, size_t room)
+{
+	(void)job;
+	if (!s->caps.dsn || !is_xtext(to->orcpt, ORCPT_MAX))
+		return 0;
+	return snprintf(out, room, " ORCPT=%.*s", (int)to->orcpt.bytes, (const char *)to->orcpt.at);
+}
+
+static param_fn *const mail_params[] = {
+	size_param, body_param, smtputf8_param, requiretls_param, ret_param, envid_param, NULL
+};
+static param_fn *const rcpt_params[] = { notify_param, orcpt_param, NULL };
+
+/* "VERB:<address> PARAM=VALUE ...": writes the whole command, returns its bytes. */
+static size_t make_command(const struct session *s, const struct dp_job *job,
+                           const struct dp_rcpt *to, const char *verb, struct span address,
+                           param_fn *const *params, char line[COMMAND_BYTES])
+{
+	int n = snprintf(line, COMMAND_BYTES, "%s:<%.*s>", verb, (int)address.bytes,
+	                 (const char *)address.at);
+
+	assert(n > 0 && n < COMMAND_BYTES - PARAMS_MAX); /* bounded in txn_begin() */
+	for (; *params != NULL; params++)
+		n += (*params)(s, job, to, line + n, (size_t)(COMMAND_BYTES - n));
+	assert(n + 2 < COMMAND_BYTES);
+	memcpy(line + n, "\r\n", 2);
+	return (size_t)n + 2;
+}
+
+/* RFC 5321 4.1.1.2. */
 bool say_mail(struct session *s, uint64_t now_us)
 {
 	struct txn *t = txn_said(s);
-	const struct dp_job *job = &t->job;
-	char line[COMMAND_BYTES], size[24] = "";
-	int n;
+	char line[COMMAND_BYTES];
+	size_t n = make_command(s, &t->job, NULL, "MAIL FROM", t->job.mail_from, mail_params, line);
 
-	if (s->caps.size)
-		snprintf(size, sizeof(size), " SIZE=%u", job->size_bytes);
-	n = snprintf(line, sizeof(line), "MAIL FROM:<%.*s>%s%s%s\r\n", (int)job->mail_from.bytes,
-	             (const char *)job->mail_from.at, size, body_param(s, job),
-	             job->needs_smtputf8 && s->caps.smtputf8 ? " SMTPUTF8" : "");
-	assert(n > 0 && (size_t)n < sizeof(line)); /* addresses were bounded in txn_begin() */
 	if (t->mail_us == 0) {
 		t->mail_us = now_us;
 		s->n_messages++;
 		count(&s->smtp->conf.counters->smtp_messages);
 	}
 	s->is_clean = false;
-	return session_say(s, now_us, line, (size_t)n);
+	return session_say(s, now_us, line, n);
 }
 
 bool say_rcpt(struct session *s, uint64_t now_us)
 {
-	const struct span *to = &txn_said(s)->job.rcpts[s->said_rcpt].address;
+	const struct dp_job *job = &txn_said(s)->job;
+	const struct dp_rcpt *to = &job->rcpts[s->said_rcpt];
 	char line[COMMAND_BYTES];
-	int n = snprintf(line, sizeof(line), "RCPT TO:<%.*s>\r\n", (int)to->bytes,
-	                 (const char *)to->at);
+	size_t n = make_command(s, job, to, "RCPT TO", to->address, rcpt_params, line);
 
-	assert(n > 0 && (size_t)n < sizeof(line));
-	return session_say(s, now_us, line, (size_t)n);
+	return session_say(s, now_us, line, n);
 }
 
 bool say_data(struct session *s, uint64_t now_us)
@@ -230,7 +340,10 @@ void hear_data(struct session *s, uint64_t now_us, const struct smtp_reply *repl
 	assert(t == txn_said(s) && s->said_step == DP_STEP_BODY);
 	if (has_lost_count(s, now_us, reply, t->n_open > 0))
 		return;
-	if (reply->code == 354) {
+	if (reply->code == 354 && s->is_lmtp && t->n_open == 0) {
+		/* RFC 2033 4.2: no answer would be due to the end of this data. */
+		session_end_by_nonsense(s, now_us, reply);
+	} else if (reply->code == 354) {
 		t->is_body_due = true;
 		dues_push(s, DP_STEP_DOT, t->number, 0);
 	} else if (is_refusal(reply)) {
@@ -276,11 +389,29 @@ static void deliver_all(struct session *s, uint64_t now_us, const struct smtp_re
 	txn_judge_all(s, now_us, txn_heard(s), &r);
 }
 
+/* RFC 2033 4.2: a reply for each recipient that was accepted, in their order. */
+static void hear_of_each(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
+{
+	struct txn *t = txn_heard(s);
+	struct ruling r = { .outcome = is_good(reply) ? DP_OUT_DELIVERED : DP_OUT_REFUSED,
+		            .step = DP_STEP_DOT,
+		            .reply = reply };
+	uint16_t rcpt = 0;
+
+	while (!txn_is_open(t, rcpt))
+		rcpt++;
+	if (t->n_open > 1) /* the next one's comes behind it; nothing else is due meanwhile */
+		dues_push(s, DP_STEP_DOT, t->number, 0);
+	txn_judge(s, now_us, t, rcpt, &r);
+}
+
 /* RFC 5321 4.2.5: with 2yz the server has the message. */
 void hear_dot(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
 {
 	if (!txn_heard(s)->is_whole)
 		hear_early(s, now_us, reply);
+	else if (s->is_lmtp && (is_good(reply) || is_refusal(reply)))
+		hear_of_each(s, now_us, reply);
 	else if (is_good(reply))
 		deliver_all(s, now_us, reply);
 	else if (is_refusal(reply))

@@ -24,7 +24,7 @@ static bool say_greeting(struct session *s, uint64_t now_us, const char *verb)
 
 static bool say_ehlo(struct session *s, uint64_t now_us)
 {
-	return say_greeting(s, now_us, "EHLO");
+	return say_greeting(s, now_us, s->is_lmtp ? "LHLO" : "EHLO"); /* RFC 2033 4.1 */
 }
 
 static bool say_helo(struct session *s, uint64_t now_us)
@@ -54,7 +54,7 @@ static void hear_banner(struct session *s, uint64_t now_us, const struct smtp_re
 		session_end_by_reply(s, now_us, reply);
 	else if (reply->code != 220)
 		session_end_by_nonsense(s, now_us, reply);
-	else if (memmem(reply->text, kept, "****", 4) != NULL)
+	else if (!s->is_lmtp && memmem(reply->text, kept, "****", 4) != NULL)
 		s->step = DP_STEP_HELO;
 	else
 		s->step = DP_STEP_EHLO;
@@ -64,7 +64,7 @@ static void hear_banner(struct session *s, uint64_t now_us, const struct smtp_re
  */
 static void hear_ehlo(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
 {
-	if (reply->code / 10 == 50) {
+	if (reply->code / 10 == 50 && !s->is_lmtp) {
 		s->caps = (struct smtp_caps){ .size = false };
 		s->step = DP_STEP_HELO;
 	} else if (is_refusal(reply)) {
@@ -97,7 +97,7 @@ static void hear_starttls(struct session *s, uint64_t now_us, const struct smtp_
 	else if (s->policy >= DP_TLS_ENCRYPT || reply->code == 421)
 		session_end_by_reply(s, now_us, reply);
 	else
-		session_ready(s, now_us, reply);
+		session_authenticate(s, now_us, reply);
 }
 
 /* Nothing was asked: a 421 says goodbye (RFC 5321 3.8), all else is out of step. */
@@ -129,6 +129,7 @@ const struct smtp_step smtp_steps[DP_N_STEPS] = {
 	[DP_STEP_RSET]    = { say_rset, hear_rset,   DP_REACH_HOST,      true,  PATIENCE(rset_ms) },
 	[DP_STEP_IDLE]    = { NULL,     hear_idle,   DP_REACH_HOST,      false, PATIENCE(rset_ms) },
 	[DP_STEP_STARTTLS] = { say_starttls, hear_starttls, DP_REACH_HOST, false, PATIENCE(ehlo_ms) },
+	[DP_STEP_AUTH]    = { say_auth, hear_auth,   DP_REACH_HOST,      false, PATIENCE(ehlo_ms) },
 	[DP_STEP_TLS]     = { NULL,     NULL,        DP_REACH_HOST,      false, PATIENCE(ehlo_ms) },
 	[DP_STEP_QUIT]    = { say_quit, NULL,        DP_REACH_NONE,      false, PATIENCE(quit_ms) },
 };

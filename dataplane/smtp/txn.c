@@ -287,6 +287,11 @@ static void refuse_unfit(struct session *s, uint64_t now_us, struct txn *t)
 	if (job->needs_smtputf8 && !s->caps.smtputf8) /* RFC 6531 3.1: never a silent downgrade */
 		refuse_here(s, now_us, t, -1, 554, (const uint8_t[]){ 5, 6, 7 },
 		            "host does not offer SMTPUTF8");
+	/* RFC 8689 4.2.1; until DANE or MTA-STS tell it, the configuration says which hosts. */
+	if (job->requiretls && !(s->requiretls_ok && session_is_verified(s) && s->caps.requiretls))
+		refuse_here(s, now_us, t, -1, 550, (const uint8_t[]){ 5, 7, 30 },
+		            "REQUIRETLS: not a host of the configuration that offers it under "
+		            "verified TLS");
 }
 
 /* RFC 6152 3, RFC 3030 3: what the host cannot take in this form may pass in another, which is made

@@ -310,6 +310,11 @@ void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial 
 		say(smtp, now_us, slot, (struct dp_evt){ .kind = DP_EVT_OPEN });
 }
 
+void smtp_set_credential(struct smtp *smtp, uint32_t id, const struct smtp_credential *c)
+{
+	(void)smtp, (void)id, (void)c;
+}
+
 void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job)
 {
 	struct dp_evt e = { .kind = DP_EVT_BODY_TAKEN, .message = job->message };

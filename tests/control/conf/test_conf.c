@@ -212,7 +212,7 @@ static void a_wrong_file_gives_one_line_that_says_where_and_what_to_do(void)
 		{ "a block without name", "port { device = x }",
 		  "conf:1: port: this block needs a name; write port \"p0\" { ... }" },
 		{ "a name where none belongs", "limits \"x\" { rate = 1 }",
-		  "conf:1: \"limits\" is not a block that takes a name; only port, source, site, dkim, class and tenant are" },
+		  "conf:1: \"limits\" is not a block that takes a name; only port, source, site, credential, dkim, class and tenant are" },
 		{ "a wrong block name", "source \"a b\" { }",
 		  "conf:1: source: \"a b\" is not a name; use letters, digits, dot, hyphen and underscore" },
 		{ "an address that is none", "egress { allow = [10.1.0.0/33] }",

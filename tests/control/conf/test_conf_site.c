@@ -138,7 +138,78 @@ static void a_block_with_a_route_matches_domains_only(void)
 	conf_free(conf);
 }
 
-SUITE("control/conf/conf_site", TEST(sites_inherit_time_outs_and_equal_sets_are_one),
+/* RFC 4954 4: a secret goes to a host of the configuration, that TLS vouches for. */
+static void a_credential_needs_a_named_and_verified_host(void)
+{
+	static const struct {
+		const char *site, *says; /* NULL: fine */
+	} cases[] = {
+		{ "route = r.test:587; tls = verify; credential = c", NULL },
+		{ "route = r.test:587; tls = encrypt; auth_in_clear = true; credential = c", NULL },
+		{ "route = r.test:587; tls = encrypt; credential = c", "needs tls = verify" },
+		{ "route = r.test:587; credential = c", "needs tls = verify" },
+		{ "tls = verify; credential = c", "name one: route" },
+		{ "route = r.test; tls = verify; credential = d", "none is called \"d\"" },
+		{ "route = 192.0.2.1; tls = verify", "an address has no name" },
+		{ "route = 192.0.2.1; tls = encrypt", NULL },
+		{ "protocol = lmtp", "no MX host speaks LMTP" },
+		{ "protocol = lmtp; route = r.test:25", "not spoken on port 25" },
+		{ "protocol = lmtp; route = 192.0.2.1", NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[600], why[CONF_WHY_BYTES];
+		struct conf *conf;
+
+		snprintf(text, sizeof(text),
+		         CONF_FILE_WHOLE "credential c { user = u; password_file = /p }\n"
+		                         "site a.test { %s }\n",
+		         cases[i].site);
+		conf = load(text, why);
+		if ((conf != NULL) != (cases[i].says == NULL))
+			printf("\n    %s: %s", cases[i].site, why);
+		CU_ASSERT_EQUAL(conf != NULL, cases[i].says == NULL);
+		if (cases[i].says != NULL)
+			CU_ASSERT_PTR_NOT_NULL(strstr(why, cases[i].says));
+		conf_free(conf);
+	}
+}
+
+static void a_credential_has_one_secret_that_fits_its_mechanism(void)
+{
+	static const struct {
+		const char *block;
+		bool fine;
+	} cases[] = {
+		{ "user = u; password_file = /p", true },
+		{ "user = u; token_file = /p; mechanism = xoauth2", true },
+		{ "user = u; password_file = /p; mechanism = login", true },
+		{ "user = u", false },
+		{ "user = u; password_file = /p; token_file = /t", false },
+		{ "user = u; password_file = /p; mechanism = oauthbearer", false },
+		{ "user = u; token_file = /p; mechanism = plain", false },
+		{ "password_file = /p", false },
+		{ "user = \"\"; password_file = /p", false },
+		{ "user = u; password_file = p", false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[600], why[CONF_WHY_BYTES];
+		struct conf *conf;
+
+		snprintf(text, sizeof(text), CONF_FILE_WHOLE "credential c { %s }\n",
+		         cases[i].block);
+		conf = load(text, why);
+		if ((conf != NULL) != cases[i].fine)
+			printf("\n    %s: %s", cases[i].block, why);
+		CU_ASSERT_EQUAL(conf != NULL, cases[i].fine);
+		conf_free(conf);
+	}
+}
+
+SUITE("control/conf/conf_site", TEST(a_credential_needs_a_named_and_verified_host),
+      TEST(a_credential_has_one_secret_that_fits_its_mechanism),
+      TEST(sites_inherit_time_outs_and_equal_sets_are_one),
       TEST(a_reload_takes_the_time_outs_of_the_start_wherever_they_stand),
       TEST(a_window_for_all_is_one_for_the_proven_too),
       TEST(a_route_is_a_host_and_a_port_that_takes_mail),

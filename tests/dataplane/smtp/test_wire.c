@@ -43,11 +43,12 @@ static void end(void)
 
 static void dial_as(enum dp_tls_policy policy, uint16_t port)
 {
-	struct dp_dial d = {
-		.conn = 77, .remote_port = port, .tls = (uint8_t)policy, .host = "mx.y.test"
-	};
+	struct dp_dial d = world.order;
 	const struct ip_addr local = { { 0 } };
 
+	d.remote_port = port;
+	d.tls = (uint8_t)policy;
+	snprintf(d.host, sizeof(d.host), "mx.y.test");
 	smtp_open_session(world.smtp, world.now_us, &d, &local);
 	fake_open(&world.tcp, world.now_us, 0);
 }
@@ -169,6 +170,88 @@ static void what_was_offered_in_the_clear_is_forgotten(void)
 	CU_ASSERT_EQUAL(VERDICT(1)->outcome, DP_OUT_NOT_TRIED);
 	(void)ended();
 	end();
+}
+
+/* RFC 4954 4: to nobody whose name is not vouched for, unless that was asked for. */
+static void a_secret_is_told_under_verified_tls_only(void)
+{
+	static const struct smtp_credential joe = { .user = { (const uint8_t *)"joe", 3 },
+		                                    .secret = { (const uint8_t *)"pw", 2 } };
+	static const struct {
+		const char *why;
+		enum dp_tls_policy policy;
+		bool in_clear, want;
+	} cases[] = {
+		{ "verified", DP_TLS_VERIFY, false, true },
+		{ "encrypted to whoever it is", DP_TLS_ENCRYPT, false, false },
+		{ "opportunistic", DP_TLS_OPPORTUNISTIC, false, false },
+		{ "the way is our own", DP_TLS_OPPORTUNISTIC, true, true },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin(&good);
+		world.order.credential = 3;
+		world.order.auth_in_clear = cases[i].in_clear;
+		smtp_set_credential(world.smtp, 3, &joe);
+		start_tls(cases[i].policy);
+		SECRET("EHLO out.x.test\r\n");
+		whisper("250-mx.y.test\r\n250 AUTH PLAIN\r\n");
+		if (cases[i].want) {
+			SECRET("AUTH PLAIN AGpvZQBwdw==\r\n");
+			CU_ASSERT_EQUAL(n_evts(DP_EVT_OPEN), 0);
+			whisper("235 2.7.0 welcome\r\n");
+			CU_ASSERT_EQUAL(n_evts(DP_EVT_OPEN), 1);
+			part_in_secret();
+		} else {
+			SECRET("QUIT\r\n");
+			CU_ASSERT_EQUAL(n_evts(DP_EVT_OPEN), 0);
+			server_says(server, "221 bye\r\n", 9);
+			server_says_goodbye(server);
+			talk();
+			CU_ASSERT_EQUAL(ended()->why, DP_WHY_AUTH);
+			CU_ASSERT_EQUAL(last(DP_EVT_CLOSED)->reach, DP_REACH_HOST);
+		}
+		end();
+	}
+}
+
+/* RFC 8689: a host of the configuration, under verified TLS, that offers it; nobody else. */
+static void requiretls_is_asked_of_a_named_and_verified_host_only(void)
+{
+	static const struct {
+		const char *why, *offer;
+		enum dp_tls_policy policy;
+		bool named, want;
+	} cases[] = {
+		{ "as it should be", "250 REQUIRETLS\r\n", DP_TLS_VERIFY, true, true },
+		{ "not offered", "250 DSN\r\n", DP_TLS_VERIFY, true, false },
+		{ "not named", "250 REQUIRETLS\r\n", DP_TLS_VERIFY, false, false },
+		{ "not verified", "250 REQUIRETLS\r\n", DP_TLS_ENCRYPT, true, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dp_job job;
+
+		begin(&good);
+		world.order.requiretls_ok = cases[i].named;
+		start_tls(cases[i].policy);
+		SECRET("EHLO out.x.test\r\n");
+		whisper("250-mx.y.test\r\n");
+		whisper(cases[i].offer);
+		CU_ASSERT_EQUAL_FATAL(n_evts(DP_EVT_OPEN), 1);
+		job = job_of(1);
+		job.requiretls = 1;
+		smtp_submit(world.smtp, world.now_us, &job);
+		if (cases[i].want) {
+			SECRET("MAIL FROM:<a@x.test> REQUIRETLS\r\n");
+			whisper("550 5.7.30 changed my mind\r\n");
+		}
+		CU_ASSERT_EQUAL(VERDICT(1)->outcome, DP_OUT_REFUSED);
+		CU_ASSERT_EQUAL(VERDICT(1)->code, 550);
+		CU_ASSERT_EQUAL(VERDICT(1)->enhanced[2], 30);
+		part_in_secret();
+		end();
+	}
 }
 
 static void port_465_begins_with_tls(void)
@@ -439,6 +522,8 @@ static void a_large_message_arrives_byte_for_byte(void)
 
 SUITE("dataplane/smtp/wire", TEST(a_message_goes_through_tls_under_every_policy),
       TEST(what_was_offered_in_the_clear_is_forgotten), TEST(port_465_begins_with_tls),
+      TEST(a_secret_is_told_under_verified_tls_only),
+      TEST(requiretls_is_asked_of_a_named_and_verified_host_only),
       TEST(the_policy_decides_when_tls_is_not_to_be_had),
       TEST(a_failed_handshake_ends_the_session_with_its_reason),
       TEST(bytes_behind_the_220_end_the_session), TEST(garbage_instead_of_a_handshake_fails),

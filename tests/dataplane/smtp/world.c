@@ -48,6 +48,7 @@ void world_begin_with(void)
 	memset(&world.counters, 0, sizeof(world.counters));
 	fake_reset(&world.tcp);
 	world.now_us = 1000000;
+	world.order = (struct dp_dial){ .conn = 77, .remote_port = 25 };
 	world.n_evts = 0;
 	if (smtp_open(&world.conf, &world.tcp, world.now_us, &world.smtp) != 0)
 		abort();
@@ -68,10 +69,9 @@ void world_end(void)
 
 void dial(void)
 {
-	const struct dp_dial d = { .conn = 77, .remote_port = 25 };
 	const struct ip_addr local = { { 0 } };
 
-	smtp_open_session(world.smtp, world.now_us, &d, &local);
+	smtp_open_session(world.smtp, world.now_us, &world.order, &local);
 }
 
 void greet(const char *ehlo_reply)

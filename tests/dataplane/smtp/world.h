@@ -24,6 +24,7 @@ extern struct world {
 	struct dp_counters counters;
 	uint64_t now_us;
 	struct dp_handle conn; /* of the newest DP_EVT_OPEN */
+	struct dp_dial order;  /* what dial() asks for; as usual after world_begin_with() */
 	uint32_t n_evts;
 	struct dp_evt evts[WORLD_EVTS_MAX];
 } world;
