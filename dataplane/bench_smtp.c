@@ -356,6 +356,9 @@ static int with_worker(struct bench *b)
 
 	load_conf(b, &load);
 	dp.conns_max = load.conns;
+	/* Two full segments of each message in flight, and the command's. */
+	if (load.window > 1 && load.conns * load.window * 3 > BUFFERS)
+		dp.buffers = load.conns * load.window * 3;
 	dp.window = load.kind == BENCH_LOAD_OPEN ? 1 : load.conns * dp_jobs_per_conn(load.window);
 	*(ip_is_v4(&c->addr.addr) ? &source.addr4 : &source.addr6) = c->addr.addr;
 	b->rss_before = rss_bytes();
