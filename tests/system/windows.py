@@ -62,7 +62,7 @@ def sixteen_in_flight_confuse_nothing():
     with Internet(systest.BUILD, run / "mail", SERVED) as net:
         engine.start()
         engine.campaign("windows", run / "list.csv",
-                        systest.REPO / "scripts/quickstart.d/account")
+                        systest.REPO / "scripts/quickstart.d/welcome")
         systest.wait_for(lambda: engine.is_settled("windows", N), 90, "all are final")
         states, stats = engine.states("windows"), engine.stats()
         engine.stop()
