@@ -79,7 +79,7 @@ static struct world {
 	uint16_t learnt;                    /* by each session */
 	uint16_t known_last;                /* of the last dial */
 	uint32_t window_first, window_most; /* of dials */
-	uint32_t came_back;   /* to be composed as 7-bit */
+	uint32_t came_back;                 /* to be composed as 7-bit */
 	uint32_t alone_dials;               /* to the host of the configuration */
 	const char *broken;                 /* the first promise that did not hold */
 } w;
