@@ -13,6 +13,7 @@ enum {
 	RX_WAVE = 4096,    /* segments to the worker */
 	TX_WAVE = 2048,    /* from it: its buffers are few, as on a port they would be */
 	HANDSHAKES = 2048, /* at once */
+	CLOSE_WAVE = 512,  /* has three steps, and the shorter the less is disturbed */
 	ALIVE_EVERY = 64,  /* of the connections held, one in so many is spoken to */
 };
 
@@ -252,19 +253,19 @@ int bench_segment_tx(struct bench *b)
 /* SYN, SYN-ACK, FIN, FIN-ACK, ACK and the entry in TIME-WAIT, which drives out the oldest. */
 static int close_wave(struct bench *b)
 {
-	uint64_t closed = atomic_load(&b->above->n_closed) + HANDSHAKES;
-	uint64_t fin = b->player.n_fin + HANDSHAKES;
+	uint64_t closed = atomic_load(&b->above->n_closed) + CLOSE_WAVE;
+	uint64_t fin = b->player.n_fin + CLOSE_WAVE;
 	struct bench_spent spent = { 0 };
-	int rc = open_some(b, 0, HANDSHAKES, &spent);
+	int rc = open_some(b, 0, CLOSE_WAVE, &spent);
 
 	if (rc == 0)
 		rc = bench_wait_for(b, fins, fin, "not every FIN came");
 	if (rc != 0)
 		return rc;
-	for (uint32_t i = 0; i < HANDSHAKES; i++)
+	for (uint32_t i = 0; i < CLOSE_WAVE; i++)
 		bench_player_add(&b->player, i, RTE_TCP_FIN_FLAG | RTE_TCP_ACK_FLAG, 0);
 	rc = bench_work(b, NULL, &spent);
-	bench_keep(b, &spent, HANDSHAKES);
+	bench_keep(b, &spent, CLOSE_WAVE);
 	return rc != 0 ? rc : bench_wait_for(b, closes, closed, "not every connection closed");
 }
 
@@ -274,7 +275,7 @@ int bench_connect_close(struct bench *b)
 	int rc = 0;
 
 	atomic_store(&b->above->closes, true);
-	for (uint32_t i = 0; i < 6 && rc == 0; i++)
+	for (uint32_t i = 0; i < 3 * BENCH_CLOSE_CONNS / CLOSE_WAVE && rc == 0; i++)
 		rc = close_wave(b); /* until TIME-WAIT is full */
 	bench_forget(b);
 	began = rte_rdtsc();

@@ -80,8 +80,10 @@ static struct world {
 	uint16_t known_last;                /* of the last dial */
 	uint32_t window_first, window_most; /* of dials */
 	uint32_t came_back;                 /* to be composed as 7-bit */
-	uint32_t alone_dials;               /* to the host of the configuration */
-	const char *broken;                 /* the first promise that did not hold */
+	uint32_t stops;                     /* messages of "gatestop" that are still stopped */
+	uint32_t pauses, released;
+	uint32_t alone_dials; /* to the host of the configuration */
+	const char *broken;   /* the first promise that did not hold */
 } w;
 
 #define HOLDS(what)                                                                                \
@@ -282,6 +284,15 @@ static void answer(struct fake_conn *c, const struct dp_job *job)
 			l->evt.reach = DP_REACH_RECIPIENT;
 			l->evt.step = DP_STEP_RCPT;
 		}
+	}
+	if (strncmp(c->domain, "gatehold", 8) == 0 && !job->released) {
+		l->evt.outcome = DP_OUT_GATED;
+		l->evt.gate = DP_GATE_HOLD << 1 | DP_GATE_NOTE;
+	}
+	if (strncmp(c->domain, "gatestop", 8) == 0 && w.stops > 0) {
+		w.stops--;
+		l->evt.outcome = DP_OUT_GATED;
+		l->evt.gate = DP_GATE_REJECT << 1 | DP_GATE_STOP;
 	}
 	if (strncmp(c->domain, "soft", 4) == 0 || strncmp(c->domain, "hard", 4) == 0) {
 		l->evt.outcome = DP_OUT_REFUSED;
@@ -612,6 +623,19 @@ static struct conf conf = {
 	.dns = { .queries_max = LOOK_UPS_MAX },
 };
 
+static void on_paused(void *ctx, struct campaign *c)
+{
+	(void)ctx;
+	HOLDS(c->paused);
+	w.pauses++;
+}
+
+static void on_released(void *ctx, struct campaign *c, uint64_t n)
+{
+	(void)ctx, (void)c;
+	w.released += (uint32_t)n;
+}
+
 static void on_over(void *ctx, struct campaign *c)
 {
 	(void)ctx, (void)c;
@@ -656,6 +680,7 @@ static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
 		a->hosts[0].addrs[0].b[15] = (uint8_t)d;
 	}
 	w.c = (struct campaign){ .id = 7,
+		                 .status = CAMPAIGN_RUNNING,
 		                 .rcpts = w.rcpts,
 		                 .started_s = (int64_t)(w.now_us / 1000000) };
 }
@@ -691,7 +716,7 @@ static void deliver(struct sched *s, struct late l)
 		deliver_evt(s, l.worker, &l.evt);
 		break;
 	case LATE_DURABLE:
-		if (l.cookie % 2 == 0)
+		if (l.cookie % 2 == 0 && l.cookie / 2 < sizeof(w.submitted)) /* a flight's */
 			settled((uint32_t)(l.cookie / 2));
 		sched_on_durable(s, l.cookie);
 		break;
@@ -739,7 +764,8 @@ static struct sched *run(uint32_t attempts_max, uint32_t most_s)
 	static uint64_t blocked;
 	struct sched_conf sc = { .conf = &conf,
 		                 .attempts_max = attempts_max,
-		                 .campaign_over = on_over };
+		                 .campaign_over = on_over,
+		                 .campaign_paused = on_paused };
 	struct sched *s = sched_open(&sc);
 	uint64_t end_us = w.now_us + (uint64_t)most_s * 1000000;
 	uint32_t flights_before;
@@ -1286,7 +1312,114 @@ static void a_route_sends_a_domain_to_its_host_and_a_reload_takes_it_away(void)
 	sched_close(s);
 }
 
-SUITE("control/sched/sched", TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
+static void what_the_gate_holds_waits_until_it_is_released(void)
+{
+	static const char *const domains[] = { "gatehold.test", "a.test", NULL };
+	struct sched *s;
+
+	begin(31, domains, 100);
+	s = run(0, 60);
+	CU_ASSERT_FALSE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_HELD), 100);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 100);
+	CU_ASSERT_EQUAL(w.rcpts[0].attempts, 0); /* nobody was asked */
+	sched_release(s, &w.c, RCPT_PENDING, on_released, NULL);
+	idle(s, 20000);
+	CU_ASSERT_EQUAL(w.released, 100);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 200);
+	CU_ASSERT_TRUE(w.over);
+	for (uint32_t i = 0; i < w.n_rows; i++)
+		CU_ASSERT_EQUAL(w.delivered_times[i], 1);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s);
+}
+
+static void what_was_held_before_a_restart_is_released_once(void)
+{
+	static const char *const domains[] = { "gatehold.test", NULL };
+	struct sched *s;
+
+	begin(32, domains, 60);
+	sched_close(run(0, 60));
+	CU_ASSERT_EQUAL(in_state(RCPT_HELD), 60);
+	w.n_late = 0;
+	for (int i = 0; i < CONNS_MAX; i++)
+		w.conns[i].used = false;
+	w.conns_open = 0;
+	s = run(0, 1); /* it finds all of them held */
+	sched_release(s, &w.c, RCPT_PENDING, on_released, NULL);
+	idle(s, 20000);
+	CU_ASSERT_EQUAL(w.released, 60);
+	for (uint32_t i = 0; i < w.n_rows; i++)
+		CU_ASSERT_EQUAL(w.delivered_times[i], 1);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s);
+}
+
+static void what_is_held_may_be_given_up(void)
+{
+	static const char *const domains[] = { "gatehold.test", NULL };
+	struct sched *s;
+
+	begin(33, domains, 20);
+	s = run(0, 60);
+	sched_release(s, &w.c, RCPT_CANCELLED, NULL, NULL);
+	idle(s, 2000);
+	CU_ASSERT_EQUAL(in_state(RCPT_CANCELLED), 20);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	sched_close(s);
+}
+
+static void three_stops_pause_a_campaign_until_it_is_resumed(void)
+{
+	static const char *const domains[] = { "gatestop.test", NULL };
+	uint32_t tried;
+	struct sched *s;
+
+	begin(34, domains, 400);
+	w.stops = 3;
+	conf.gate.pause_hits = 3;
+	s = run(0, 60);
+	CU_ASSERT_EQUAL(w.pauses, 1);
+	CU_ASSERT_TRUE(w.c.paused);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 3);
+	CU_ASSERT_TRUE(in_state(RCPT_PENDING) > 300); /* what was with the workers went on */
+	CU_ASSERT_EQUAL(w.slabs, 0);
+	tried = w.submits;
+	idle(s, 5000);
+	CU_ASSERT_EQUAL(w.submits, tried);
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	sched_resume(s, &w.c);
+	idle(s, 20000);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 3);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 397);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_PTR_NULL(w.broken);
+	conf.gate.pause_hits = 0;
+	sched_close(s);
+}
+
+static void no_number_of_stops_pauses_where_none_is_set(void)
+{
+	static const char *const domains[] = { "gatestop.test", NULL };
+	struct sched *s;
+
+	begin(35, domains, 50);
+	w.stops = 50;
+	s = run(0, 60);
+	CU_ASSERT_EQUAL(w.pauses, 0);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 50);
+	CU_ASSERT_TRUE(w.over);
+	sched_close(s);
+}
+
+SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released),
+      TEST(what_was_held_before_a_restart_is_released_once), TEST(what_is_held_may_be_given_up),
+      TEST(three_stops_pause_a_campaign_until_it_is_resumed),
+      TEST(no_number_of_stops_pauses_where_none_is_set),
+      TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
       TEST(a_new_policy_takes_new_sessions_of_the_same_site),
       TEST(more_are_in_flight_only_where_the_host_has_shown_that_it_takes_them),
       TEST(a_host_gets_no_more_messages_on_a_session_than_its_mailmax),
