@@ -112,7 +112,8 @@ def send(name, device):
     env = dict(os.environ, RUNTIME_DIRECTORY=systest.folder("dpdk"))
     done = subprocess.run([systest.engine(), "send", "-c", str(run / "conf"), "--name", "sink",
                            "--template", str(template), "--recipients", str(run / "list.csv"),
-                           "--from", "news@sender.test", "--until-attempts", "2", "--export",
+                           "--class", "transactional", "--from", "news@sender.test",
+                           "--until-attempts", "2", "--export",
                            str(run / "export.csv")], env=env, capture_output=True, text=True,
                           check=False, timeout=120)
     systest.equal(done.returncode, 0, f"send {name}: {done.stdout}{done.stderr}")
