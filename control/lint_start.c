@@ -82,8 +82,10 @@ int lint_judge(void *ctx, const struct campaign *c, const struct keyring *keys,
 	result = refuse(r, samples->n > 0 && samples->n_broken == samples->n, line);
 	if (result == 0 && asks_dns(run.conf))
 		result = judge_dns(&run, samples, r, line);
-	if (result == 0 && atomic_load(cancel))
+	if (result == 0 && atomic_load(cancel)) {
+		snprintf(line, CAMPAIGN_WHY_BYTES, "lint: cancelled");
 		result = -ECANCELED;
+	}
 	if (result == 0) {
 		log_findings(c, r);
 		if (c->spec.dry_run && lint_count(r, LINT_ERROR) + lint_count(r, LINT_WARNING) > 0)
