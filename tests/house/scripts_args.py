@@ -26,6 +26,7 @@ WRONG = [
     ("tap-down --frobnicate", "unknown option"),
     ("bench", "NAME"),
     ("bench nothing", "nothing"),
+    ("bench smtp --row A", "name of a row"),
     ("sim", "--seeds"),
     ("sim --seeds many", "takes a number"),
     ("test --frobnicate", "unknown option"),

@@ -208,7 +208,20 @@ static void the_last_wait_repeats(void)
 	CU_ASSERT_EQUAL(bounce_retry_after_s(after_s, 3, UINT32_MAX), 3600);
 }
 
-SUITE("control/bounce/bounce", TEST(a_reply_is_judged_by_reach_and_code),
+static void what_our_own_rules_say_spends_no_attempt_and_blames_no_host(void)
+{
+	static const struct want held = { .state = RCPT_HELD }, failed = { .state = RCPT_FAILED };
+	struct dp_evt evt = { .kind = DP_EVT_RCPT,
+		              .outcome = DP_OUT_GATED,
+		              .gate = DP_GATE_HOLD << 1 | DP_GATE_STOP };
+
+	check("hold", bounce_judge(&evt, 3), &held);
+	evt.gate = DP_GATE_REJECT << 1 | DP_GATE_NOTE;
+	check("reject", bounce_judge(&evt, 0), &failed);
+}
+
+SUITE("control/bounce/bounce", TEST(what_our_own_rules_say_spends_no_attempt_and_blames_no_host),
+      TEST(a_reply_is_judged_by_reach_and_code),
       TEST(a_refusal_to_relay_is_known_by_code_and_words),
       TEST(an_end_without_a_refusal_is_judged_by_how_far_it_went),
       TEST(no_event_is_without_a_verdict_and_none_breaks_the_laws),

@@ -239,6 +239,74 @@ static void a_campaign_is_done_when_every_recipient_is_final(void)
 	state_del(&s);
 }
 
+static void a_pause_and_what_was_held_are_folded_the_same_after_reopening(void)
+{
+	struct state_dir s;
+	struct store_rec rec;
+	struct campaign *c;
+
+	state_make(&s);
+	c = state_import(&s, "welcome");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	for (uint32_t row = 0; row < 2; row++) {
+		rec = outcome(c, row, RCPT_HELD, 0);
+		set_reply(&rec, 0, "content gate: a.rule: why");
+		CU_ASSERT_TRUE(happen(&s, c, &rec));
+	}
+	rec = (struct store_rec){
+		.campaign = c->id, .kind = REC_PAUSE, .state = 1, .at_s = 1789000009
+	};
+	set_reply(&rec, 0, "3 messages were stopped");
+	CU_ASSERT_TRUE(happen(&s, c, &rec));
+	for (int round = 0; round < 2; round++) {
+		CU_ASSERT_TRUE(c->paused);
+		CU_ASSERT_STRING_EQUAL(c->paused_why, "3 messages were stopped");
+		CU_ASSERT_EQUAL(c->count[RCPT_HELD], 2);
+		check_sums(c);
+		state_reopen(&s);
+		c = campaign_find(s.cs, "welcome");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	}
+	rec = (struct store_rec){ .campaign = c->id, .kind = REC_PAUSE, .at_s = 1789000010 };
+	CU_ASSERT_TRUE(happen(&s, c, &rec));
+	rec = (struct store_rec){ .campaign = c->id,
+		                  .rows = 3,
+		                  .kind = REC_RELEASE,
+		                  .state = RCPT_PENDING,
+		                  .at_s = 1789000011 };
+	CU_ASSERT_TRUE(happen(&s, c, &rec));
+	for (int round = 0; round < 2; round++) {
+		CU_ASSERT_FALSE(c->paused);
+		CU_ASSERT_EQUAL(c->count[RCPT_PENDING], 3);
+		CU_ASSERT_TRUE(c->rcpts[0].released && c->rcpts[1].released &&
+		               !c->rcpts[2].released);
+		check_sums(c);
+		state_reopen(&s);
+		c = campaign_find(s.cs, "welcome");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	}
+	for (uint32_t row = 0; row < 3; row++) {
+		rec = outcome(c, row, RCPT_HELD, 0);
+		CU_ASSERT_TRUE(happen(&s, c, &rec));
+	}
+	rec = (struct store_rec){ .campaign = c->id,
+		                  .rows = 3,
+		                  .kind = REC_RELEASE,
+		                  .state = RCPT_CANCELLED,
+		                  .at_s = 1789000012 };
+	CU_ASSERT_TRUE(happen(&s, c, &rec));
+	CU_ASSERT_EQUAL(c->count[RCPT_CANCELLED], 3);
+	CU_ASSERT_EQUAL(c->status, CAMPAIGN_DONE);
+	CU_ASSERT_EQUAL(c->ended_s, 1789000012);
+	rec.state = RCPT_DELIVERED; /* nothing is held into that */
+	CU_ASSERT_FALSE(campaign_apply(c, &rec));
+	rec.rows = 4;
+	rec.state = RCPT_PENDING;
+	CU_ASSERT_FALSE(campaign_apply(c, &rec));
+	check_sums(c);
+	state_del(&s);
+}
+
 static void an_illegal_move_changes_nothing(void)
 {
 	static const struct {
@@ -701,8 +769,10 @@ SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending
       TEST(one_file_and_a_list_of_json_make_a_campaign),
       TEST(the_frozen_copy_outlives_template_and_list),
       TEST(outcomes_are_folded_the_same_live_and_after_reopening),
-      TEST(a_campaign_is_done_when_every_recipient_is_final), TEST(an_illegal_move_changes_nothing),
-      TEST(records_out_of_bounds_are_refused), TEST(in_flight_is_counted_beside_the_states),
+      TEST(a_campaign_is_done_when_every_recipient_is_final),
+      TEST(a_pause_and_what_was_held_are_folded_the_same_after_reopening),
+      TEST(an_illegal_move_changes_nothing), TEST(records_out_of_bounds_are_refused),
+      TEST(in_flight_is_counted_beside_the_states),
       TEST(a_name_is_taken_from_the_start_of_the_import),
       TEST(a_spec_that_cannot_be_is_refused_at_once), TEST(more_than_campaigns_max_are_refused),
       TEST(an_import_that_fails_leaves_nothing_but_its_line),

@@ -58,6 +58,28 @@ static void a_signature_outlives_the_last_attempt(void)
 	conf_free(conf);
 }
 
-SUITE("control/conf/conf_check", TEST(a_signature_outlives_the_last_attempt),
+static void no_signature_names_the_field_of_tags(void)
+{
+	static const char bad[] =
+	    CONF_FILE_WHOLE "dkim a { domain = a.test; selector = s; key = /k\n"
+			    "headers = \"From:x-posthaste-tag:To\" }\n";
+	static const char good[] =
+	    CONF_FILE_WHOLE "gate.tag_header = X-Other\n"
+			    "dkim a { domain = a.test; selector = s; key = /k\n"
+			    "headers = \"From:X-Posthaste-Tag\" }\n";
+	char why[CONF_WHY_BYTES];
+	struct conf *conf;
+
+	CU_ASSERT_EQUAL(conf_file_load(bad, sizeof(bad) - 1, &conf, why), -EINVAL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "dkim.headers: names X-Posthaste-Tag"));
+	CU_ASSERT_EQUAL_FATAL(conf_file_load(good, sizeof(good) - 1, &conf, why), 0);
+	CU_ASSERT_STRING_EQUAL(conf->gate.tag_header, "X-Other");
+	CU_ASSERT_STRING_EQUAL(conf->gate.rules, "");
+	CU_ASSERT_EQUAL(conf->gate.pause_hits, 3);
+	conf_free(conf);
+}
+
+SUITE("control/conf/conf_check", TEST(no_signature_names_the_field_of_tags),
+      TEST(a_signature_outlives_the_last_attempt),
       TEST(name_servers_are_read_as_resolv_conf_writes_them),
       TEST(the_socket_lies_in_the_state_directory_unless_said))

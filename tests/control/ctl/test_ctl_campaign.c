@@ -113,6 +113,38 @@ static void all_campaigns_are_listed_in_parts(void)
 	free(json);
 }
 
-SUITE("control/ctl/ctl_campaign", TEST(a_campaign_is_shown_with_states_domains_and_sum),
-      TEST(json_has_every_state_and_domain), TEST(only_the_largest_domains_of_very_many_are_shown),
+static void a_campaign_is_paused_resumed_and_its_held_released_by_command(void)
+{
+	char *text;
+
+	fake_reset();
+	fake.campaign.status = CAMPAIGN_RUNNING;
+	text = ask("campaign pause welcome", NULL);
+	CU_ASSERT_STRING_EQUAL(text, "paused\n");
+	free(text);
+	text = ask("show campaign welcome", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "campaign \"welcome\": paused"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "paused: by command\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "content gate:\nplaceholder.curly"));
+	free(text);
+	text = ask("campaign resume welcome", NULL);
+	CU_ASSERT_STRING_EQUAL(text, "resumed\n");
+	free(text);
+	text = ask("campaign resume welcome", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "campaign welcome is not paused"));
+	free(text);
+	fake.campaign.count[RCPT_HELD] = 0;
+	text = ask("campaign release welcome", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "campaign welcome: it holds no recipient"));
+	free(text);
+	fake.campaign.status = CAMPAIGN_DONE;
+	text = ask("campaign pause welcome", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "cannot be paused: it is done"));
+	free(text);
+}
+
+SUITE("control/ctl/ctl_campaign",
+      TEST(a_campaign_is_paused_resumed_and_its_held_released_by_command),
+      TEST(a_campaign_is_shown_with_states_domains_and_sum), TEST(json_has_every_state_and_domain),
+      TEST(only_the_largest_domains_of_very_many_are_shown),
       TEST(a_campaign_that_is_being_imported_can_be_shown), TEST(all_campaigns_are_listed_in_parts))

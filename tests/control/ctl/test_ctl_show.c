@@ -120,7 +120,29 @@ static void the_configuration_is_shown(void)
 	conf_free(fake.conf);
 }
 
-SUITE("control/ctl/ctl_show", TEST(stats_sum_the_workers), TEST(each_worker_has_its_line),
+static void the_gate_is_shown_with_what_it_found(void)
+{
+	char *text, *json;
+	json_t *all;
+
+	fake_reset();
+	text = ask("show gate", NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "2 rules, 1 of them stop; shipped since "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "not taken: rules:3: no such word\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "1,204  unresolved {{placeholder}}\n"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "note.card"));
+	free(text);
+	json = ask("json show gate", NULL);
+	all = json_loads(json, 0, NULL);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(all);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(all, "rules")), 2);
+	CU_ASSERT_EQUAL(json_array_size(json_object_get(all, "hits")), 2);
+	json_decref(all);
+	free(json);
+}
+
+SUITE("control/ctl/ctl_show", TEST(the_gate_is_shown_with_what_it_found),
+      TEST(stats_sum_the_workers), TEST(each_worker_has_its_line),
       TEST(many_sites_come_in_parts_that_join),
       TEST(a_domain_is_shown_with_its_hosts_and_what_is_known_of_them),
       TEST(version_says_how_long_it_runs), TEST(the_configuration_is_shown))

@@ -58,6 +58,7 @@ static struct world {
 		mx_done_fn *mx_done;
 		void *mx_ctx;
 		uint32_t domain;
+		bool as_7bit;
 	} late[QUEUE_MAX];
 	uint32_t n_late;
 	struct fake_conn conns[CONNS_MAX];
@@ -78,8 +79,11 @@ static struct world {
 	uint16_t learnt;                    /* by each session */
 	uint16_t known_last;                /* of the last dial */
 	uint32_t window_first, window_most; /* of dials */
-	uint32_t alone_dials;               /* to the host of the configuration */
-	const char *broken;                 /* the first promise that did not hold */
+	uint32_t came_back;                 /* to be composed as 7-bit */
+	uint32_t stops;                     /* messages of "gatestop" that are still stopped */
+	uint32_t pauses, released;
+	uint32_t alone_dials; /* to the host of the configuration */
+	const char *broken;   /* the first promise that did not hold */
 } w;
 
 #define HOLDS(what)                                                                                \
@@ -269,6 +273,27 @@ static void answer(struct fake_conn *c, const struct dp_job *job)
 		l->evt.step = DP_STEP_RCPT;
 		memcpy(l->evt.enhanced, (const uint8_t[]){ 5, 7, 64 }, 3);
 	}
+	if (strncmp(c->domain, "vague", 5) == 0) {
+		l->evt.outcome = DP_OUT_UNCONFIRMED;
+		l->evt.code = 0;
+		l->evt.step = DP_STEP_DOT;
+		/* Every other time it is told to wait instead. */
+		if (w.submits % 2 == 0 && strncmp(c->domain, "vaguesoft", 9) == 0) {
+			l->evt.outcome = DP_OUT_REFUSED;
+			l->evt.code = 450;
+			l->evt.reach = DP_REACH_RECIPIENT;
+			l->evt.step = DP_STEP_RCPT;
+		}
+	}
+	if (strncmp(c->domain, "gatehold", 8) == 0 && !job->released) {
+		l->evt.outcome = DP_OUT_GATED;
+		l->evt.gate = DP_GATE_HOLD << 1 | DP_GATE_NOTE;
+	}
+	if (strncmp(c->domain, "gatestop", 8) == 0 && w.stops > 0) {
+		w.stops--;
+		l->evt.outcome = DP_OUT_GATED;
+		l->evt.gate = DP_GATE_REJECT << 1 | DP_GATE_STOP;
+	}
 	if (strncmp(c->domain, "soft", 4) == 0 || strncmp(c->domain, "hard", 4) == 0) {
 		l->evt.outcome = DP_OUT_REFUSED;
 		l->evt.code = c->domain[0] == 's' ? 450 : 550;
@@ -312,6 +337,12 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 	if (++c->msgs > w.msgs_most)
 		w.msgs_most = c->msgs;
 	w.submit_us[w.submits++] = w.now_us;
+	if (strncmp(c->domain, "seven", 5) == 0 && job->needs_8bit) {
+		not_tried(job, worker, c->name);
+		w.late[w.n_late - 1].evt.why = DP_WHY_NEEDS_7BIT;
+		w.came_back++;
+		return 0;
+	}
 	if (strncmp(c->domain, "drop", 4) == 0 && below(3) == 0) {
 		not_tried(job, worker, c->name);
 		return 0;
@@ -412,6 +443,15 @@ bool compose_try_order(struct composer *co, uint64_t cookie, const struct campai
 	l->cookie = cookie;
 	while (row >= w.domains[l->domain].first_row + w.domains[l->domain].n_rows)
 		l->domain++;
+	return true;
+}
+
+bool compose_try_order_as_7bit(struct composer *co, uint64_t cookie, const struct campaign *c,
+                               uint32_t row, int64_t first_attempt_s, int64_t now_s)
+{
+	if (!compose_try_order(co, cookie, c, row, first_attempt_s, now_s))
+		return false;
+	w.late[w.n_late - 1].as_7bit = true;
 	return true;
 }
 
@@ -553,6 +593,7 @@ bool campaign_apply(struct campaign *c, const struct store_rec *rec)
 			r->first_attempt_s = (uint32_t)rec->at_s;
 			continue;
 		}
+		r->unconfirmed = (r->unconfirmed + (rec->kind == REC_UNCONFIRMED)) & 15;
 		r->state = rec->state;
 		r->attempts = rec->attempts;
 		r->due_s = (uint32_t)rec->due_s;
@@ -581,6 +622,19 @@ static struct conf conf = {
 	.worker = { .conns_max = 32, .window = WINDOW },
 	.dns = { .queries_max = LOOK_UPS_MAX },
 };
+
+static void on_paused(void *ctx, struct campaign *c)
+{
+	(void)ctx;
+	HOLDS(c->paused);
+	w.pauses++;
+}
+
+static void on_released(void *ctx, struct campaign *c, uint64_t n)
+{
+	(void)ctx, (void)c;
+	w.released += (uint32_t)n;
+}
 
 static void on_over(void *ctx, struct campaign *c)
 {
@@ -626,6 +680,7 @@ static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
 		a->hosts[0].addrs[0].b[15] = (uint8_t)d;
 	}
 	w.c = (struct campaign){ .id = 7,
+		                 .status = CAMPAIGN_RUNNING,
 		                 .rcpts = w.rcpts,
 		                 .started_s = (int64_t)(w.now_us / 1000000) };
 }
@@ -645,7 +700,7 @@ static void deliver_evt(struct sched *s, uint32_t worker, const struct dp_evt *e
 	}
 	sched_on_event(s, worker, evt);
 	if (evt->kind == DP_EVT_RCPT && c != NULL && c->jobs == 0 && c->used &&
-	    (c->quitting || evt->outcome == DP_OUT_NOT_TRIED))
+	    (c->quitting || (evt->outcome == DP_OUT_NOT_TRIED && evt->why != DP_WHY_NEEDS_7BIT)))
 		closed(c, c->quitting ? DP_WHY_QUIT : DP_WHY_PEER_CLOSED);
 }
 
@@ -653,7 +708,7 @@ static void deliver(struct sched *s, struct late l)
 {
 	struct compose_done done = { .cookie = l.cookie,
 		                     .slab = &w,
-		                     .out = { .n_wire = 1 },
+		                     .out = { .n_wire = 1, .needs_8bit = !l.as_7bit },
 		                     .rcpt_to = w.domains[l.domain].name };
 
 	switch (l.kind) {
@@ -661,7 +716,7 @@ static void deliver(struct sched *s, struct late l)
 		deliver_evt(s, l.worker, &l.evt);
 		break;
 	case LATE_DURABLE:
-		if (l.cookie % 2 == 0)
+		if (l.cookie % 2 == 0 && l.cookie / 2 < sizeof(w.submitted)) /* a flight's */
 			settled((uint32_t)(l.cookie / 2));
 		sched_on_durable(s, l.cookie);
 		break;
@@ -709,7 +764,8 @@ static struct sched *run(uint32_t attempts_max, uint32_t most_s)
 	static uint64_t blocked;
 	struct sched_conf sc = { .conf = &conf,
 		                 .attempts_max = attempts_max,
-		                 .campaign_over = on_over };
+		                 .campaign_over = on_over,
+		                 .campaign_paused = on_paused };
 	struct sched *s = sched_open(&sc);
 	uint64_t end_us = w.now_us + (uint64_t)most_s * 1000000;
 	uint32_t flights_before;
@@ -1162,6 +1218,56 @@ static void a_refusal_to_relay_on_a_shared_session_is_tried_again_alone(void)
 	}
 }
 
+/* RFC 1047: sent again as often as retry.unconfirmed says, and no deferral in between counts. */
+static void an_answer_that_is_lost_is_asked_for_again_as_policy_says(void)
+{
+	static const char *const domains[] = { "vague.test", "vaguesoft.test", NULL };
+	struct conf before = conf;
+
+	conf.retry.give_up_s = 600;
+	for (uint32_t most = 0; most <= 3; most++) {
+		struct sched *s;
+
+		begin(26, domains, 20);
+		conf.retry.unconfirmed = most;
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		CU_ASSERT_EQUAL(in_state(RCPT_UNCONFIRMED), 40);
+		for (uint32_t i = 0; i < 40; i++) {
+			CU_ASSERT_EQUAL(w.rcpts[i].unconfirmed, most + 1);
+			CU_ASSERT_TRUE(w.rcpts[i].attempts >= most + 1);
+		}
+		for (uint32_t i = 0; i < 20; i++)
+			CU_ASSERT_EQUAL(w.rcpts[i].attempts, most + 1);
+		sched_close(s);
+	}
+	conf = before;
+}
+
+/* RFC 6152 3: no attempt is counted, and few come back before the rest is composed so at once, even
+ * where nothing is to be remembered.
+ */
+static void what_a_host_takes_as_7bit_only_is_composed_again(void)
+{
+	static const char *const domains[] = { "seven.test", NULL };
+	struct conf before = conf;
+
+	for (uint32_t keep_s = 0; keep_s <= 600; keep_s += 600) {
+		struct sched *s;
+
+		begin(27, domains, 400);
+		conf.hosts.no_8bitmime_s = keep_s;
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 400);
+		CU_ASSERT_TRUE(w.came_back > 0 && w.came_back < 60);
+		for (uint32_t i = 0; i < 400; i++)
+			CU_ASSERT_EQUAL(w.rcpts[i].attempts, 1);
+		sched_close(s);
+	}
+	conf = before;
+}
+
 /* The first source is on the host's list, the second is not. */
 static void what_a_host_says_to_one_source_is_not_held_against_another(void)
 {
@@ -1206,12 +1312,121 @@ static void a_route_sends_a_domain_to_its_host_and_a_reload_takes_it_away(void)
 	sched_close(s);
 }
 
-SUITE("control/sched/sched", TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
+static void what_the_gate_holds_waits_until_it_is_released(void)
+{
+	static const char *const domains[] = { "gatehold.test", "a.test", NULL };
+	struct sched *s;
+
+	begin(31, domains, 100);
+	s = run(0, 60);
+	CU_ASSERT_FALSE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_HELD), 100);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 100);
+	CU_ASSERT_EQUAL(w.rcpts[0].attempts, 0); /* nobody was asked */
+	sched_release(s, &w.c, RCPT_PENDING, on_released, NULL);
+	idle(s, 20000);
+	CU_ASSERT_EQUAL(w.released, 100);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 200);
+	CU_ASSERT_TRUE(w.over);
+	for (uint32_t i = 0; i < w.n_rows; i++)
+		CU_ASSERT_EQUAL(w.delivered_times[i], 1);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s);
+}
+
+static void what_was_held_before_a_restart_is_released_once(void)
+{
+	static const char *const domains[] = { "gatehold.test", NULL };
+	struct sched *s;
+
+	begin(32, domains, 60);
+	sched_close(run(0, 60));
+	CU_ASSERT_EQUAL(in_state(RCPT_HELD), 60);
+	w.n_late = 0;
+	for (int i = 0; i < CONNS_MAX; i++)
+		w.conns[i].used = false;
+	w.conns_open = 0;
+	s = run(0, 1); /* it finds all of them held */
+	sched_release(s, &w.c, RCPT_PENDING, on_released, NULL);
+	idle(s, 20000);
+	CU_ASSERT_EQUAL(w.released, 60);
+	for (uint32_t i = 0; i < w.n_rows; i++)
+		CU_ASSERT_EQUAL(w.delivered_times[i], 1);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s);
+}
+
+static void what_is_held_may_be_given_up(void)
+{
+	static const char *const domains[] = { "gatehold.test", NULL };
+	struct sched *s;
+
+	begin(33, domains, 20);
+	s = run(0, 60);
+	sched_release(s, &w.c, RCPT_CANCELLED, NULL, NULL);
+	idle(s, 2000);
+	CU_ASSERT_EQUAL(in_state(RCPT_CANCELLED), 20);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	sched_close(s);
+}
+
+static void three_stops_pause_a_campaign_until_it_is_resumed(void)
+{
+	static const char *const domains[] = { "gatestop.test", NULL };
+	uint32_t tried;
+	struct sched *s;
+
+	begin(34, domains, 400);
+	w.stops = 3;
+	conf.gate.pause_hits = 3;
+	s = run(0, 60);
+	CU_ASSERT_EQUAL(w.pauses, 1);
+	CU_ASSERT_TRUE(w.c.paused);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 3);
+	CU_ASSERT_TRUE(in_state(RCPT_PENDING) > 300); /* what was with the workers went on */
+	CU_ASSERT_EQUAL(w.slabs, 0);
+	tried = w.submits;
+	idle(s, 5000);
+	CU_ASSERT_EQUAL(w.submits, tried);
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	sched_resume(s, &w.c);
+	idle(s, 20000);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 3);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 397);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_PTR_NULL(w.broken);
+	conf.gate.pause_hits = 0;
+	sched_close(s);
+}
+
+static void no_number_of_stops_pauses_where_none_is_set(void)
+{
+	static const char *const domains[] = { "gatestop.test", NULL };
+	struct sched *s;
+
+	begin(35, domains, 50);
+	w.stops = 50;
+	s = run(0, 60);
+	CU_ASSERT_EQUAL(w.pauses, 0);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 50);
+	CU_ASSERT_TRUE(w.over);
+	sched_close(s);
+}
+
+SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released),
+      TEST(what_was_held_before_a_restart_is_released_once), TEST(what_is_held_may_be_given_up),
+      TEST(three_stops_pause_a_campaign_until_it_is_resumed),
+      TEST(no_number_of_stops_pauses_where_none_is_set),
+      TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
       TEST(a_new_policy_takes_new_sessions_of_the_same_site),
       TEST(more_are_in_flight_only_where_the_host_has_shown_that_it_takes_them),
       TEST(a_host_gets_no_more_messages_on_a_session_than_its_mailmax),
       TEST(what_a_session_learnt_is_told_to_the_next),
       TEST(a_refusal_to_relay_on_a_shared_session_is_tried_again_alone),
+      TEST(an_answer_that_is_lost_is_asked_for_again_as_policy_says),
+      TEST(what_a_host_takes_as_7bit_only_is_composed_again),
       TEST(what_a_host_says_to_one_source_is_not_held_against_another),
       TEST(a_route_sends_a_domain_to_its_host_and_a_reload_takes_it_away),
       TEST(everyone_is_delivered_once_within_all_limits),
