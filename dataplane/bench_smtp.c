@@ -23,7 +23,6 @@ enum {
 	READY_US = 30000000, /* for the sessions to open */
 	BUFFERS = 16384,
 	TICKETS = 4096,
-	HANDSHAKE_US = 1000,
 	PATIENCE_MS = 60000,
 };
 
@@ -335,8 +334,7 @@ static int with_worker(struct bench *b)
 		                        .pipelining = 1,
 		                        .chunking = 1 },
 		              .tls = { .ca_file = c->ca_file,
-		                       .sessions_max = b->row->resumes ? TICKETS : 0,
-		                       .handshake_budget_us = HANDSHAKE_US },
+		                       .sessions_max = b->row->resumes ? TICKETS : 0 },
 		              .state_dir = c->state_dir,
 		              .secret = secret,
 		              .log = c->log };
