@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "control/cmd.h"
+#include "control/gate/ruleset.h"
 #include "dataplane/dp_bench.h"
 
 static void help(void)
@@ -20,10 +21,12 @@ static void help(void)
 	for (uint32_t i = 0; dp_bench_row(i) != NULL; i++)
 		printf("  %-20s %s\n", dp_bench_row(i), dp_bench_help(i));
 	puts("\nposthaste bench smtp --row ROW --device DEVICE --address ADDR/BITS --to ADDR\n"
-	     "    [--hosts N] [--connections N] [--window N] [--seconds S] [--ca FILE] [--host "
-	     "NAME]\n"
-	     "A worker as `run` has it, and sessions with `posthaste sink` in another process: on\n"
-	     "--to and the N - 1 addresses behind it, port 25. Lines as above. Rows:");
+	     "    [--hosts N] [--connections N] [--window N] [--seconds S] [--ca FILE]\n"
+	     "    [--host NAME] [--no-gate]\n"
+	     "A worker as `run` has it, with the shipped gate rules, and sessions with `posthaste\n"
+	     "sink` in another process: on --to and the N - 1 addresses behind it, port 25. Lines "
+	     "as\n"
+	     "above. Rows:");
 	for (uint32_t i = 0; dp_bench_smtp_row(i) != NULL; i++)
 		printf("  %-20s %s\n", dp_bench_smtp_row(i), dp_bench_smtp_help(i));
 }
@@ -49,7 +52,7 @@ static bool read_number(const char *text, uint32_t most, uint32_t *out)
 struct words {
 	struct dp_bench_conf tcp;
 	struct dp_bench_smtp_conf smtp;
-	bool is_smtp, has_addr, has_to;
+	bool is_smtp, has_addr, has_to, no_gate;
 };
 
 /* NULL: fine, else what it takes. */
@@ -74,6 +77,9 @@ static const char *take_word(struct words *w, int c, const char *value)
 		                                                          : "a number from 1 to 32";
 	case 'H':
 		return read_number(value, 4096, &w->smtp.hosts) ? NULL : "a number from 1 to 4096";
+	case 'G':
+		w->no_gate = true;
+		return NULL;
 	case 'd':
 		w->smtp.device = value;
 		return NULL;
@@ -106,6 +112,7 @@ static int options(int argc, char **argv, struct words *w)
 		                               { "to", required_argument, NULL, 't' },
 		                               { "ca", required_argument, NULL, 'c' },
 		                               { "host", required_argument, NULL, 'o' },
+		                               { "no-gate", no_argument, NULL, 'G' },
 		                               { "help", no_argument, NULL, 'h' },
 		                               { NULL, 0, NULL, 0 } };
 	const char *wrong;
@@ -127,7 +134,8 @@ static int options(int argc, char **argv, struct words *w)
 	w->is_smtp = optind == argc - 1 && strcmp(argv[optind], "smtp") == 0;
 	if (optind != argc - 1 || (!w->is_smtp && strcmp(argv[optind], "tcp") != 0))
 		return cmd_usage("bench",
-		                 "it is: bench tcp --row ROW, or bench smtp --row ROW ...");
+		                 "it is: bench tcp --row ROW, bench smtp --row ROW ..., or bench "
+		                 "gate --corpus DIR");
 	if (w->tcp.row == NULL)
 		return cmd_usage("bench", "--row is missing");
 	if (w->is_smtp && (w->smtp.device == NULL || !w->has_addr || !w->has_to))
@@ -167,6 +175,22 @@ static void print(const struct dp_bench_result *result)
 	       result->hugepages);
 }
 
+/* With the shipped rules unless told otherwise. Returns as dp_bench_smtp(). */
+static int bench_smtp(struct words *w, struct dp_bench_result *result, char why[DP_WHY_BYTES])
+{
+	struct ruleset_conf rules = { .rules_path = "", .tag_name = "X-Tag", .n_lanes = 1 };
+	struct ruleset_info info;
+	char reason[RULES_WHY_BYTES];
+	int rc = w->no_gate ? 0 : ruleset_open(&rules, &w->smtp.gate, &info, reason);
+
+	if (rc != 0)
+		snprintf(why, DP_WHY_BYTES, "%.250s", reason);
+	else
+		rc = dp_bench_smtp(&w->smtp, result, why);
+	gate_free(w->smtp.gate);
+	return rc;
+}
+
 int cmd_bench(int argc, char **argv)
 {
 	struct words w = { .tcp = { .seconds = 2, .log = log_line },
@@ -174,15 +198,18 @@ int cmd_bench(int argc, char **argv)
 	struct dp_bench_result result;
 	const char *tmp = getenv("TMPDIR");
 	char why[DP_WHY_BYTES], dir[4096];
-	int rc = options(argc, argv, &w);
+	int rc;
 
+	if (argc > 1 && strcmp(argv[1], "gate") == 0)
+		return cmd_bench_gate(argc - 1, argv + 1);
+	rc = options(argc, argv, &w);
 	if (rc != 0)
 		return rc;
 	snprintf(dir, sizeof(dir), "%.4000s/posthaste-bench.XXXXXX", tmp != NULL ? tmp : "/tmp");
 	if (mkdtemp(dir) == NULL)
 		return cmd_fail("bench: %s: %s", dir, strerror(errno));
 	w.tcp.state_dir = w.smtp.state_dir = dir;
-	rc = w.is_smtp ? dp_bench_smtp(&w.smtp, &result, why) : dp_bench(&w.tcp, &result, why);
+	rc = w.is_smtp ? bench_smtp(&w, &result, why) : dp_bench(&w.tcp, &result, why);
 	cmd_remove_dir(dir);
 	if (rc != 0)
 		return cmd_fail("bench: %s", why);

@@ -173,7 +173,7 @@ static int compose(struct composing *c)
 		                         .from = span_str(c->from),
 		                         .may_8bit = c->may_8bit,
 		                         .files_first = c->files_first };
-	struct tpl_signers signers = { c->signers, c->n_signers };
+	struct tpl_signers signers = { .at = c->signers, .n = c->n_signers };
 	struct tpl_job job = { .campaign = &campaign,
 		               .values = c->values,
 		               .signers = &signers,

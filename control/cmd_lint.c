@@ -12,7 +12,7 @@
 #include "control/lint_run.h"
 #include "control/xalloc.h"
 
-enum { DIR_BYTES = 64 };
+enum { DIR_BYTES = 1024 };
 
 struct linting {
 	struct cmd_campaign opt;
@@ -65,7 +65,8 @@ static int look(struct linting *l, const struct campaign *c, struct lint_report 
 static int lint(struct linting *l)
 {
 	struct campaigns_conf cc = { .bounce_domain = "bounces.invalid" };
-	char dir[DIR_BYTES] = "/tmp/posthaste-lint-XXXXXX", folder[DIR_BYTES + 8];
+	const char *tmp = getenv("TMPDIR");
+	char dir[DIR_BYTES], folder[DIR_BYTES + 8];
 	char why[CAMPAIGN_WHY_BYTES];
 	struct lint_report *report;
 	struct campaign *c = NULL;
@@ -82,6 +83,7 @@ static int lint(struct linting *l)
 	    sizeof(l->token_key.bytes))
 		return cmd_fail("getrandom failed");
 	l->token_key.id = 1;
+	snprintf(dir, sizeof(dir), "%s/posthaste-lint-XXXXXX", tmp == NULL ? "/tmp" : tmp);
 	if (mkdtemp(dir) == NULL)
 		return cmd_fail("%s: cannot be made", dir);
 	snprintf(folder, sizeof(folder), "%s/look", dir);

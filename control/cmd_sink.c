@@ -1,363 +1,14 @@
 /* cmd_sink.c - `posthaste sink`: a mail server that keeps nothing, for tests and measurements. */
 #include <errno.h>
-#include <getopt.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control/cmd.h"
-#include "control/sink_keep.h"
-#include "dataplane/dp_sink.h"
-
-enum {
-	SCRIPT_BYTES_MAX = 1 << 16,
-	CONNS_MAX = 1 << 22,
-	HELD_BYTES_MAX = 1 << 28, /* messages on their way that are kept: beyond, 452 */
-};
-
-/* Everything the options say. */
-struct options {
-	struct dp_sink_conf conf;
-	struct sink_keep_conf keep;
-	struct sink_script *script;
-	bool is_kernel, has_address;
-};
-
-struct option_row {
-	const char *name, *arg, *help;
-	/* Takes the value; NULL: fine, else what is wrong with it. */
-	const char *(*take)(struct options *o, const char *value);
-};
-
-static bool read_u64(const char *text, uint64_t least, uint64_t most, uint64_t *out)
-{
-	char *end;
-	unsigned long long n;
-
-	errno = 0;
-	n = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || n < least || n > most)
-		return false;
-	*out = n;
-	return true;
-}
-
-static const char *take_u32(const char *value, uint32_t most, uint32_t *out)
-{
-	static char text[80];
-	uint64_t n;
-
-	if (read_u64(value, 1, most, &n)) {
-		*out = (uint32_t)n;
-		return NULL;
-	}
-	snprintf(text, sizeof(text), "it takes a number from 1 to %u", most);
-	return text;
-}
-
-static const char *take_kernel(struct options *o, const char *value)
-{
-	(void)value;
-	o->is_kernel = true;
-	return NULL;
-}
-
-static const char *take_listen(struct options *o, const char *value)
-{
-	const char *colon = strrchr(value, ':');
-	uint32_t n = o->conf.n_listens;
-	char text[IP_TEXT_MAX];
-	uint64_t port;
-	size_t bytes;
-
-	if (n == DP_SINK_LISTENS_MAX)
-		return "there are too many";
-	if (colon == NULL || !read_u64(colon + 1, 0, 65535, &port))
-		return "it takes ADDRESS:PORT";
-	bytes = (size_t)(colon - value);
-	if (bytes >= 2 && value[0] == '[' && value[bytes - 1] == ']') {
-		value++;
-		bytes -= 2;
-	}
-	snprintf(text, sizeof(text), "%.*s", (int)bytes, value);
-	if (bytes >= sizeof(text) || ip_parse(text, &o->conf.listens[n].addr) != 0)
-		return "it takes ADDRESS:PORT";
-	o->conf.listens[n].port = (uint16_t)port;
-	o->conf.n_listens++;
-	return NULL;
-}
-
-static const char *take_device(struct options *o, const char *value)
-{
-	o->conf.port.device = value;
-	return NULL;
-}
-
-static const char *take_address(struct options *o, const char *value)
-{
-	if (ip_prefix_parse(value, &o->conf.port.addrs[0]) != 0)
-		return "it takes an address with its network, as 10.0.0.1/24";
-	o->conf.port.n_addrs = 1;
-	return NULL;
-}
-
-static const char *take_hosts(struct options *o, const char *value)
-{
-	return take_u32(value, DP_SINK_HOSTS_MAX, &o->conf.hosts);
-}
-
-static const char *take_port(struct options *o, const char *value)
-{
-	uint32_t port = 0;
-	const char *wrong = take_u32(value, 65535, &port);
-
-	o->conf.tcp_port = (uint16_t)port;
-	return wrong;
-}
-
-static const char *take_buffers(struct options *o, const char *value)
-{
-	return take_u32(value, 1 << 22, &o->conf.buffers);
-}
-
-static const char *take_state(struct options *o, const char *value)
-{
-	o->conf.state_dir = value;
-	return NULL;
-}
-
-static const char *take_host(struct options *o, const char *value)
-{
-	if (value[0] == '\0' || strlen(value) >= SINK_HOST_BYTES || strpbrk(value, " \t\r\n"))
-		return "it takes a host's name";
-	o->conf.sink.host = value;
-	return NULL;
-}
-
-static const char *take_script(struct options *o, const char *value)
-{
-	static char why[SINK_WHY_BYTES];
-	static char text[SCRIPT_BYTES_MAX + 1];
-	FILE *f = fopen(value, "re");
-	size_t n;
-
-	if (f == NULL)
-		return strerror(errno);
-	n = fread(text, 1, sizeof(text), f);
-	fclose(f);
-	if (sink_script_parse(span_of(text, n), &o->script, why) != 0)
-		return why;
-	o->conf.sink.script = o->script;
-	return NULL;
-}
-
-static const char *take_no_verbs(struct options *o, const char *value)
-{
-	(void)value;
-	o->conf.sink.obeys_rcpts = false;
-	return NULL;
-}
-
-static const char *take_lmtp(struct options *o, const char *value)
-{
-	(void)value;
-	o->conf.sink.is_lmtp = true;
-	return NULL;
-}
-
-static const char *take_without(struct options *o, const char *value)
-{
-	for (const char *at = value; *at != '\0';) {
-		size_t n = strcspn(at, ",");
-		uint32_t i = 0;
-
-		while (i < SINK_N_EXTS &&
-		       (strlen(sink_ext_name(i)) != n || strncasecmp(sink_ext_name(i), at, n) != 0))
-			i++;
-		if (i == SINK_N_EXTS)
-			return "it takes keywords of EHLO with commas between them";
-		o->conf.sink.offers &= ~(1u << i);
-		at += n + (at[n] == ',');
-	}
-	return NULL;
-}
-
-static const char *take_implicit(struct options *o, const char *value)
-{
-	(void)value;
-	o->conf.is_implicit = true;
-	return NULL;
-}
-
-static const char *take_cert(struct options *o, const char *value)
-{
-	o->conf.cert_file = value;
-	return NULL;
-}
-
-static const char *take_key(struct options *o, const char *value)
-{
-	o->conf.key_file = value;
-	return NULL;
-}
-
-static const char *take_authority(struct options *o, const char *value)
-{
-	o->conf.authority_file = value;
-	return NULL;
-}
-
-static const char *take_tls(struct options *o, const char *value)
-{
-	if (strcmp(value, "1.2") == 0)
-		o->conf.tls_min = o->conf.tls_max = 0x0303;
-	else if (strcmp(value, "1.3") == 0)
-		o->conf.tls_min = o->conf.tls_max = 0x0304;
-	else
-		return "it takes 1.2 or 1.3";
-	return NULL;
-}
-
-static const char *take_no_tickets(struct options *o, const char *value)
-{
-	(void)value;
-	o->conf.no_tickets = true;
-	return NULL;
-}
-
-static const char *take_conns(struct options *o, const char *value)
-{
-	return take_u32(value, CONNS_MAX, &o->conf.sink.conns_max);
-}
-
-static const char *take_rcpts(struct options *o, const char *value)
-{
-	return take_u32(value, 60000, &o->conf.sink.rcpts_max);
-}
-
-static const char *take_mails(struct options *o, const char *value)
-{
-	return take_u32(value, 1000000, &o->conf.sink.mails_max);
-}
-
-static const char *take_memory(struct options *o, const char *value)
-{
-	return take_u32(value, 1 << 26, &o->conf.sink.seen_max);
-}
-
-static const char *take_message(struct options *o, const char *value)
-{
-	return read_u64(value, 1, 1ull << 40, &o->conf.sink.message_bytes_max)
-	           ? NULL
-	           : "it takes a number of octets";
-}
-
-static const char *take_idle(struct options *o, const char *value)
-{
-	uint32_t s = 0;
-	const char *wrong = take_u32(value, 86400, &s);
-
-	o->conf.sink.idle_ms = s * 1000;
-	return wrong;
-}
-
-static const char *take_seed(struct options *o, const char *value)
-{
-	return read_u64(value, 1, UINT64_MAX, &o->conf.sink.seed) ? NULL : "it takes a number";
-}
-
-static const char *take_store(struct options *o, const char *value)
-{
-	o->keep.store_dir = value;
-	return NULL;
-}
-
-static const char *take_store_max(struct options *o, const char *value)
-{
-	return read_u64(value, 1, 1ull << 50, &o->keep.store_bytes_max)
-	           ? NULL
-	           : "it takes a number of octets";
-}
-
-static const char *take_hash(struct options *o, const char *value)
-{
-	o->keep.hash_file = value;
-	return NULL;
-}
-
-static const struct option_row rows[] = {
-	/* clang-format off */
-	{ "kernel",        NULL,       "over kernel sockets; without it: on our own stack", take_kernel },
-	{ "listen",        "ADDR:PORT", "where, with --kernel (127.0.0.1:2525); may be repeated; port 0: any", take_listen },
-	{ "device",        "DEVICE",   "the DPDK device of our own stack, as in port.device", take_device },
-	{ "address",       "ADDR/BITS", "its address there, with the network", take_address },
-	{ "hosts",         "N",        "answers on so many addresses, from that one on (1)", take_hosts },
-	{ "port",          "PORT",     "its TCP port there (25)", take_port },
-	{ "buffers",       "N",        "packet buffers there (by --conns-max)", take_buffers },
-	{ "state-dir",     "DIR",      "for what DPDK leaves (a temporary one)", take_state },
-	{ "host",          "NAME",     "who it says it is (sink.invalid)", take_host },
-	{ "script",        "FILE",     "how it behaves, see below", take_script },
-	{ "no-verbs",      NULL,       "recipients' local parts are only names", take_no_verbs },
-	{ "lmtp",          NULL,       "speaks LMTP (RFC 2033)", take_lmtp },
-	{ "without",       "EXT,...",  "extensions that are not offered", take_without },
-	{ "implicit-tls",  NULL,       "TLS from the first octet", take_implicit },
-	{ "cert",          "FILE",     "PEM: its certificate and chain (one is made for --host)", take_cert },
-	{ "key",           "FILE",     "PEM: the key (in the same file)", take_key },
-	{ "authority-out", "FILE",     "writes who vouches for the certificate it made", take_authority },
-	{ "tls",           "1.2|1.3",  "only that version", take_tls },
-	{ "no-tickets",    NULL,       "TLS sessions cannot be resumed", take_no_tickets },
-	{ "conns-max",     "N",        "connections at once (16384)", take_conns },
-	{ "rcpts-max",     "N",        "recipients in a transaction (100); LIMITS says so", take_rcpts },
-	{ "mails-max",     "N",        "transactions in a connection (no bound)", take_mails },
-	{ "message-max",   "OCTETS",   "of a message (52428800); SIZE says so", take_message },
-	{ "memory-max",    "N",        "recipients, triples and sources remembered (65536)", take_memory },
-	{ "idle",          "SECONDS",  "patience for the next command (300)", take_idle },
-	{ "seed",          "N",        "of chance and random delays", take_seed },
-	{ "store",         "DIR",      "keeps each message as a file: PEER, TLS, HELO, MAIL, RCPT lines, an empty one, the message", take_store },
-	{ "store-max",     "OCTETS",   "of all files (1 GiB); beyond it mail is refused", take_store_max },
-	{ "hash",          "FILE",     "a line a recipient: SHA-256, octets, Message-ID, recipient, apart by tabs", take_hash },
-	/* clang-format on */
-};
-
-enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
-
-static void help(void)
-{
-	const char *name, *reply;
-
-	puts(
-	    "posthaste sink --kernel [--listen ADDR:PORT]...\n"
-	    "posthaste sink --device DEVICE --address ADDR/BITS\n"
-	    "A mail server that takes everything and keeps nothing: a tool for tests and\n"
-	    "measurements, no server for anybody's mail. It believes every client, and misbehaves\n"
-	    "as a script or the recipient's local part says. \"ready ADDRESS PORT\" on standard\n"
-	    "output, then what it counted, as JSON: at each SIGUSR1, and at its end (SIGTERM).\n");
-	for (uint32_t i = 0; i < N_ROWS; i++)
-		printf("  --%s%s%s\n        %s\n", rows[i].name, rows[i].arg != NULL ? " " : "",
-		       rows[i].arg != NULL ? rows[i].arg : "", rows[i].help);
-	printf(
-	    "\nA script has a rule a line: STAGE CONDITIONS : DEEDS. All conditions must hold. "
-	    "Rules "
-	    "are\nasked in their order; the first that replies or ends the connection decides. # "
-	    "begins a remark.\n    rcpt to *@busy.test first 2 : delay 1s reply 450 4.2.0 come "
-	    "back\n    connect over 10 : text microsoft_rp003\n%s",
-	    sink_script_help());
-	puts("\nA local part may say it, too: verbs apart by +, then any name; a verb may name a "
-	     "stage\n"
-	     "(rcpt, data, body, message) and how many times, or how long:\n"
-	     "    450-3+anna@x  550.message+ben@x  delay-200ms+eve@x  grey-5s+tim@x\n"
-	     "    close.body+al@x  reset.data+jo@x  silent.message+bo@x  "
-	     "google_rate.message-2+li@x\n"
-	     "\nProviders' texts:");
-	for (uint32_t i = 0; sink_text(i, &name, &reply); i++)
-		printf("    %-18s %.*s\n", name, (int)strcspn(reply, "\n"), reply);
-}
-
-/* ---- its life ---- */
+#include "control/sink_options.h"
 
 static void print_counts(const struct sink_counts *c)
 {
@@ -397,7 +48,7 @@ static void block_signals(void)
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-static void say_ready(const struct options *o, const struct dp_sink *sink)
+static void say_ready(const struct sink_options *o, const struct dp_sink *sink)
 {
 	char text[IP_TEXT_MAX];
 
@@ -410,7 +61,7 @@ static void say_ready(const struct options *o, const struct dp_sink *sink)
 	fflush(stdout);
 }
 
-static int serve(const struct options *o, struct dp_sink *sink)
+static int serve(const struct sink_options *o, struct dp_sink *sink)
 {
 	pthread_t signals;
 	int rc = pthread_create(&signals, NULL, signals_thread, sink);
@@ -426,7 +77,13 @@ static int serve(const struct options *o, struct dp_sink *sink)
 	return rc == 0 ? 0 : cmd_fail("sink: %s", strerror(-rc));
 }
 
-static int with_keeper(struct options *o)
+static void log_line(enum dp_log_level level, const char *line)
+{
+	if (level <= DP_LOG_WARN)
+		fprintf(stderr, "%s\n", line);
+}
+
+static int with_keeper(struct sink_options *o)
 {
 	struct sink_keep *keep = NULL;
 	struct dp_sink *sink;
@@ -438,6 +95,7 @@ static int with_keeper(struct options *o)
 			return cmd_fail("sink: %s", why);
 		o->conf.sink.keeper = sink_keep_keeper(keep);
 	}
+	o->conf.log = log_line;
 	block_signals();
 	if (dp_sink_open(&o->conf, &sink, why) != 0) {
 		rc = cmd_fail("sink: %s", why);
@@ -454,68 +112,12 @@ static int with_keeper(struct options *o)
 	return rc;
 }
 
-static void log_line(enum dp_log_level level, const char *line)
-{
-	if (level <= DP_LOG_WARN)
-		fprintf(stderr, "%s\n", line);
-}
-
-static int read_options(int argc, char **argv, struct options *o)
-{
-	struct option words[N_ROWS + 2] = { 0 };
-	const char *wrong;
-	int c;
-
-	for (uint32_t i = 0; i < N_ROWS; i++)
-		words[i] = (struct option){ rows[i].name, rows[i].arg != NULL, NULL, (int)i + 1 };
-	words[N_ROWS] = (struct option){ "help", no_argument, NULL, N_ROWS + 1 };
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "", words, NULL)) != -1) {
-		if (c == '?')
-			return cmd_usage("sink", "\"%s\" is no option, or it lacks its value",
-			                 argv[optind - 1]);
-		if (c == N_ROWS + 1) {
-			help();
-			exit(0);
-		}
-		wrong = rows[c - 1].take(o, optarg);
-		if (wrong != NULL)
-			return cmd_usage("sink", "--%s %s: %s", rows[c - 1].name,
-			                 optarg != NULL ? optarg : "", wrong);
-	}
-	if (optind != argc)
-		return cmd_usage("sink", "\"%s\" is too much", argv[optind]);
-	if (o->is_kernel && o->conf.port.device != NULL)
-		return cmd_usage("sink", "it is --kernel or --device, not both");
-	if (!o->is_kernel && (o->conf.port.device == NULL || o->conf.port.n_addrs == 0))
-		return cmd_usage("sink", "it takes --kernel, or --device and --address");
-	if (!o->is_kernel && o->conf.n_listens != 0)
-		return cmd_usage("sink", "--listen is for --kernel");
-	if (o->is_kernel && o->conf.n_listens == 0)
-		(void)take_listen(o, "127.0.0.1:2525");
-	return 0;
-}
-
 int cmd_sink(int argc, char **argv)
 {
-	struct options o = {
-		.conf = { .sink = { .host = "sink.invalid",
-		                    .conns_max = 16384,
-		                    .seen_max = 65536,
-		                    .rcpts_max = 100,
-		                    .message_bytes_max = 52428800,
-		                    .idle_ms = 300000,
-		                    .offers = (1u << SINK_N_EXTS) - 1,
-		                    .obeys_rcpts = true },
-		          .port = { .name = "sink", .mtu_bytes = 1500 },
-		          .hosts = 1,
-		          .tcp_port = 25,
-		          .log = log_line },
-		.keep = { .store_bytes_max = 1ull << 30, .held_bytes_max = HELD_BYTES_MAX },
-	};
+	struct sink_options o;
 	char dir[4096] = "";
 	const char *tmp = getenv("TMPDIR");
-	int rc = read_options(argc, argv, &o);
+	int rc = sink_options_read(argc, argv, &o);
 
 	if (rc == 0 && !o.is_kernel && o.conf.state_dir == NULL) {
 		snprintf(dir, sizeof(dir), "%.4000s/posthaste-sink.XXXXXX",
@@ -528,6 +130,6 @@ int cmd_sink(int argc, char **argv)
 		rc = with_keeper(&o);
 	if (dir[0] != '\0')
 		cmd_remove_dir(dir);
-	sink_script_free(o.script);
+	sink_options_free(&o);
 	return rc;
 }

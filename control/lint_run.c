@@ -13,18 +13,20 @@ enum { KEY_BITS_MIN = 1024, KEY_BITS_ADVISED = 2048 }; /* RFC 8301 3.2 */
 /* The file that holds the fields, for places; what it is worth is for the template's own reader. */
 static void read_fields(const struct campaign *c, struct lint_campaign *lc, uint8_t **memory)
 {
-	static const char *const names[] = { "message.liquid", "message.merge" };
+	/* The last is for a template that is one file. */
+	static const char *const names[] = { "message.liquid", "message.merge", "" };
 	char path[4096];
 
 	*memory = xcalloc(LINT_SOURCE_BYTES_MAX, 1);
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		FILE *f;
 
-		snprintf(path, sizeof(path), "%s/%s", c->spec.template_dir, names[i]);
+		snprintf(path, sizeof(path), "%s%s%s", c->spec.template_dir,
+		         names[i][0] == '\0' ? "" : "/", names[i]);
 		f = fopen(path, "re");
 		if (f == NULL)
 			continue;
-		lc->fields_file = names[i];
+		lc->fields_file = names[i][0] == '\0' ? c->spec.template_dir : names[i];
 		lc->fields_text = span_of(*memory, fread(*memory, 1, LINT_SOURCE_BYTES_MAX, f));
 		fclose(f);
 		return;

@@ -36,7 +36,7 @@ static const struct {
 	{ "token",     cmd_token,     "verify -c FILE [--json] TOKEN",
 	                                                             "what an unsubscribe token says" },
 	{ "reference", cmd_reference, "options|commands|counters|rules", "the tables behind them, as Markdown" },
-	{ "bench",     cmd_bench,     "tcp --row ROW | gate --corpus DIR", "measures on this machine; sends nothing" },
+	{ "bench",     cmd_bench,     "tcp|smtp --row ROW ... | gate --corpus DIR", "measures on this machine; sends nothing" },
 	{ "sink",      cmd_sink,      "--kernel | --device DEVICE --address ADDR/BITS",
 	                                                             "a mail server that keeps nothing, for tests and measurements" },
 	/* clang-format on */

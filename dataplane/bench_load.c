@@ -16,7 +16,13 @@ enum {
 	DIALS_ONCE = 256,
 };
 
-/* A message in flight: its place, its recipient. */
+/* What a message's place holds behind its bytes. */
+struct place {
+	struct dp_rcpt rcpt;
+	struct dp_text text[3];
+	char address[RCPT_BYTES];
+};
+
 struct bench_load_conn {
 	struct dp_handle handle;
 	uint32_t n_out; /* messages unsettled */
@@ -39,7 +45,7 @@ static uint32_t jobs_each(const struct bench_load_conf *conf)
 
 static size_t place_bytes(const struct bench_load_conf *conf)
 {
-	return conf->message_bytes + sizeof(struct dp_rcpt) + RCPT_BYTES;
+	return conf->message_bytes + sizeof(struct place);
 }
 
 uint64_t bench_load_bytes(const struct bench_load_conf *conf)
@@ -50,23 +56,27 @@ uint64_t bench_load_bytes(const struct bench_load_conf *conf)
 	       places * jobs_each(conf) * place_bytes(conf);
 }
 
-/* A header, then lines of 76; some begin with a dot, as lines of quoted-printable do. */
+static const char head[] = "From: <news@bench.invalid>\r\nTo: <r@sink.invalid>\r\n"
+			   "Message-ID: <00000000000000000000@bench.invalid>\r\n"
+			   "Subject: a message of the bench\r\nMIME-Version: 1.0\r\n"
+			   "Content-Type: text/plain\r\n\r\n";
+static const char subject[] = "a message of the bench";
+
+enum { HEAD_BYTES = sizeof(head) - 1, LINE_BYTES = 78 };
+
+/* A header, then lines of words. */
 static void fill(uint8_t *at, uint32_t bytes)
 {
-	static const char head[] = "From: <news@bench.invalid>\r\nTo: <r@sink.invalid>\r\n"
-				   "Message-ID: <00000000000000000000@bench.invalid>\r\n"
-				   "Subject: a message of the bench\r\nMIME-Version: 1.0\r\n"
-				   "Content-Type: text/plain\r\n\r\n";
-	uint32_t n = sizeof(head) - 1;
+	uint32_t n = HEAD_BYTES;
 
-	assert(bytes > n + 80);
+	assert(bytes > n + LINE_BYTES);
 	memcpy(at, head, n);
 	for (uint32_t line = 0; n < bytes; line++)
-		for (uint32_t k = 0; k < 78 && n < bytes; k++, n++)
-			at[n] = (uint8_t)(k == 76 ? '\r'
-			                  : k == 77
-			                      ? '\n'
-			                      : "abcdefghijklmnopqrstuvwxyz .,-"[(line + k) % 30]);
+		for (uint32_t k = 0; k < LINE_BYTES && n < bytes; k++, n++)
+			at[n] =
+			    (uint8_t)(k == 76   ? '\r'
+			              : k == 77 ? '\n'
+			                        : "ordinary words of a text, as "[(line + k) % 29]);
 	at[bytes - 2] = '\r';
 	at[bytes - 1] = '\n';
 }
@@ -114,27 +124,39 @@ static void fail(struct bench_load *l, const struct dp_evt *e, const char *what)
 		         e->text_bytes != 0 ? e->text : "");
 }
 
+/* What the gate sees of it. */
+static void label(struct place *p, const uint8_t *at, uint32_t bytes)
+{
+	p->text[0] = (struct dp_text){ .bytes = span_str(subject), .part = DP_PART_SUBJECT };
+	p->text[1] = (struct dp_text){ .bytes = span_of(at, HEAD_BYTES), .part = DP_PART_HEADER };
+	p->text[2] = (struct dp_text){ .bytes = span_of(at + HEAD_BYTES, bytes - HEAD_BYTES),
+		                       .part = DP_PART_TEXT };
+}
+
 /* Each message has bytes, an id and a recipient of its own. */
 static bool submit(struct bench_load *l, uint32_t i)
 {
 	struct bench_load_conn *c = &l->conns[i];
 	uint8_t *at = l->bytes + ((size_t)i * l->jobs_each + c->next) * place_bytes(&l->conf);
-	struct dp_rcpt *rcpt = (struct dp_rcpt *)(at + l->conf.message_bytes);
-	char *address = (char *)(rcpt + 1);
+	struct place *p = (struct place *)(at + l->conf.message_bytes);
 	char *id = strchr((char *)at + 60, '<');
 	struct dp_job job = { .conn = c->handle,
 		              .message = l->n_submitted,
 		              .mail_from = span_str("news@bench.invalid"),
-		              .rcpts = rcpt,
+		              .rcpts = &p->rcpt,
 		              .n_rcpts = 1,
+		              .text = p->text,
+		              .n_text = 3,
 		              .n_wire = 1,
 		              .size_bytes = l->conf.message_bytes };
-	int n = snprintf(address, RCPT_BYTES, "r%u@sink.invalid", (uint32_t)l->n_submitted);
+	int n =
+	    snprintf(p->address, sizeof(p->address), "r%u@sink.invalid", (uint32_t)l->n_submitted);
 
 	assert(id != NULL);
 	for (uint64_t k = 20, v = l->n_submitted; k > 0; k--, v /= 10)
 		id[k] = (char)('0' + v % 10);
-	*rcpt = (struct dp_rcpt){ .address = span_of(address, (size_t)n) };
+	p->rcpt = (struct dp_rcpt){ .address = span_of(p->address, (size_t)n) };
+	label(p, at, l->conf.message_bytes);
 	job.wire[0] = span_of(at, l->conf.message_bytes);
 	if (dp_submit(l->dp, 0, &job) != 0)
 		return false;

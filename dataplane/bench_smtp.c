@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_lcore.h>
@@ -291,6 +292,17 @@ static void load_conf(const struct bench *b, struct bench_load_conf *load)
 		                          .hosts = c->hosts };
 }
 
+/* The worker scans with it before the first message. */
+static void set_gate(struct bench *b)
+{
+	static const struct timespec nap = { .tv_nsec = 1000000 };
+
+	while (dp_set_gate(b->dp, b->conf->gate) == -EAGAIN)
+		nanosleep(&nap, NULL);
+	while (!dp_has_gate(b->dp, b->conf->gate))
+		nanosleep(&nap, NULL);
+}
+
 static int run_row(struct bench *b, const struct bench_load_conf *load)
 {
 	int rc = bench_load_open(&b->load, b->dp, load);
@@ -299,6 +311,8 @@ static int run_row(struct bench *b, const struct bench_load_conf *load)
 		snprintf(b->why, DP_WHY_BYTES, "no memory for the messages");
 		return rc;
 	}
+	if (b->conf->gate != NULL)
+		set_gate(b);
 	rc = bench_slices_open(&b->slices, b->dp);
 	if (rc != 0) {
 		snprintf(b->why, DP_WHY_BYTES, "the worker's thread is not found");

@@ -57,6 +57,7 @@ struct dp_bench_smtp_conf {
 	uint32_t seconds;       /* how long it is measured, setting up apart */
 	const char *ca_file;    /* who vouches for the sink's certificate; NULL: nobody */
 	const char *host;       /* its name */
+	struct gate *gate;      /* that every message passes, with one lane; NULL: none */
 	const char *state_dir;  /* of its own */
 	dp_log_fn *log;
 };

@@ -203,8 +203,8 @@ static int open_ring(struct spsc *r, uint32_t slots, uint32_t elem_bytes)
 static int open_rings(struct worker *w, char why[DP_WHY_BYTES])
 {
 	/* Nothing but SMTP has events. */
-	uint32_t evts = w->above == NULL ? worker_evts_max(w->conf) : 2;
-	int rc = open_ring(&w->evts, evts, sizeof(struct dp_evt));
+	uint32_t evts = w->above == NULL ? worker_evts_max(w->conf) : EVT_UNITS_MAX;
+	int rc = open_ring(&w->evts, evts, EVT_UNIT_BYTES);
 
 	if (rc == 0)
 		rc = open_ring(&w->cmds, worker_cmds_max(w->conf), sizeof(struct worker_cmd));

@@ -18,6 +18,7 @@
 #include "dataplane/dp.h"
 #include "dataplane/dp_hook.h"
 #include "dataplane/egress.h"
+#include "dataplane/evt_ring.h"
 #include "dataplane/handoff.h"
 #include "dataplane/idle_plan.h"
 #include "dataplane/port.h"

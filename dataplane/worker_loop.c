@@ -22,11 +22,13 @@ enum {
 void worker_emit(void *worker, const struct dp_evt *evt)
 {
 	struct worker *w = worker;
-	bool fits = spsc_try_put(&w->evts, evt);
+	bool cut, fits = evt_ring_try_put(&w->evts, evt, &cut);
 
 	assert(fits); /* credits and dials_max leave room for every event, see worker_size.c */
 	(void)fits;
 	count(&w->counters.events);
+	if (cut)
+		count(&w->counters.event_texts_cut);
 	w->n_emitted++;
 }
 

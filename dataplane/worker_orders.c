@@ -86,7 +86,7 @@ uint32_t worker_poll(struct worker *w, struct dp_evt *evts, uint32_t n)
 {
 	uint32_t taken = 0;
 
-	for (; taken < n && spsc_try_take(&w->evts, &evts[taken]); taken++) {
+	for (; taken < n && evt_ring_try_take(&w->evts, &evts[taken]); taken++) {
 		if (evts[taken].kind == DP_EVT_CLOSED) {
 			assert(w->dials_open > 0); /* one CLOSED a dial */
 			w->dials_open--;

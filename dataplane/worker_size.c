@@ -107,12 +107,12 @@ uint32_t worker_dials_max(const struct dp_conf *conf)
 }
 
 /* A dial has at most two events (OPEN, CLOSED) that control has not read, and at most dials_max
- * dials are between their order and the reading of their CLOSED: conns_max * 3. A credit has at
- * most two (BODY_TAKEN, RCPT): window * 2. So no event ever meets a full ring.
+ * dials are between their order and the reading of their CLOSED. A credit has at most two
+ * (BODY_TAKEN, RCPT). So no event ever meets a full ring.
  */
 uint32_t worker_evts_max(const struct dp_conf *conf)
 {
-	return 2 * conf->window + 3 * conf->conns_max;
+	return evt_ring_units(worker_dials_max(conf), conf->window);
 }
 
 /* A full command ring only makes control try again, so it need not hold everything. */
@@ -142,7 +142,7 @@ void worker_size_of(const struct dp_conf *conf, uint32_t port_index, struct work
 	size->eal_bytes = port.bytes + 16 * ((uint64_t)port.rx_buffers + port.tx_buffers);
 	size->tables_bytes =
 	    net_memory_bytes(&e.net) + tcp_memory_bytes(&e.tcp) + tls_memory_bytes(&e.tls) +
-	    smtp_memory_bytes(&e.smtp) + ring_bytes(worker_evts_max(conf), sizeof(struct dp_evt)) +
+	    smtp_memory_bytes(&e.smtp) + ring_bytes(worker_evts_max(conf), EVT_UNIT_BYTES) +
 	    ring_bytes(worker_cmds_max(conf), sizeof(struct worker_cmd)) +
 	    sizeof(struct tcp_trace_entry) * (uint64_t)conf->conns_max + sizeof(struct worker);
 }

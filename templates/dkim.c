@@ -8,6 +8,7 @@
 #include "templates/canon.h"
 #include "templates/key.h"
 #include "templates/mailbox.h"
+#include "templates/signers.h"
 
 enum {
 	LINE_BYTES = 76,
@@ -88,17 +89,20 @@ static uint32_t count_names(struct span list)
 static const char *choose(const struct tpl_signers *all, const struct dkim_message *m,
                           const struct tpl_signer *to[TPL_SIGNATURES_MAX], uint32_t *n)
 {
+	uint32_t near[SIGNERS_NEAR_MAX];
+	uint32_t n_near = signers_near(all, m->from_domain, m->sign_with, near), named = 0;
+	uint32_t n_all = n_near == UINT32_MAX ? all->n : n_near;
 	size_t nearest = 0;
-	uint32_t named = 0;
 
 	*n = 0;
-	for (uint32_t i = 0; i < all->n && m->sign_with.bytes == 0; i++) {
-		size_t near =
-		    all->at[i].when == TPL_SIGN_FROM ? nearness(&all->at[i], m->from_domain) : 0;
-		nearest = near > nearest ? near : nearest;
+	for (uint32_t i = 0; i < n_all && m->sign_with.bytes == 0; i++) {
+		const struct tpl_signer *s = &all->at[n_near == UINT32_MAX ? i : near[i]];
+		size_t shared = s->when == TPL_SIGN_FROM ? nearness(s, m->from_domain) : 0;
+
+		nearest = shared > nearest ? shared : nearest;
 	}
-	for (uint32_t i = 0; i < all->n; i++) {
-		const struct tpl_signer *s = &all->at[i];
+	for (uint32_t i = 0; i < n_all; i++) {
+		const struct tpl_signer *s = &all->at[n_near == UINT32_MAX ? i : near[i]];
 		bool listed = is_listed(m->sign_with, s->name);
 
 		named += listed;

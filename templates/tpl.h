@@ -176,7 +176,14 @@ struct tpl_signer {
 struct tpl_signers {
 	const struct tpl_signer *at;
 	uint32_t n;
+	/* Where there are many: what tpl_signers_sort() made, so that a message finds its own
+	 * without looking at each. NULL: it looks at each.
+	 */
+	const uint32_t *order;
 };
+
+/* Fills `order`, 2 * n numbers, for these signers. */
+void tpl_signers_sort(const struct tpl_signer *at, uint32_t n, uint32_t *order);
 
 /* NULL, or what is wrong with domain, selector or a name of a field. */
 const char *tpl_signer_check(const struct tpl_signer *signer);

@@ -109,6 +109,9 @@ static bool applies(const struct rule *r, const struct dp_evt *evt, uint32_t att
 struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts)
 {
 	assert(evt->kind == DP_EVT_RCPT);
+	/* The host was not asked, and the session is as good as before (RFC 6152 3). */
+	if (evt->outcome == DP_OUT_NOT_TRIED && evt->why == DP_WHY_NEEDS_7BIT)
+		return (struct verdict){ .state = RCPT_DEFERRED, .now = 1 };
 	/* What our own rules said: nobody was asked, no attempt was spent. */
 	if (evt->outcome == DP_OUT_GATED)
 		return (struct verdict){ .state = evt->gate >> 1 == DP_GATE_REJECT ? RCPT_FAILED

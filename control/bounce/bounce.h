@@ -31,9 +31,9 @@ struct verdict {
 	uint8_t about;          /* enum bounce_about */
 };
 
-/* Judges one recipient's event (DP_EVT_RCPT). `attempts` are those spent before: with none, an
- * unconfirmed end is tried once more, later it is final. A DEFERRED that counts no attempt and is
- * not `now` waits as if its first attempt had been spent.
+/* Judges one recipient's event (DP_EVT_RCPT). `attempts` are those spent before; of an
+ * unconfirmed end 0 means that policy has one left for it, else it is final. A DEFERRED that counts
+ * no attempt and is not `now` waits as if its first attempt had been spent.
  */
 struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts);
 

@@ -131,6 +131,8 @@ static bool apply_outcome(struct campaign *c, const struct store_rec *rec)
 
 	if (rec->rows != 1 || !rcpt_may_move(r->state, rec->state))
 		return false;
+	if (rec->kind == REC_UNCONFIRMED && r->unconfirmed < 15)
+		r->unconfirmed++;
 	d = move_row(c, rec->row, rec->state);
 	r->due_s = rec->state == RCPT_DEFERRED ? (uint32_t)rec->due_s : 0;
 	if (rec->attempts > r->attempts) {
@@ -186,6 +188,7 @@ bool campaign_apply(struct campaign *c, const struct store_rec *rec)
 	switch (rec->kind) {
 	case REC_FIRST_ATTEMPT:
 		return apply_first_attempt(c, rec);
+	case REC_UNCONFIRMED:
 	case REC_OUTCOME:
 		return rec->rows > 0 && apply_outcome(c, rec);
 	case REC_PAUSE:

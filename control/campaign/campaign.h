@@ -41,6 +41,7 @@ enum rec_kind {
 	REC_OUTCOME = 2,       /* one recipient's new state */
 	REC_PAUSE = 3,         /* state 1: the campaign is paused, 0: it goes on; text: why */
 	REC_RELEASE = 4,       /* of rows [row, row+rows) those that are held get `state` */
+	REC_UNCONFIRMED = 5,   /* as REC_OUTCOME, of an attempt whose answer was lost */
 };
 
 /* One recipient, in memory while its campaign is not over. */
@@ -48,7 +49,8 @@ struct rcpt {
 	uint8_t state; /* enum rcpt_state */
 	uint8_t attempts;
 	uint8_t in_flight;        /* 0 or 1; never stored */
-	uint8_t released;         /* 0 or 1: was held, and then let go */
+	uint8_t released : 1;     /* was held, and then let go */
+	uint8_t unconfirmed : 4;  /* attempts whose answer was lost; stops at 15 */
 	uint32_t first_attempt_s; /* Unix time; 0: never tried */
 	uint32_t due_s;           /* Unix time of the next attempt, when deferred */
 };

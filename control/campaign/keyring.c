@@ -15,6 +15,7 @@ struct keyring {
 	_Atomic uint32_t holders;
 	struct tpl_signer *signers;
 	struct tpl_signers all;
+	uint32_t *order;
 	struct tpl_token_key *keys;
 	struct tpl_token_keys tokens;
 	uint32_t rotate_s;
@@ -75,6 +76,9 @@ static int open_keyring(const struct keyring_conf *conf, bool change, struct key
 	k->all.at = k->signers;
 	for (uint32_t i = 0; result == 0 && i < conf->n_signers; i++)
 		result = add_signer(k, &conf->signers[i], why);
+	k->order = xcalloc(2 * (size_t)k->all.n + 1, sizeof(*k->order));
+	tpl_signers_sort(k->signers, k->all.n, k->order);
+	k->all.order = k->order;
 	if (result == 0 && conf->state_dir != NULL)
 		result = token_keys_load(conf, change, &k->keys, &k->tokens.n, why);
 	k->tokens.at = k->keys;
@@ -120,6 +124,7 @@ void keyring_put(struct keyring *k)
 	if (k->keys != NULL)
 		explicit_bzero(k->keys, k->tokens.n * sizeof(*k->keys));
 	free(k->keys);
+	free(k->order);
 	free(k->signers);
 	free(k);
 }

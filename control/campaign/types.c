@@ -18,11 +18,15 @@ static const char *const names[TYPE_N] = {
 
 bool types_take(struct span *types, struct span *name, enum column_type *type)
 {
-	const uint8_t *comma = memchr(types->at, ',', types->bytes);
-	size_t bytes = comma != NULL ? (size_t)(comma - types->at) : types->bytes;
-	const uint8_t *colon = bytes > 0 ? memrchr(types->at, ':', bytes) : NULL;
+	const uint8_t *comma, *colon;
 	struct span word;
+	size_t bytes;
 
+	if (types->bytes == 0 || types->at == NULL)
+		return false;
+	comma = memchr(types->at, ',', types->bytes);
+	bytes = comma != NULL ? (size_t)(comma - types->at) : types->bytes;
+	colon = bytes > 0 ? memrchr(types->at, ':', bytes) : NULL;
 	if (colon == NULL || colon == types->at)
 		return false;
 	*name = span_of(types->at, (size_t)(colon - types->at));

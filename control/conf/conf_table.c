@@ -466,6 +466,8 @@ const struct conf_opt conf_options[] = {
 	  .help = "since the first attempt; then the recipient expires (RFC 5321 4.5.4.1)" },
 	{ .name = "retry.host", AT(retry.host_s), INT(S, 1, DAY, MINUTE), RELOAD,
 	  .help = "a host that failed is avoided this long" },
+	{ .name = "retry.unconfirmed", AT(retry.unconfirmed), INT(NONE, 0, 10, 1), RELOAD,
+	  .help = "a message whose answer was lost is sent again so often; each may be a duplicate" },
 	{ .name = "shutdown.drain_max", AT(shutdown.drain_max_ms), INT(MS, 0, 600 * S, 60 * S), NOW,
 	  .help = "patience for unanswered transactions at the end" },
 	{ .name = "site.auth_in_clear", SITE(auth_in_clear), .type = CONF_TYPE_BOOL, RELOAD,

@@ -125,11 +125,15 @@ static bool leaves(const struct leave *l, struct span url)
 	return (l->url.bytes > 0 && span_eq(url, l->url)) || starts_with(url, l->base);
 }
 
+static bool holds(struct span text, struct span what)
+{
+	return text.bytes > 0 && what.bytes > 0 &&
+	       memmem(text.at, text.bytes, what.at, what.bytes) != NULL;
+}
+
 static bool text_leaves(const struct leave *l, struct span text)
 {
-	return (l->url.bytes > 0 && memmem(text.at, text.bytes, l->url.at, l->url.bytes) != NULL) ||
-	       (l->base.bytes > 0 &&
-	        memmem(text.at, text.bytes, l->base.at, l->base.bytes) != NULL);
+	return holds(text, l->url) || holds(text, l->base);
 }
 
 static void check_leave(struct lint_look *k, const struct lint_html *h, struct span text)

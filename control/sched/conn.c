@@ -210,6 +210,26 @@ static bool is_for_sharing(const struct flight *f, const struct dp_evt *evt)
 	return f->on_shared && bounce_is_relaying(evt);
 }
 
+/* Attempts before this one, as bounce_judge() wants them. */
+static uint32_t spent(const struct sched *s, const struct rcpt *r, const struct dp_evt *evt)
+{
+	if (evt->outcome != DP_OUT_UNCONFIRMED)
+		return r->attempts;
+	return r->unconfirmed < s->conf->retry.unconfirmed ? 0 : 1;
+}
+
+/* RFC 6152 3: what comes back is composed again, and what follows is so at once. No time so short
+ * that it could come back for ever.
+ */
+static void needs_7bit(struct sched *s, const struct conn *c)
+{
+	uint64_t until_us = fact_until_us(s, HOST_NO_8BITMIME);
+	uint64_t least_us = after_s(s, AS_7BIT_MIN_S);
+
+	learn(s, host_of(s, c), HOST_NO_8BITMIME);
+	c->lane->site->as_7bit_until_us = until_us > least_us ? until_us : least_us;
+}
+
 /* The connection is the flight's: one that was gone when the job reached it has no name to tell. */
 static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 {
@@ -217,7 +237,7 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	struct lane *lane = c->lane;
 	const struct rcpt *r = &f->slice->load->c->rcpts[f->row];
 	struct campaign *campaign = f->slice->load->c;
-	struct verdict v = bounce_judge(evt, r->attempts);
+	struct verdict v = bounce_judge(evt, spent(s, r, evt));
 
 	c->jobs--;
 	if (c->jobs == 0)
@@ -228,7 +248,11 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 		remember_trouble(lane->site, c, evt);
 	if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
 		c->answered++;
-	else if (evt->outcome != DP_OUT_GATED)
+	else if (evt->outcome == DP_OUT_UNCONFIRMED)
+		c->lost++;
+	if (evt->outcome == DP_OUT_NOT_TRIED && evt->why == DP_WHY_NEEDS_7BIT)
+		needs_7bit(s, c);
+	else if (evt->outcome == DP_OUT_NOT_TRIED)
 		c->lost++;
 	if (v.avoid_host)
 		conn_failed(s, c, evt);

@@ -109,9 +109,13 @@ void flight_compose(struct sched *s, struct flight *f)
 {
 	const struct campaign *c = f->slice->load->c;
 
+	uint64_t cookie = (uint64_t)f->gen << 32 | (uint32_t)(f - s->flights);
+	int64_t first_s = c->rcpts[f->row].first_attempt_s;
+	bool as_7bit = f->lane->site->as_7bit_until_us > s->now_us;
+
 	f->state = FLIGHT_COMPOSE;
-	if (compose_try_order(s->cf.composer, (uint64_t)f->gen << 32 | (uint32_t)(f - s->flights),
-	                      c, f->row, c->rcpts[f->row].first_attempt_s, s->now_s))
+	if ((as_7bit ? compose_try_order_as_7bit : compose_try_order)(s->cf.composer, cookie, c,
+	                                                              f->row, first_s, s->now_s))
 		return;
 	f->state = FLIGHT_COMPOSE_WAIT;
 	DL_APPEND(s->compose_wait, f);
@@ -127,7 +131,8 @@ static void take_texts(struct flight *f)
 
 	for (uint32_t i = 0; i < f->out.n_text; i++)
 		f->text[i] = (struct dp_text){ .bytes = f->out.text[i].bytes,
-			                       .part = parts[f->out.text[i].label] };
+			                       .part = parts[f->out.text[i].label],
+			                       .segment = f->out.text[i].segment };
 }
 
 void sched_on_composed(struct sched *s, const struct compose_done *done)
@@ -168,7 +173,8 @@ static struct store_rec outcome(struct sched *s, const struct flight *f, const s
 		.campaign = f->slice->load->c->id,
 		.row = f->row,
 		.rows = 1,
-		.kind = REC_OUTCOME,
+		.kind = evt != NULL && evt->outcome == DP_OUT_UNCONFIRMED ? REC_UNCONFIRMED
+		                                                          : REC_OUTCOME,
 		.state = (uint8_t)v->state,
 		.attempts = (uint8_t)(r->attempts + (v->counts_attempt && r->attempts < 255)),
 		.at_s = s->now_s,

@@ -20,6 +20,8 @@
 #include "control/sched/tls_policy.h"
 
 enum {
+	AS_7BIT_MIN_S =
+	    60, /* a host without 8BITMIME is composed for as 7-bit this long at least */
 	SLICE_TURN_ROWS =
 	    16,              /* rows a slice gives before the next slice of its site has its turn */
 	SITE_ROUNDS_MAX = 3, /* times all addresses may fail in a row before recipients wait */
@@ -137,16 +139,17 @@ struct site {
 	struct lane *lanes;
 	struct host_addr *addrs;
 	uint32_t n_addrs;
-	uint32_t n_domains;     /* sdomains that point here */
-	uint32_t n_flights;     /* flights of its slices */
-	uint32_t n_apart;       /* lanes beside the first of their source */
-	uint32_t fails_in_row;  /* connections that failed since the last one that opened */
-	uint8_t has_v4, has_v6; /* 0 or 1 */
-	uint8_t is_routed;      /* 0 or 1: a host of the configuration, not an MX set */
-	uint8_t blocked;        /* 0 or 1: refused by the egress guard */
-	uint8_t running;        /* 0 or 1: inside site_run() */
-	uint8_t queued;         /* enum site_queue */
-	uint64_t wake_us;       /* of its entry in sched.wakes; UINT64_MAX: none */
+	uint32_t n_domains;        /* sdomains that point here */
+	uint32_t n_flights;        /* flights of its slices */
+	uint32_t n_apart;          /* lanes beside the first of their source */
+	uint32_t fails_in_row;     /* connections that failed since the last one that opened */
+	uint8_t has_v4, has_v6;    /* 0 or 1 */
+	uint64_t as_7bit_until_us; /* a host of it takes no 8-bit text: it is composed for so */
+	uint8_t is_routed;         /* 0 or 1: a host of the configuration, not an MX set */
+	uint8_t blocked;           /* 0 or 1: refused by the egress guard */
+	uint8_t running;           /* 0 or 1: inside site_run() */
+	uint8_t queued;            /* enum site_queue */
+	uint64_t wake_us;          /* of its entry in sched.wakes; UINT64_MAX: none */
 	uint64_t deferred, delivered, refused;
 	char last_error[224];
 	struct site *prev, *next; /* in sched.todo or sched.hungry */

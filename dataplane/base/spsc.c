@@ -31,19 +31,26 @@ void spsc_fini(struct spsc *r)
 	r->slots = NULL;
 }
 
-bool spsc_try_put(struct spsc *r, const void *elem)
+bool spsc_try_put_all(struct spsc *r, const void *elems, uint32_t n)
 {
 	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
-	if (tail - r->head_seen > r->mask) {
+	if (n > r->mask + 1 || tail - r->head_seen > r->mask + 1 - n) {
 		r->head_seen = atomic_load_explicit(&r->head, memory_order_acquire);
 		assert(tail - r->head_seen <= r->mask + 1);
-		if (tail - r->head_seen > r->mask)
+		if (n > r->mask + 1 || tail - r->head_seen > r->mask + 1 - n)
 			return false;
 	}
-	memcpy(r->slots + (size_t)(tail & r->mask) * r->elem_bytes, elem, r->elem_bytes);
-	atomic_store_explicit(&r->tail, tail + 1, memory_order_release);
+	for (uint32_t i = 0; i < n; i++)
+		memcpy(r->slots + (size_t)((tail + i) & r->mask) * r->elem_bytes,
+		       (const uint8_t *)elems + (size_t)i * r->elem_bytes, r->elem_bytes);
+	atomic_store_explicit(&r->tail, tail + n, memory_order_release);
 	return true;
+}
+
+bool spsc_try_put(struct spsc *r, const void *elem)
+{
+	return spsc_try_put_all(r, elem, 1);
 }
 
 bool spsc_try_take(struct spsc *r, void *elem)

@@ -33,6 +33,11 @@ void spsc_fini(struct spsc *r);
 /* Copies one element in. False, and nothing done, when the ring is full. */
 bool spsc_try_put(struct spsc *r, const void *elem);
 
+/* Copies `n` elements in that lie one behind the other; the taker sees all of them or none. False,
+ * and nothing done, when there is no room for all.
+ */
+bool spsc_try_put_all(struct spsc *r, const void *elems, uint32_t n);
+
 /* Copies the oldest element out. False when the ring is empty. */
 bool spsc_try_take(struct spsc *r, void *elem);
 

@@ -8,6 +8,7 @@
  *	sink_rule.c     what a script wants to happen
  *	sink_verb.c     what a recipient's local part wants to happen
  *	sink_script.c   the script's lines
+ *	sink_words.c    their conditions and deeds
  *	sink_seen.c     what is remembered between connections
  */
 #pragma once
@@ -217,7 +218,7 @@ int sink_read_verbs(struct sink_session *s, struct span address,
 void sink_ask_verbs(struct sink_session *s, uint64_t now_us, const struct sink_verb *verbs,
                     uint32_t n, enum sink_stage stage, uint32_t rcpt, struct sink_deed *deed);
 
-/* sink_script.c, for local parts. A number with its unit: us, ms, s, m, h. */
+/* sink_words.c and sink_script.c, for local parts. A number with its unit: us, ms, s, m, h. */
 bool sink_read_time(struct span *text, uint64_t *us);
 bool sink_read_number(struct span *text, uint32_t *n);
 int sink_find_stage(struct span name);

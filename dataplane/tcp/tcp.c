@@ -35,7 +35,7 @@ static bool conf_is_sane(const struct tcp_conf *c)
 uint64_t tcp_memory_bytes(const struct tcp_conf *c)
 {
 	return sizeof(struct tcp) + pool_memory_bytes(c->conns_max, sizeof(struct tcb)) +
-	       wheel_memory_bytes(c->conns_max) +
+	       wheel_memory_bytes(c->conns_max) + tcp_delacks_memory_bytes(c->conns_max) +
 	       tcp_flow_memory_bytes(c->conns_max + c->time_wait_max) +
 	       tcp_tw_memory_bytes(c->time_wait_max);
 }
@@ -84,6 +84,8 @@ int tcp_open(const struct tcp_conf *conf, uint64_t now_us, struct tcp **out)
 	if (rc == 0)
 		rc = wheel_init(&t->wheel, conf->conns_max, now_us);
 	if (rc == 0)
+		rc = tcp_delacks_init(&t->delacks, conf->conns_max);
+	if (rc == 0)
 		rc = tcp_flow_init(&t->flow, conf->conns_max + conf->time_wait_max);
 	if (rc == 0)
 		rc = tcp_tw_init(&t->tw, conf->time_wait_max);
@@ -109,6 +111,7 @@ void tcp_close_engine(struct tcp *t)
 			free_segments(t, tcb_at(t, i));
 	tcp_tw_fini(&t->tw);
 	tcp_flow_fini(&t->flow);
+	tcp_delacks_fini(&t->delacks);
 	wheel_fini(&t->wheel);
 	pool_fini(&t->conns);
 	free(t);

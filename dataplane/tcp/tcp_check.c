@@ -5,6 +5,19 @@
 #include "dataplane/tcp/tcp_seg.h"
 #include "dataplane/tcp/tcp_seq.h"
 
+static bool has_delack(const struct tcp *t, const struct tcb *c)
+{
+	const struct tcp_delacks *d = &t->delacks;
+
+	for (uint32_t i = 0; i < d->used; i++) {
+		const struct tcp_delack *e = &d->ring[(d->oldest + i) % d->n];
+
+		if (e->id == tcb_id(t, c) && e->due_ms == c->ack_due_ms)
+			return true;
+	}
+	return false;
+}
+
 /* The timer that a state needs is armed, and its node fires no later than its deadline. */
 static void check_timers(const struct tcp *t, const struct tcb *c)
 {
@@ -28,8 +41,13 @@ static void check_timers(const struct tcp *t, const struct tcb *c)
 	}
 	if (fin_waits)
 		assert(c->xmit != TCB_XMIT_NONE || (c->flags & TCB_F_RETRY));
-	if (c->flags & (TCB_F_DELACK | TCB_F_RETRY | TCB_F_LIFE | TCB_F_KEEP))
+	if (c->flags & (TCB_F_RETRY | TCB_F_LIFE | TCB_F_KEEP))
 		assert(wheel_is_armed(&t->wheel, node));
+	if (c->flags & TCB_F_DELACK)
+		assert(has_delack(t, c) ||
+		       (wheel_is_armed(&t->wheel, node) &&
+		        seq_leq((uint32_t)wheel_due_tick(&t->wheel, node), c->ack_due_ms)) ||
+		       seq_leq(c->ack_due_ms, t->now_ms));
 }
 
 /* The queue's bytes are those between snd_una and snd_end, in order, and the sums are right. */

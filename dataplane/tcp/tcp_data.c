@@ -198,9 +198,7 @@ void tcp_owe_ack(struct tcp *t, struct tcb *c)
 	}
 	if (c->ack_sent == c->rcv_nxt || (c->flags & TCB_F_DELACK))
 		return; /* an answer from above carried it, or it is owed already */
-	c->flags |= TCB_F_DELACK;
-	c->ack_due_ms = t->now_ms + TCP_DELACK_MS;
-	tcp_slow_start(t, c, c->ack_due_ms);
+	tcp_delack_start(t, c);
 }
 
 /* Cuts a segment to the window: what is old in front, what is too much behind. False: nothing is

@@ -27,6 +27,7 @@ enum {
 	TCP_DELACK_MS = 40,        /* RFC 9293 3.8.6.3 allows 500 */
 	TCP_FIN_WAIT_2_MS = 60000, /* patience for the peer's FIN after ours was acknowledged */
 	TCP_KEEP_EVERY_MS = 75000, /* between keepalive probes */
+	TCP_DELACKS_MAX = 1 << 16, /* put off at once without the wheel */
 	TCP_ACKS_MAX = 512,        /* owed at the end of a turn; what is more leaves before */
 	TCP_RETRY_MS = 10,         /* before we ask for a buffer again */
 	TCP_HURRY_MS = 10,         /* a SYN that met a stale connection leaves again after it */
@@ -55,12 +56,26 @@ struct tcp_watch {
 	struct tcp_watch *outer; /* watches may be nested */
 };
 
+/* ACKs that are put off, all by the same time, so in the order they are due. Whether an entry still
+ * holds is told by its connection: it owes an ACK that is due then.
+ */
+struct tcp_delack {
+	tcp_id id;
+	uint32_t due_ms;
+};
+
+struct tcp_delacks {
+	struct tcp_delack *ring;
+	uint32_t n, oldest, used; /* when it is full the wheel is used */
+};
+
 struct tcp {
 	struct tcp_conf conf;
 	uint8_t secret[32];
 	struct tcp_key key;
 	struct pool conns;
 	struct wheel wheel; /* a node a connection: the first of its deadlines */
+	struct tcp_delacks delacks;
 	struct tcp_flow flow;
 	struct tcp_timewait tw;
 	struct tcp_limit rsts, challenges;
@@ -307,6 +322,11 @@ void tcp_xmit_restart(struct tcp *t, struct tcb *c);
 void tcp_xmit_settle(struct tcp *t, struct tcb *c);
 void tcp_keep_start(struct tcp *t, struct tcb *c);
 void tcp_slow_start(struct tcp *t, struct tcb *c, uint32_t due_ms);
+/* An ACK is owed within TCP_DELACK_MS. */
+void tcp_delack_start(struct tcp *t, struct tcb *c);
+uint64_t tcp_delacks_memory_bytes(uint32_t conns);
+int tcp_delacks_init(struct tcp_delacks *d, uint32_t conns);
+void tcp_delacks_fini(struct tcp_delacks *d);
 void tcp_retry_later(struct tcp *t, struct tcb *c);
 void tcp_timers_stop(struct tcp *t, struct tcb *c);
 

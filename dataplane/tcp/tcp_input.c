@@ -366,7 +366,6 @@ void tcp_expect(const struct tcp *t, struct net_seg *segs, uint32_t n)
 		for (unsigned at = 0; at < TCB_HOT_BYTES; at += 64)
 			__builtin_prefetch(c + at, 1);
 		__builtin_prefetch(c + TCB_HOT_BYTES - 1, 1);
-		__builtin_prefetch(&t->wheel.nodes[value], 1);
 	}
 }
 

@@ -2,10 +2,13 @@
  *
  * Both share a node of the wheel, which fires no later than the first of their deadlines. On the
  * path of an ACK only a deadline is stored; a node that fires before any is due is armed again.
+ * ACKs that are put off are many, short-lived and all equally long: they stand in a ring instead.
  */
 #include <errno.h>
 #include <rte_mbuf.h>
+#include <stdlib.h>
 
+#include "dataplane/base/pages.h"
 #include "dataplane/tcp/tcp_engine.h"
 #include "dataplane/tcp/tcp_seg.h"
 #include "dataplane/tcp/tcp_seq.h"
@@ -238,6 +241,78 @@ static void slow_fired(struct tcp *t, struct tcb *c)
 	}
 }
 
+static uint32_t delacks_for(uint32_t conns)
+{
+	return RTE_MIN(conns, (uint32_t)TCP_DELACKS_MAX);
+}
+
+uint64_t tcp_delacks_memory_bytes(uint32_t conns)
+{
+	return pages_bytes(delacks_for(conns) * sizeof(struct tcp_delack));
+}
+
+int tcp_delacks_init(struct tcp_delacks *d, uint32_t conns)
+{
+	*d = (struct tcp_delacks){ .n = delacks_for(conns) };
+	d->ring = pages_get(d->n * sizeof(*d->ring));
+	return d->ring != NULL ? 0 : -ENOMEM;
+}
+
+void tcp_delacks_fini(struct tcp_delacks *d)
+{
+	free(d->ring);
+	d->ring = NULL;
+}
+
+void tcp_delack_start(struct tcp *t, struct tcb *c)
+{
+	struct tcp_delacks *d = &t->delacks;
+	uint32_t at = d->oldest + d->used;
+
+	c->flags |= TCB_F_DELACK;
+	c->ack_due_ms = t->now_ms + TCP_DELACK_MS;
+	if (d->used == d->n) {
+		tcp_slow_start(t, c, c->ack_due_ms);
+		return;
+	}
+	d->ring[at < d->n ? at : at - d->n] =
+	    (struct tcp_delack){ .id = tcb_id(t, c), .due_ms = c->ack_due_ms };
+	d->used++;
+}
+
+/* Returns how many entries it took off, `budget` at most. */
+static uint32_t delacks_run(struct tcp *t, uint32_t budget)
+{
+	struct tcp_delacks *d = &t->delacks;
+	uint32_t n = 0;
+
+	for (; n < budget && d->used != 0; n++) {
+		const struct tcp_delack *e = &d->ring[d->oldest];
+		struct tcb *c = tcb_at(t, e->id);
+
+		if (seq_gt(e->due_ms, t->now_ms))
+			break;
+		if (tcb_is_used(c) && (c->flags & TCB_F_DELACK) && c->ack_due_ms == e->due_ms) {
+			c->flags &= ~(uint32_t)TCB_F_DELACK;
+			tcp_ack_at_turn_end(t, c);
+		}
+		d->oldest = d->oldest + 1 == d->n ? 0 : d->oldest + 1;
+		d->used--;
+	}
+	return n;
+}
+
+static uint64_t delacks_due_us(const struct tcp *t)
+{
+	const struct tcp_delacks *d = &t->delacks;
+	int32_t in_ms;
+
+	if (d->used == 0)
+		return UINT64_MAX;
+	in_ms = (int32_t)(d->ring[d->oldest].due_ms - t->now_ms);
+	return in_ms > 0 ? (t->now_us / 1000 + (uint32_t)in_ms) * 1000 : t->now_us;
+}
+
 /* Each handler has armed what it began; what it left alone is armed again here. */
 static void fired(void *ctx, uint64_t now_us, uint32_t node)
 {
@@ -265,12 +340,14 @@ static void fired(void *ctx, uint64_t now_us, uint32_t node)
 
 uint64_t tcp_tick(struct tcp *t, uint64_t now_us, uint32_t budget)
 {
-	uint64_t a, b;
+	uint64_t a, b, d;
 
 	tcp_set_now(t, now_us);
+	budget -= delacks_run(t, budget);
 	budget -= wheel_advance(&t->wheel, t->now_us, budget, fired, t);
 	tcp_tw_expire(t, budget);
 	a = wheel_next_due_us(&t->wheel);
 	b = tcp_tw_next_due_us(t);
-	return a < b ? a : b;
+	d = delacks_due_us(t);
+	return RTE_MIN(RTE_MIN(a, b), d);
 }

@@ -147,7 +147,7 @@ static size_t join(const struct tpl_out *out)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
-	struct tpl_signers signers = { &signer, 1 };
+	struct tpl_signers signers = { .at = &signer, .n = 1 };
 	struct span rest = span_of(data, bytes), a = cut(&rest), b = cut(&rest);
 	struct tpl_value values[3] = { tpl_text_value(a), tpl_text_value(b), tpl_text_value(rest) };
 	struct tpl_campaign campaign = { .name = span_str("fuzz"),

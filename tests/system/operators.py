@@ -153,11 +153,13 @@ def options_of_a_campaign_are_kept(ops):
                     f"Ann,ann@{HOST},Oslo,1\nBad,nobody,Oslo,1\nBo,bo@{HOST},Bern,2\n")
     bad = ops.dir / "bad rows.csv"
     ops.refused(ops.start_words("kept", path), "mail.csv:1: no column named", "--address-column")
+    ops.refused(ops.start_words("kept", path, "--address-column", "mail", "--tls-min", "some"),
+                "none, opportunistic, encrypt or verify", "--tls-min")
     ops.refused(ops.start_words("kept", path, "--address-column", "mail", "--pool", "big"),
                 'pool "big"', "default")
     out = ops.good(*ops.start_words("kept", path, "--address-column", "mail", "--return-path",
-                                    "bounces@sender.test", "--pool", "default", "--rejected",
-                                    str(bad)))
+                                    "bounces@sender.test", "--pool", "default", "--tls-min", "none",
+                                    "--rejected", str(bad)))
     systest.check("rows=3 recipients=2 rejected=1 duplicates=0" in out, f"the counts: {out!r}")
     ops.settled("kept")
     systest.equal(sorted(ops.envelopes()), [("<bounces@sender.test>", f"<ann@{HOST}>"),

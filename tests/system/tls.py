@@ -2,13 +2,15 @@
 """TLS against real servers: Postfix with self-signed certificates under TLS 1.2 and 1.3, and servers
 whose certificates or handshakes are wrong. Each policy does what it says: opportunistic delivers,
 encrypt delivers to anybody who encrypts, verify to nobody else, and what is deferred says why; a
-campaign's floor is above its sites' policies. What
-arrives through TLS is the same, byte for byte, as what arrives without."""
+campaign's floor is above its sites' policies; a host that has done TLS gets nothing in the clear from
+the engine's next life either. What arrives through TLS is the same, byte for byte, as what arrives
+without, packets lost or not."""
 
 import csv
 import os
 import subprocess
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import systest
@@ -50,6 +52,8 @@ CASES = [
 
 # Under tls_min = encrypt, why each is deferred.
 FLOOR = {"plain": "TLS: STARTTLS is not offered", "noise": "TLS: wrong version number"}
+LOSSY = ["p12", "right"]
+BROKEN = {"whoever": "TLS: wrong version number"}
 
 
 def openssl(*args):
@@ -155,13 +159,51 @@ def body_of(case, data):
     return b"\n".join(ln[1:] if ln.startswith(b".") else ln for ln in lines)
 
 
-def check_received(case, folder, bodies):
+def check_received(case, folder, bodies, copies):
     files = [p for p in Path(folder).rglob("*") if p.is_file() and p.parent.name != "tmp"]
-    systest.equal(len(files), N, f"{case.name}: messages received")
+    systest.equal(len(files), N * copies, f"{case.name}: messages received")
     for path in files:
         data = path.read_bytes()
         systest.equal(version_of(case, data), case.want, f"{case.name}: {path.name}")
         bodies.add(body_of(case, data))
+
+
+def check_deferred(run, campaign, whys):
+    got = outcomes(run, campaign)
+    systest.equal(sorted(got), sorted(whys), f"{campaign}: domains")
+    for name, rows in got.items():
+        for state, reply in rows:
+            systest.equal(state, "deferred", f"{campaign}: {name}: state ({reply})")
+            systest.check(whys[name] in reply, f"{campaign}: {name}: {reply}")
+
+
+def some(names):
+    return [c for c in CASES if c.name in names]
+
+
+@contextmanager
+def loss():
+    """One packet in 50, each way."""
+    chains = "".join(f"chain {hook} {{ type filter hook {hook} priority 0; {way}if ph0 meta l4proto "
+                     "tcp numgen random mod 50 == 0 drop; }\n"
+                     for hook, way in (("input", "i"), ("output", "o")))
+    subprocess.run(["nft", "-f", "-"], input=f"table inet bad {{ {chains} }}\n", text=True, check=True)
+    yield
+    subprocess.run(["nft", "delete", "table", "inet", "bad"], check=True)
+
+
+def break_tls(net, certs):
+    """In the place of a server, one whose handshakes fail."""
+    for number, case in enumerate(CASES, 1):
+        if case.name not in BROKEN:
+            continue
+        old = next(pair for pair in net.servers.procs if pair[0] == case.name)
+        net.servers.procs.remove(old)
+        old[1].terminate()
+        old[1].wait()
+        new = replace(receiver(replace(case, how="garbage"), number, certs), name="broken")
+        net.servers.start_smtpd(new)
+        net.servers.wait_ready([new])
 
 
 def each_policy_does_what_it_says():
@@ -175,13 +217,14 @@ def each_policy_does_what_it_says():
     write_conf(run / "conf", run / "state", certs / "authority.crt")
     with Internet(systest.BUILD, run / "mail", served) as net:
         send(engine, run, "tls", CASES)
+        send(engine, run, "floor", some(FLOOR), "--tls-min", "encrypt")
+        with loss():
+            send(engine, run, "lossy", some(LOSSY))
         systest.check(net.servers.wait_delivered(), "Postfix has mail left in its queues")
-        # A floor makes of who would only have liked TLS one who demands it.
-        send(engine, run, "floor", [c for c in CASES if c.name in FLOOR], "--tls-min", "encrypt")
-    for name, rows in outcomes(run, "floor").items():
-        for state, reply in rows:
-            systest.equal(state, "deferred", f"{name} under a floor: state ({reply})")
-            systest.check(FLOOR[name] in reply, f"{name} under a floor: {reply}")
+        break_tls(net, certs)
+        send(engine, run, "broken", some(BROKEN))
+    check_deferred(run, "floor", FLOOR)
+    check_deferred(run, "broken", BROKEN)
     got, bodies = outcomes(run, "tls"), set()
     for case in CASES:
         deferred = not (case.want.startswith("TLSv") or case.want == "clear")
@@ -192,8 +235,9 @@ def each_policy_does_what_it_says():
         if deferred:
             systest.equal(list((run / "mail" / case.name).rglob("*")), [], f"{case.name}: mail")
         else:
-            check_received(case, run / "mail" / case.name, bodies)
+            check_received(case, run / "mail" / case.name, bodies, 1 + (case.name in LOSSY))
     systest.equal(len(bodies), 1, "texts that arrived are one text")
 
 
-systest.main(each_policy_does_what_it_says, root=True)
+if __name__ == "__main__":
+    systest.main(each_policy_does_what_it_says, root=True)

@@ -136,7 +136,7 @@ static int compose(const char *dir, double seconds, const char *key_path, bool f
 		                     .body = TPL_RELAXED,
 		                     .when = TPL_SIGN_FROM,
 		                     .expires_s = 86400 };
-	struct tpl_signers signers = { &signer, 1 };
+	struct tpl_signers signers = { .at = &signer, .n = 1 };
 	struct tpl_value values[3];
 	struct tpl_job job = { .campaign = &campaign,
 		               .values = values,

@@ -43,7 +43,7 @@ static int sign_one(struct tpl_signer *signers, uint32_t n, int64_t now_s, size_
 {
 	const uint8_t *end = memmem(message, bytes, "\r\n\r\n", 4);
 	struct dkim_piece pieces[PIECES_MAX];
-	struct tpl_signers all = { signers, n };
+	struct tpl_signers all = { .at = signers, .n = n };
 	struct dkim_message m = { .body = pieces, .signed_s = now_s };
 	struct buf to = { .at = out, .max = sizeof(out) };
 	uint8_t length[4];

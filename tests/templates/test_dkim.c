@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "templates/dkim.h"
+#include "templates/signers.h"
 #include "tests/support/suite.h"
 
 enum { ROOM = 8192 };
@@ -50,7 +51,7 @@ static const char *sign(const struct tpl_signer *at, uint32_t n, const char *fro
                         const char *sign_with, char text[ROOM])
 {
 	static uint8_t out[ROOM];
-	struct tpl_signers all = { at, n };
+	struct tpl_signers all = { .at = at, .n = n };
 	struct dkim_piece body = { .bytes = span_str("x\r\n") };
 	struct dkim_message m = { .header = span_str(header),
 		                  .body = &body,
@@ -191,6 +192,60 @@ static void a_signer_that_cannot_be_right_is_refused(void)
 	}
 }
 
+/* Hundreds of signers: whoever signs when each is looked at signs when they are sorted, too, and
+ * few are looked at then.
+ */
+static void many_signers_are_found_by_domain_and_name(void)
+{
+	enum { MANY = 400, TURNS = 300 };
+	static char domains[MANY][64], names[MANY][16];
+	static struct tpl_signer many[MANY];
+	static uint32_t order[2 * MANY];
+	struct tpl_signers plain = { .at = many, .n = MANY };
+	struct tpl_signers sorted = { .at = many, .n = MANY, .order = order };
+	struct dkim_piece body = { .bytes = span_str("x\r\n") };
+	unsigned seed = 7, n_signed = 0;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		snprintf(domains[i], sizeof(domains[i]), "%s%sd%u.example",
+		         i % 5 == 0 ? "News." : "", i % 35 == 0 ? "a." : "", i / 2);
+		snprintf(names[i], sizeof(names[i]), "s%u", i % 390);
+		many[i] = signer(names[i], domains[i],
+		                 i == 17      ? TPL_SIGN_ALL
+		                 : i % 3 == 0 ? TPL_SIGN_NAMED
+		                              : TPL_SIGN_FROM);
+	}
+	tpl_signers_sort(many, MANY, order);
+	for (unsigned turn = 0; turn < TURNS; turn++) {
+		uint8_t room[2][ROOM];
+		struct buf to[2] = { { .at = room[0], .max = ROOM },
+			             { .at = room[1], .max = ROOM } };
+		unsigned who = (unsigned)rand_r(&seed) % (MANY / 2 + 5);
+		char from[64], with[64] = "";
+		struct dkim_message m = { .header = span_str(header), .body = &body, .n_body = 1 };
+		uint32_t near[SIGNERS_NEAR_MAX], n;
+		const char *why[2];
+
+		snprintf(from, sizeof(from), "%sd%u.example",
+		         turn % 3 == 0   ? "x.news."
+		         : turn % 3 == 1 ? "NEWS."
+		                         : "",
+		         who);
+		if (turn % 4 == 3)
+			snprintf(with, sizeof(with), "s%u,s%u", who, 3 * who);
+		m.from_domain = span_str(from);
+		m.sign_with = span_str(with);
+		n = signers_near(&sorted, m.from_domain, m.sign_with, near);
+		CU_ASSERT(n < 10);
+		why[0] = dkim_sign(&plain, &m, sha, &to[0]);
+		why[1] = dkim_sign(&sorted, &m, sha, &to[1]);
+		CU_ASSERT_PTR_EQUAL(why[0], why[1]);
+		CU_ASSERT(span_eq(buf_since(&to[0], 0), buf_since(&to[1], 0)));
+		n_signed += to[0].bytes > 0 && n > 1;
+	}
+	CU_ASSERT(n_signed > TURNS / 2);
+}
+
 /* What is said to be fixed, and what was hashed before, changes how the hash is made and not what
  * it is.
  */
@@ -199,7 +254,7 @@ static void a_body_has_one_hash_however_it_is_given(void)
 	static const char first[] = "--=m_1\r\nName: a b\r\n x\r\n\r\nAAAA\r\n\r\n\r\n";
 	static const char last[] = "two  blanks \r\n\t\r\n";
 	struct tpl_signer s = signer("s", "shop.example", TPL_SIGN_ALL);
-	struct tpl_signers all = { &s, 1 };
+	struct tpl_signers all = { .at = &s, .n = 1 };
 	char whole_text[sizeof(first) + 2 * sizeof(last)];
 	struct dkim_prefix *prefix[2];
 	struct dkim_piece whole = { .bytes = span_of(whole_text, 0) };
@@ -241,7 +296,7 @@ static void a_signature_is_folded(void)
 {
 	static uint8_t out[ROOM];
 	struct tpl_signer s = signer("s", "shop.example", TPL_SIGN_ALL);
-	struct tpl_signers all = { &s, 1 };
+	struct tpl_signers all = { .at = &s, .n = 1 };
 	struct dkim_piece body = { .bytes = span_str("") };
 	struct dkim_message m = { .header = span_str(header), .body = &body, .n_body = 1 };
 	struct buf to = { .at = out, .max = sizeof(out) };
@@ -278,4 +333,5 @@ SUITE("templates/dkim", TEST(the_key_is_there), TEST(the_nearest_domain_signs),
       TEST(a_signature_covers_all_but_x_fields_and_once_more_what_is_listed),
       TEST(a_signature_says_when_it_was_made_and_when_it_ends),
       TEST(a_signer_that_cannot_be_right_is_refused), TEST(a_signature_is_folded),
+      TEST(many_signers_are_found_by_domain_and_name),
       TEST(a_body_has_one_hash_however_it_is_given), TEST(the_key_goes))

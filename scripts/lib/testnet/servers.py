@@ -165,7 +165,7 @@ class Servers:
         """Every receiver says 220; DNS answers. Names the one that does not."""
         end = time.monotonic() + seconds
         for r in receivers:
-            while not greets(r.addr):
+            while not greets(r):
                 self.check_alive()
                 if time.monotonic() > end:
                     raise SystemExit(f"receiver {r.name} does not answer; see {self.log_dir}")
@@ -218,9 +218,10 @@ def raise_files():
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))
 
 
-def greets(addr):
+def greets(r):
+    port = int(r.args[r.args.index("--port") + 1]) if "--port" in r.args else 25
     try:
-        with socket.create_connection((addr, 25), timeout=2) as s:
+        with socket.create_connection((r.addr, port), timeout=2) as s:
             s.settimeout(2)
             ok = s.recv(512).startswith(b"220")
             s.sendall(b"QUIT\r\n")

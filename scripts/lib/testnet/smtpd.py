@@ -1,16 +1,20 @@
 """smtpd.py --listen ADDR --dir DIR [--port N] [--greylist]
-[--rcpt-reply REPLY] [--starttls HOW --cert FILE]: a receiver with habits.
+[--rcpt-reply REPLY] [--starttls HOW --cert FILE] [--auth USER:SECRET] [--lmtp]: a receiver with
+habits.
 
 Stores every accepted message as a file in the form of smtp-sink's dumps: pseudo headers of the
 envelope, then exactly the bytes that came between 354 and the final dot (dots still doubled).
 --greylist refuses each recipient once with 450 4.7.1. --starttls offers TLS: "good" means it, with
 the key and certificate in FILE; "stall" says 220 and nothing more, "garbage" says 220 and answers
-the handshake with noise, "inject" says more than 220 at once. Not an SMTP server to learn from: it is a
+the handshake with noise, "inject" says more than 220 at once. --auth takes mail from who says so
+by PLAIN under TLS only; SECRET may be @FILE, read at each AUTH. --lmtp speaks RFC 2033: a last word
+for each recipient, 452 for those whose local part begins with "full". Not an SMTP server to learn from: it is a
 measuring instrument of tests.
 """
 
 import argparse
 import asyncio
+import base64
 import itertools
 import os
 import socket
@@ -26,6 +30,7 @@ class Session:
         self.opt, self.seen = opt, seen
         self.reader, self.writer = reader, writer
         self.helo, self.mail, self.rcpts = b"", None, []
+        self.known = not opt.auth
 
     def say(self, line):
         self.writer.write(line.encode() + b"\r\n")
@@ -47,11 +52,37 @@ class Session:
                 await self.writer.drain()
                 return
 
+    async def on_lhlo(self, line):
+        if not self.opt.lmtp:
+            self.say("502 5.5.2 not known here")
+            return
+        await self.greet(line)
+
     async def on_ehlo(self, line):
+        if self.opt.lmtp:
+            self.say("500 5.5.1 say LHLO")
+            return
+        await self.greet(line)
+
+    def secret(self):
+        user, _, secret = self.opt.auth.partition(":")
+        if secret.startswith("@"):
+            with open(secret[1:], encoding="ascii") as f:
+                secret = f.read().strip()
+        return base64.b64encode(f"\0{user}\0{secret}".encode())
+
+    async def on_auth(self, line):
+        words = line.split(b" ")
+        self.known = bool(self.opt.auth and self.tls() and words[1:] == [b"PLAIN", self.secret()])
+        self.say("235 2.7.0 welcome" if self.known else "535 5.7.8 who?")
+
+    async def greet(self, line):
         self.helo = line[5:]
         self.say("250-capture.test")
         if self.opt.starttls and not self.tls():
             self.say("250-STARTTLS")
+        if self.opt.auth and self.tls():
+            self.say("250-AUTH PLAIN")
         for text in ("250-PIPELINING", "250-SIZE 104857600", "250-8BITMIME",
                      "250 ENHANCEDSTATUSCODES"):
             self.say(text)
@@ -86,6 +117,9 @@ class Session:
         if self.mail is not None:
             self.say("503 5.5.1 nested MAIL")
             return
+        if not self.known:
+            self.say("530 5.7.0 authenticate first")
+            return
         self.mail, self.rcpts = line[len(b"MAIL FROM:"):], []
         self.say("250 2.1.0 ok")
 
@@ -110,8 +144,9 @@ class Session:
         await self.writer.drain()
         body = await self.body()
         self.store(body)
+        for rcpt in self.rcpts if self.opt.lmtp else [b""]:
+            self.say("452 4.2.2 mailbox full" if rcpt.startswith(b"<full") else "250 2.0.0 taken")
         self.mail, self.rcpts = None, []
-        self.say("250 2.0.0 taken")
 
     async def body(self):
         """The bytes up to the lone dot (RFC 5321 4.1.1.4), as they came."""
@@ -173,6 +208,8 @@ def main():
     p.add_argument("--starttls", choices=["good", "stall", "garbage", "inject"])
     p.add_argument("--cert", help="PEM file with key and certificate")
     p.add_argument("--rcpt-reply", help="refuse every recipient so")
+    p.add_argument("--auth", help="USER:SECRET or USER:@FILE")
+    p.add_argument("--lmtp", action="store_true")
     asyncio.run(serve(p.parse_args()))
 
 

@@ -2,6 +2,7 @@
  *
  * The server is started by this test and ends when its standard input does. $DNS_SERVER names it.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "control/mx/batch.h"
 #include "control/mx/mx.h"
 #include "tests/support/suite.h"
 
@@ -352,6 +354,81 @@ static void without_a_server_nothing_opens(void)
 	CU_ASSERT_EQUAL(uv_loop_close(&loop), 0);
 }
 
+/* ---- many at once ---- */
+
+struct told {
+	uint32_t n;
+	enum query_end end[8];
+	char name[8][64]; /* the first name or address */
+};
+
+static void on_told(void *ctx, uint32_t i, const struct query *q, const struct dns_answer *answer)
+{
+	struct told *t = ctx;
+	char ip[IP_TEXT_MAX];
+
+	t->n++;
+	CU_ASSERT_EQUAL(t->end[i], QUERY_OPEN); /* once */
+	t->end[i] = q->end;
+	if (answer->n_addrs > 0)
+		snprintf(t->name[i], 64, "%s", ip_format(&answer->addrs[0], ip));
+	else if (answer->n_mx > 0)
+		snprintf(t->name[i], 64, "%s", answer->mx[0].host);
+}
+
+static int ask_all(const struct batch_question *questions, uint32_t n, uint64_t wait_ms,
+                   const _Atomic bool *cancel, struct told *t)
+{
+	struct mx_conf conf = {
+		.servers = &server, .ports = &port, .n_servers = 1, .timeout_ms = 200, .tries = 1
+	};
+	struct batch_limits limits = { .at_once_max = 2, .wait_ms = wait_ms, .cancel = cancel };
+	struct batch *b;
+	char why[256];
+	int r;
+
+	memset(t, 0, sizeof(*t));
+	CU_ASSERT_EQUAL_FATAL(batch_open(&conf, &b, why), 0);
+	r = batch_ask(b, questions, n, &limits, on_told, t);
+	batch_close(b);
+	return r;
+}
+
+static void a_batch_answers_each_question_once(void)
+{
+	static const struct batch_question questions[] = {
+		{ "null.test", DNS_TYPE_MX },   { "mx2.alpha.test", DNS_TYPE_A },
+		{ "alias.test", DNS_TYPE_A },   { "nowhere.test", DNS_TYPE_TXT },
+		{ "empty.test", DNS_TYPE_A },   { "x.servfail.test", DNS_TYPE_SOA },
+		{ "alpha.test", DNS_TYPE_PTR },
+	};
+	static const enum query_end want[] = { QUERY_RECORDS,   QUERY_RECORDS,    QUERY_RECORDS,
+		                               QUERY_NO_NAME,   QUERY_NO_RECORDS, QUERY_TROUBLE,
+		                               QUERY_NO_RECORDS };
+	struct told t;
+
+	CU_ASSERT_EQUAL(ask_all(questions, 7, 5000, NULL, &t), 0);
+	CU_ASSERT_EQUAL(t.n, 7);
+	for (int i = 0; i < 7; i++)
+		CU_ASSERT_EQUAL(t.end[i], want[i]);
+	CU_ASSERT_STRING_EQUAL(t.name[0], ".");
+	CU_ASSERT_STRING_EQUAL(t.name[1], "192.0.2.3");
+	CU_ASSERT_STRING_EQUAL(t.name[2], "192.0.2.1"); /* by way of a CNAME */
+}
+
+static void a_batch_ends_in_time_and_when_told_to(void)
+{
+	static const struct batch_question silent[] = { { "a.silent.test", DNS_TYPE_A } };
+	const _Atomic bool stop = true;
+	struct told t;
+
+	CU_ASSERT_EQUAL(ask_all(silent, 1, 1, NULL, &t), -ETIMEDOUT);
+	CU_ASSERT_EQUAL(t.n, 0);
+	CU_ASSERT_EQUAL(ask_all(silent, 1, 60000, &stop, &t), -ECANCELED);
+	CU_ASSERT_EQUAL(ask_all(silent, 1, 60000, NULL, &t), 0); /* the resolver's own patience */
+	CU_ASSERT_EQUAL(t.end[0], QUERY_TROUBLE);
+}
+
 /* Last: without it the server would outlive a failed assertion's exit. */
 static void the_server_ends_with_the_test(void)
 {
@@ -370,4 +447,5 @@ SUITE("control/mx/mx", TEST(each_domain_has_its_fate), TEST(both_families_are_ke
       TEST(lookups_of_one_domain_are_joined),
       TEST(no_more_domains_than_the_bound_are_asked_at_once), TEST(closing_drops_what_is_under_way),
       TEST(an_answer_may_be_the_reason_to_ask_more), TEST(without_a_server_nothing_opens),
+      TEST(a_batch_answers_each_question_once), TEST(a_batch_ends_in_time_and_when_told_to),
       TEST(the_server_ends_with_the_test))

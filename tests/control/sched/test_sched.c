@@ -58,6 +58,7 @@ static struct world {
 		mx_done_fn *mx_done;
 		void *mx_ctx;
 		uint32_t domain;
+		bool as_7bit;
 	} late[QUEUE_MAX];
 	uint32_t n_late;
 	struct fake_conn conns[CONNS_MAX];
@@ -78,6 +79,7 @@ static struct world {
 	uint16_t learnt;                    /* by each session */
 	uint16_t known_last;                /* of the last dial */
 	uint32_t window_first, window_most; /* of dials */
+	uint32_t came_back;                 /* to be composed as 7-bit */
 	uint32_t stops;                     /* messages of "gatestop" that are still stopped */
 	uint32_t pauses, released;
 	uint32_t alone_dials; /* to the host of the configuration */
@@ -271,6 +273,18 @@ static void answer(struct fake_conn *c, const struct dp_job *job)
 		l->evt.step = DP_STEP_RCPT;
 		memcpy(l->evt.enhanced, (const uint8_t[]){ 5, 7, 64 }, 3);
 	}
+	if (strncmp(c->domain, "vague", 5) == 0) {
+		l->evt.outcome = DP_OUT_UNCONFIRMED;
+		l->evt.code = 0;
+		l->evt.step = DP_STEP_DOT;
+		/* Every other time it is told to wait instead. */
+		if (w.submits % 2 == 0 && strncmp(c->domain, "vaguesoft", 9) == 0) {
+			l->evt.outcome = DP_OUT_REFUSED;
+			l->evt.code = 450;
+			l->evt.reach = DP_REACH_RECIPIENT;
+			l->evt.step = DP_STEP_RCPT;
+		}
+	}
 	if (strncmp(c->domain, "gatehold", 8) == 0 && !job->released) {
 		l->evt.outcome = DP_OUT_GATED;
 		l->evt.gate = DP_GATE_HOLD << 1 | DP_GATE_NOTE;
@@ -323,6 +337,12 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 	if (++c->msgs > w.msgs_most)
 		w.msgs_most = c->msgs;
 	w.submit_us[w.submits++] = w.now_us;
+	if (strncmp(c->domain, "seven", 5) == 0 && job->needs_8bit) {
+		not_tried(job, worker, c->name);
+		w.late[w.n_late - 1].evt.why = DP_WHY_NEEDS_7BIT;
+		w.came_back++;
+		return 0;
+	}
 	if (strncmp(c->domain, "drop", 4) == 0 && below(3) == 0) {
 		not_tried(job, worker, c->name);
 		return 0;
@@ -423,6 +443,15 @@ bool compose_try_order(struct composer *co, uint64_t cookie, const struct campai
 	l->cookie = cookie;
 	while (row >= w.domains[l->domain].first_row + w.domains[l->domain].n_rows)
 		l->domain++;
+	return true;
+}
+
+bool compose_try_order_as_7bit(struct composer *co, uint64_t cookie, const struct campaign *c,
+                               uint32_t row, int64_t first_attempt_s, int64_t now_s)
+{
+	if (!compose_try_order(co, cookie, c, row, first_attempt_s, now_s))
+		return false;
+	w.late[w.n_late - 1].as_7bit = true;
 	return true;
 }
 
@@ -564,6 +593,7 @@ bool campaign_apply(struct campaign *c, const struct store_rec *rec)
 			r->first_attempt_s = (uint32_t)rec->at_s;
 			continue;
 		}
+		r->unconfirmed = (r->unconfirmed + (rec->kind == REC_UNCONFIRMED)) & 15;
 		r->state = rec->state;
 		r->attempts = rec->attempts;
 		r->due_s = (uint32_t)rec->due_s;
@@ -670,7 +700,7 @@ static void deliver_evt(struct sched *s, uint32_t worker, const struct dp_evt *e
 	}
 	sched_on_event(s, worker, evt);
 	if (evt->kind == DP_EVT_RCPT && c != NULL && c->jobs == 0 && c->used &&
-	    (c->quitting || evt->outcome == DP_OUT_NOT_TRIED))
+	    (c->quitting || (evt->outcome == DP_OUT_NOT_TRIED && evt->why != DP_WHY_NEEDS_7BIT)))
 		closed(c, c->quitting ? DP_WHY_QUIT : DP_WHY_PEER_CLOSED);
 }
 
@@ -678,7 +708,7 @@ static void deliver(struct sched *s, struct late l)
 {
 	struct compose_done done = { .cookie = l.cookie,
 		                     .slab = &w,
-		                     .out = { .n_wire = 1 },
+		                     .out = { .n_wire = 1, .needs_8bit = !l.as_7bit },
 		                     .rcpt_to = w.domains[l.domain].name };
 
 	switch (l.kind) {
@@ -1188,6 +1218,56 @@ static void a_refusal_to_relay_on_a_shared_session_is_tried_again_alone(void)
 	}
 }
 
+/* RFC 1047: sent again as often as retry.unconfirmed says, and no deferral in between counts. */
+static void an_answer_that_is_lost_is_asked_for_again_as_policy_says(void)
+{
+	static const char *const domains[] = { "vague.test", "vaguesoft.test", NULL };
+	struct conf before = conf;
+
+	conf.retry.give_up_s = 600;
+	for (uint32_t most = 0; most <= 3; most++) {
+		struct sched *s;
+
+		begin(26, domains, 20);
+		conf.retry.unconfirmed = most;
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		CU_ASSERT_EQUAL(in_state(RCPT_UNCONFIRMED), 40);
+		for (uint32_t i = 0; i < 40; i++) {
+			CU_ASSERT_EQUAL(w.rcpts[i].unconfirmed, most + 1);
+			CU_ASSERT_TRUE(w.rcpts[i].attempts >= most + 1);
+		}
+		for (uint32_t i = 0; i < 20; i++)
+			CU_ASSERT_EQUAL(w.rcpts[i].attempts, most + 1);
+		sched_close(s);
+	}
+	conf = before;
+}
+
+/* RFC 6152 3: no attempt is counted, and few come back before the rest is composed so at once, even
+ * where nothing is to be remembered.
+ */
+static void what_a_host_takes_as_7bit_only_is_composed_again(void)
+{
+	static const char *const domains[] = { "seven.test", NULL };
+	struct conf before = conf;
+
+	for (uint32_t keep_s = 0; keep_s <= 600; keep_s += 600) {
+		struct sched *s;
+
+		begin(27, domains, 400);
+		conf.hosts.no_8bitmime_s = keep_s;
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 400);
+		CU_ASSERT_TRUE(w.came_back > 0 && w.came_back < 60);
+		for (uint32_t i = 0; i < 400; i++)
+			CU_ASSERT_EQUAL(w.rcpts[i].attempts, 1);
+		sched_close(s);
+	}
+	conf = before;
+}
+
 /* The first source is on the host's list, the second is not. */
 static void what_a_host_says_to_one_source_is_not_held_against_another(void)
 {
@@ -1345,6 +1425,8 @@ SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released
       TEST(a_host_gets_no_more_messages_on_a_session_than_its_mailmax),
       TEST(what_a_session_learnt_is_told_to_the_next),
       TEST(a_refusal_to_relay_on_a_shared_session_is_tried_again_alone),
+      TEST(an_answer_that_is_lost_is_asked_for_again_as_policy_says),
+      TEST(what_a_host_takes_as_7bit_only_is_composed_again),
       TEST(what_a_host_says_to_one_source_is_not_held_against_another),
       TEST(a_route_sends_a_domain_to_its_host_and_a_reload_takes_it_away),
       TEST(everyone_is_delivered_once_within_all_limits),

@@ -278,6 +278,35 @@ static void a_window_that_comes_with_bytes_holds(void)
 	rig_close(&r);
 }
 
+/* What was put off first is gone with an answer from above, but its place in the ring is not: with
+ * one place there is no other, and the wheel has it.
+ */
+static void an_ack_put_off_again_is_due_by_its_own_time(void)
+{
+	static const uint32_t conns[] = { 64, 1 };
+
+	for (int i = 0; i < 2; i++) {
+		struct rig r;
+
+		rig_conf(&r);
+		r.conf.conns_max = conns[i];
+		rig_open(&r);
+		rig_establish(&r, &plain);
+		rig_in(&r, TCP_ACK, letters, 100, WINDOW);
+		rig_run(&r, 5);
+		say(&r, 10); /* carries it */
+		ack(&r, 10, WINDOW);
+		rig_run(&r, 15);
+		CU_ASSERT_EQUAL(rig_drain(&r), 1);
+		rig_in(&r, TCP_ACK, letters, 100, WINDOW);
+		rig_run(&r, 39);
+		CU_ASSERT_EQUAL(rig_drain(&r), 0);
+		rig_run(&r, 2);
+		CU_ASSERT_EQUAL(rig_drain(&r), 1);
+		rig_close(&r);
+	}
+}
+
 /* Two segments of a burst were looked up together; the first ends their connection, and another
  * begins in its slot, before the second is taken.
  */
@@ -528,6 +557,7 @@ static void a_wait_stands_when_nobody_takes_the_later_syn(void)
 
 SUITE("dataplane/tcp/rules", TEST(the_newest_ack_brings_the_newest_window),
       TEST(a_window_that_comes_with_bytes_holds), TEST(a_guess_that_went_stale_finds_nobody),
+      TEST(an_ack_put_off_again_is_due_by_its_own_time),
       TEST(a_later_syn_ends_the_wait_where_somebody_listens),
       TEST(a_wait_stands_when_nobody_takes_the_later_syn),
       TEST(an_ipv6_peer_that_names_no_mss_gets_1220_bytes),

@@ -1,11 +1,12 @@
 /* test_tls_wait.c - how long a segment of another connection waits while handshakes run.
  *
- *	test_dataplane_tls_tls_wait [SESSIONS]
+ *	test_dataplane_tls_tls_wait [SESSIONS [MICROSECONDS]]
  *
- * SESSIONS handshakes, whole and then resumed, begin together; segments arrive all the while, and
- *are served at the beginning of the next turn, as the worker's loop does. Time is what the client's
- *side takes of the CPU, so neither the servers in this process nor its neighbours count. Prints the
- * waits; exit status 1 when one in a hundred is above 3 ms, or a handshake fails.
+ * SESSIONS handshakes, whole and then resumed, begin together. Segments arrive all the while,
+ * and are served at the beginning of the next turn, as the worker's loop does. Time is what
+ * the client's side takes of the CPU: neither the servers in this process nor its neighbours
+ * count. Prints the waits; exit status 1 when one in a hundred is above MICROSECONDS (3000; 0:
+ * whatever it is), or a handshake fails.
  */
 #include <assert.h>
 #include <stdio.h>
@@ -20,7 +21,6 @@ enum {
 	BURST = 32,         /* of what one turn receives */
 	SEGMENT_NS = 50000, /* one arrives, 20,000 a second */
 	SERVE_NS = 1000,    /* and takes */
-	WAIT_P99_NS_MAX = 3000000,
 	NOW_US = 5000000,
 };
 
@@ -214,7 +214,7 @@ static void turn(void)
 }
 
 /* True when all went well and nobody waited too long. */
-static bool run(const char *name, uint64_t resumed_min)
+static bool run(const char *name, uint64_t p99_ns_max, uint64_t resumed_min)
 {
 	uint64_t p99, from_ns = w.now_ns;
 
@@ -234,7 +234,7 @@ static bool run(const char *name, uint64_t resumed_min)
 	       w.n_done, name, (double)(w.now_ns - from_ns) / 1000 / w.n, w.n_waits,
 	       (double)w.waits_ns[w.n_waits / 2] / 1000, (double)p99 / 1000,
 	       (double)w.waits_ns[w.n_waits - 1] / 1000);
-	return w.n_failed == 0 && p99 <= WAIT_P99_NS_MAX &&
+	return w.n_failed == 0 && (p99_ns_max == 0 || p99 <= p99_ns_max) &&
 	       counter_read(&w.counters.tls_resumed) >= resumed_min;
 }
 
@@ -247,6 +247,7 @@ int main(int argc, char **argv)
 		                 .ca_file = server_ca_file(),
 		                 .counters = &w.counters,
 		                 .ops = &ops };
+	uint64_t p99_ns_max = argc > 2 ? (uint64_t)atoi(argv[2]) * 1000 : 3000000;
 	char why[TLS_WHY_BYTES];
 	bool ok;
 
@@ -258,8 +259,8 @@ int main(int argc, char **argv)
 	if (tls_open(&conf, &w.tcp, &w.tls, why) != 0)
 		abort();
 	w.server = server_new(&server);
-	ok = run("whole", 0);
-	ok = run("resumed", w.n / 2) && ok;
+	ok = run("whole", p99_ns_max, 0);
+	ok = run("resumed", p99_ns_max, w.n / 2) && ok;
 	server_free(w.server);
 	tls_close(w.tls);
 	free(w.tcp.conns);
