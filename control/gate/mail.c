@@ -77,6 +77,8 @@ static bool begins_with_field(struct span bytes)
 {
 	size_t i = 0;
 
+	if (bytes.at == NULL)
+		return false;
 	while (i < bytes.bytes && (isalnum(bytes.at[i]) || bytes.at[i] == '-'))
 		i++;
 	return i > 1 && i < bytes.bytes && bytes.at[i] == ':' &&

@@ -131,7 +131,8 @@ static void take_texts(struct flight *f)
 
 	for (uint32_t i = 0; i < f->out.n_text; i++)
 		f->text[i] = (struct dp_text){ .bytes = f->out.text[i].bytes,
-			                       .part = parts[f->out.text[i].label] };
+			                       .part = parts[f->out.text[i].label],
+			                       .segment = f->out.text[i].segment };
 }
 
 void sched_on_composed(struct sched *s, const struct compose_done *done)

@@ -79,7 +79,7 @@ class Receiver:
 
 class Session(smtpd.Session):
     def __init__(self, receiver, reader, writer):
-        opt = SimpleNamespace(dir=receiver.folder, greylist=False, rcpt_reply=None, starttls=None)
+        opt = SimpleNamespace(dir=receiver.folder, greylist=False, rcpt_reply=None, starttls=None, auth=None, lmtp=False)
         super().__init__(opt, set(), reader, writer)
         self.receiver, self.n_mails, self.ended = receiver, 0, "error"
 
