@@ -34,6 +34,12 @@ packages()
 	done
 }
 
+# Groups whose name begins with PREFIX-, one a line.
+packages_groups()
+{
+	sed -n "s/^\($1-[^ ]*\) .*/\1/p" "$here/packages.txt" | sort -u
+}
+
 now_ms()
 {
 	echo $((${EPOCHREALTIME/[.,]/} / 1000))

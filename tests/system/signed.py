@@ -205,4 +205,5 @@ def signed():
             systest.equal(s.stop(), 0, "exit status")
 
 
-systest.main(signed)
+if __name__ == "__main__":
+    systest.main(signed)

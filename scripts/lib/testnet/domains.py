@@ -17,6 +17,7 @@ class Receiver:
     how: str
     addr: str
     args: list = field(default_factory=list)
+    port: int = 25
 
 
 @dataclass

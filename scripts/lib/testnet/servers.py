@@ -86,7 +86,8 @@ postlog   unix-dgram n - n - 1 postlogd
 class Servers:
     """Everything started; stop() ends it. All of it dies with the namespace anyway."""
 
-    def __init__(self, root, share):
+    def __init__(self, root, share, nsd_root=None):
+        self.nsd_root = nsd_root or root.mailroot
         self.root, self.share = root, Path(share)
         self.procs, self.postfixes, self.served = [], [], []
         self.log_dir = self.share / "log"
@@ -113,7 +114,7 @@ class Servers:
             text += f'zone:\n  name: "{zone}"\n  zonefile: "{zone}.zone"\n'
         (etc / f"{domains.ZONE}.zone").write_text(domains.zone_text(served))
         (etc / "nsd.conf").write_text(text)
-        usr = self.root.mailroot / "root/usr"
+        usr = Path(self.nsd_root) / "root/usr"
         self.spawn("nsd", [str(usr / "sbin/nsd"), "-d", "-c", str(etc / "nsd.conf")], inside=False,
                    env=dict(os.environ, LD_LIBRARY_PATH=str(usr / "lib/x86_64-linux-gnu")))
 
@@ -141,7 +142,7 @@ class Servers:
                             str(self.share / r.name), *r.args], inside=False)
 
     def start_postfix(self, r):
-        domain = next(d.name for d in self.served if r in d.receivers)
+        domain = next(d.name for d in self.served if r.name in [own.name for own in d.receivers])
         etc, spool, data = (self.root.path(p + r.name)
                             for p in ("/etc/", "/var/spool/", "/var/lib/"))
         for d in (etc, spool, data, self.share / r.name):
@@ -219,7 +220,7 @@ def raise_files():
 
 
 def greets(r):
-    port = int(r.args[r.args.index("--port") + 1]) if "--port" in r.args else 25
+    port = int(r.args[r.args.index("--port") + 1]) if "--port" in r.args else r.port
     try:
         with socket.create_connection((r.addr, port), timeout=2) as s:
             s.settimeout(2)
