@@ -149,8 +149,8 @@ class Servers:
             d.mkdir(parents=True)
         os.chown(data, 59125, 59125)
         os.chown(self.share / r.name, 59127, 59127)
-        (etc / "main.cf").write_text(MAIN_CF.format(name=r.name, addr=r.addr, domain=domain) +
-                                     "".join(line + "\n" for line in r.args))
+        text = MAIN_CF.format(name=r.name, addr=r.addr, domain=domain)
+        (etc / "main.cf").write_text("".join(line + "\n" for line in settled(text, r.args)))
         (etc / "master.cf").write_text(POSTFIX_SERVICES)
         for f in ("postfix-files", "post-install", "postfix-script"):
             for src in (self.root.path("/usr/share/postfix") / f,
@@ -210,6 +210,13 @@ class Servers:
 
 STARTERS = {"sink": Servers.start_sink, "blackhole": Servers.start_blackhole,
             "smtpd": Servers.start_smtpd, "postfix": Servers.start_postfix}
+
+
+def settled(text, more):
+    """Lines of a main.cf in which `more` overrides `text`. A parameter that stands twice is warned of,
+    by postlogd too, through its own socket: when that is full it waits for itself."""
+    names = {line.split("=")[0].strip() for line in more}
+    return [line for line in text.splitlines() if line.split("=")[0].strip() not in names] + more
 
 
 def raise_files():
