@@ -83,7 +83,8 @@ static int make_gate(const struct ruleset_conf *conf, const struct rules *rules,
 		match_free(set);
 		return -ENOMEM;
 	}
-	info->cycles = sample_gate_cycles(gate, conf->n_lanes - 1);
+	info->cycles = sample_gate_cycles(
+	    gate, conf->n_lanes - 1, conf->cycles_max == 0 ? UINT32_MAX : 10 * conf->cycles_max);
 	if (conf->cycles_max != 0 && info->cycles > 10 * conf->cycles_max) {
 		rc = refuse_cost(conf, rules, info->cycles, why);
 		gate_free(gate);

