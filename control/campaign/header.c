@@ -212,7 +212,7 @@ int import_read_header(struct import *im)
 		return import_refuse(im, row->line, "%u columns, at most %d may be", row->n_fields,
 		                     TPL_COLUMNS_MAX);
 	for (uint32_t i = 0; i < row->n_fields; i++) {
-		add_column(im, row->fields[i]);
+		add_column(im, rows_trimmed(row->fields[i]));
 		if ((result = check_column(im, i, row->line)) != 0)
 			return result;
 	}

@@ -92,9 +92,10 @@ static const char *put_field(const struct import *im, uint32_t column, struct ce
 	if (text.bytes > IMPORT_VALUE_BYTES_MAX)
 		return too_long(im, column, reason);
 	if (type == TYPE_TEXT) {
-		cell_put_text(out, text);
+		cell_put_text(out, column == im->address_column ? rows_trimmed(text) : text);
 		return NULL;
 	}
+	text = rows_trimmed(text);
 	if (type == TYPE_JSON && text.bytes > 0)
 		return put_json_text(im, column, text, out, reason);
 	wrong = text.bytes == 0 ? NULL : type_read(type, text, room, &value);
@@ -113,7 +114,7 @@ static const char *read_csv(struct import *im, struct address *address, struct c
 
 	if (row->n_fields != im->n_columns)
 		return say(reason, "%u fields, the header has %u", row->n_fields, im->n_columns);
-	if ((wrong = address_parse(row->fields[im->address_column], address)) != NULL)
+	if ((wrong = address_parse(rows_trimmed(row->fields[im->address_column]), address)) != NULL)
 		return wrong;
 	*out = begin_record(im, address);
 	for (uint32_t i = 0; i < im->n_columns && wrong == NULL; i++)

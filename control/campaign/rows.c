@@ -199,7 +199,9 @@ static const char *read_quoted(struct reading *g)
 	return NULL;
 }
 
-/* Up to the delimiter or line end behind it. Returns NULL or what is wrong. */
+/* Up to the delimiter or line end behind it: blanks are part of it (RFC 4180 2.4). Returns NULL or
+ * what is wrong.
+ */
 static const char *read_plain(struct reading *g)
 {
 	const uint8_t *from = g->at, *to = g->at = next_mark(g, g->at);
@@ -208,26 +210,39 @@ static const char *read_plain(struct reading *g)
 		return stray_quote;
 	if (to < g->end && *to == '\0')
 		return "holds a NUL byte";
-	while (to > from && is_blank(g, to[-1]))
-		to--;
 	add_field(g, from, to);
 	return NULL;
+}
+
+/* Many write a blank in front of a quote; there it can be no part of the field. */
+static bool skip_to_quote(struct reading *g)
+{
+	const uint8_t *at = g->at;
+
+	while (at < g->end && is_blank(g, *at))
+		at++;
+	if (at == g->end || *at != '"')
+		return false;
+	g->at = at + 1;
+	return true;
+}
+
+struct span rows_trimmed(struct span field)
+{
+	while (field.bytes > 0 && (field.at[0] == ' ' || field.at[0] == '\t'))
+		field = span_of(field.at + 1, field.bytes - 1);
+	while (field.bytes > 0 &&
+	       (field.at[field.bytes - 1] == ' ' || field.at[field.bytes - 1] == '\t'))
+		field.bytes--;
+	return field;
 }
 
 /* Reads fields up to the row's end. Returns NULL or what is wrong. */
 static const char *read_fields(struct reading *g)
 {
 	for (;;) {
-		const char *wrong;
+		const char *wrong = skip_to_quote(g) ? read_quoted(g) : read_plain(g);
 
-		while (g->at < g->end && is_blank(g, *g->at))
-			g->at++;
-		if (g->at < g->end && *g->at == '"') {
-			g->at++;
-			wrong = read_quoted(g);
-		} else {
-			wrong = read_plain(g);
-		}
 		if (wrong != NULL)
 			return wrong;
 		if (g->at == g->end)
@@ -253,7 +268,7 @@ static enum said read_csv(struct reading *g)
 		row->wrong = "is not UTF-8";
 	if (row->wrong != NULL)
 		return SAID_WRONG;
-	return row->n_fields == 1 && row->fields[0].bytes == 0 &&
+	return row->n_fields == 1 && rows_trimmed(row->fields[0]).bytes == 0 &&
 	               memchr(from, '"', row->raw.bytes) == NULL
 	           ? SAID_BLANK
 	           : SAID_ROW;
@@ -351,7 +366,7 @@ static void seek(struct rows *r, uint64_t offset, uint64_t line)
 static bool has_field(const struct row *row, struct span wanted)
 {
 	for (uint32_t i = 0; i < row->n_fields && i < ROWS_FIELDS_MAX; i++)
-		if (span_eq(row->fields[i], wanted))
+		if (span_eq(rows_trimmed(row->fields[i]), wanted))
 			return true;
 	return false;
 }

@@ -53,6 +53,9 @@ char rows_guess_delimiter(struct rows *rows, struct span wanted);
 /* Reads the next row; it is valid until the next call. Returns 1, 0 at the end, -errno. */
 int rows_next(struct rows *rows, struct row *row);
 
+/* A field without the blanks around it, for names, addresses and numbers: those never mean any. */
+struct span rows_trimmed(struct span field);
+
 /* How far it has come in the file, and the file's size, both in bytes. */
 uint64_t rows_at(const struct rows *rows);
 uint64_t rows_bytes(const struct rows *rows);

@@ -136,7 +136,9 @@ static void lists_become_these_rows(void)
 		/* clang-format off */
 		{ "semicolons are found", "email;n\na@b.test;1,5\n", NULL, 0, "email n | a@b.test 'a@b.test' '1,5'" },
 		{ "tabs are found", "n\temail\n 1 \ta@b.test\n\tc@b.test\n", NULL, 0,
-		  "n email | a@b.test '1' 'a@b.test'| c@b.test '' 'c@b.test'" },
+		  "n email | a@b.test ' 1 ' 'a@b.test'| c@b.test '' 'c@b.test'" },
+		{ "blanks are part of a text, of nothing else", " email , x ,n\n a@b.test , \"y\" , 7 \nc@b.test,  z ,8\n", "n:number", 0,
+		  "email x n | a@b.test 'a@b.test' 'y' 7| c@b.test 'c@b.test' '  z ' 8" },
 		{ "bars are found", "email|n\na@b.test|1\n", NULL, 0, "email n | a@b.test 'a@b.test' '1'" },
 		{ "the delimiter that gives the address its column", "email;a,b,c\na@b.test;1,2,3\n", NULL, 0,
 		  "email a,b,c | a@b.test 'a@b.test' '1,2,3'" },

@@ -239,7 +239,7 @@ static void line_ends_and_a_byte_order_mark_do_not_matter(void)
 		 "email,x\na@b.test,1\nc@b.test,2"),
 		"\n\nemail,x\n\n  \na@b.test,1\n\r\n\nc@b.test,2\n\n",
 		"\"email\",\"x\"\n\"a@b.test\",\"1\"\n\"c@b.test\",\"2\"",
-		" email , x \n a@b.test , 1\n c@b.test , 2\n",
+		" email , x \n a@b.test ,1\n c@b.test ,2\n",
 	};
 
 	for (size_t i = 0; i < sizeof(csvs) / sizeof(csvs[0]); i++) {
