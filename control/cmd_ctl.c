@@ -178,6 +178,7 @@ static int campaign_start_client(int argc, char **argv)
 	put_word(line, "unsubscribe_mailto", c.spec.unsubscribe_mailto);
 	put_word(line, "postal_address", c.spec.postal_address);
 	put_word(line, "dkim", c.spec.dkim);
+	put_word(line, "encoding", c.spec.encoding);
 	put_word(line, "files", c.spec.files);
 	put_word(line, "rejected", c.spec.rejected_path);
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)c.spec.limit);

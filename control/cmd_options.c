@@ -36,6 +36,7 @@ enum {
 	O_UNSUBSCRIBE_URL,
 	O_UNSUBSCRIBE_MAILTO,
 	O_DKIM,
+	O_ENCODING,
 	O_FILES,
 	O_POSTAL,
 	O_DNS,
@@ -70,6 +71,7 @@ static const struct option long_options[] = {
 	{ "unsubscribe-url", required_argument, NULL, O_UNSUBSCRIBE_URL },
 	{ "unsubscribe-mailto", required_argument, NULL, O_UNSUBSCRIBE_MAILTO },
 	{ "dkim",           required_argument, NULL, O_DKIM },
+	{ "encoding",       required_argument, NULL, O_ENCODING },
 	{ "files",          required_argument, NULL, O_FILES },
 	{ "dns",            no_argument,       NULL, O_DNS },
 	{ "postal-address", required_argument, NULL, O_POSTAL },
@@ -102,6 +104,8 @@ static const char common_help[] =
     "  --unsubscribe-mailto A  address for the same by mail (default: unsubscribe.mailto)\n"
     "  --postal-address P   of who sends, which bulk mail shows (default: postal_address)\n"
     "  --dkim NAMES         dkim blocks that sign, with commas between (default: by From)\n"
+    "  --encoding 8bit      bodies beyond ASCII go as they are; a host without 8BITMIME gets them\n"
+    "                       encoded (default: 7bit)\n"
     "  --files first        attachments before the bodies: they are hashed once for all messages,\n"
     "                       but some readers then show the text as a file (default: last)\n"
     "  --dry-run            import and compose everything, send and keep nothing\n";
@@ -250,6 +254,8 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return replace(&s->unsubscribe_mailto, optarg);
 	case O_DKIM:
 		return replace(&s->dkim, optarg);
+	case O_ENCODING:
+		return replace(&s->encoding, optarg);
 	case O_FILES:
 		return replace(&s->files, optarg);
 	case O_POSTAL:
@@ -339,6 +345,7 @@ void cmd_campaign_free(struct cmd_campaign *c)
 	free(s->unsubscribe_mailto);
 	free(s->postal_address);
 	free(s->dkim);
+	free(s->encoding);
 	free(s->files);
 	*c = (struct cmd_campaign){ 0 };
 }

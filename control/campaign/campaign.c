@@ -251,6 +251,7 @@ void campaign_bind(struct campaign *c)
 	c->tpl_data.feedback_id = span_of_text(c->spec.feedback_id);
 	c->tpl_data.unsubscribe_url = span_of_text(c->spec.unsubscribe_url);
 	c->tpl_data.unsubscribe_mailto = span_of_text(c->spec.unsubscribe_mailto);
+	c->tpl_data.may_8bit = c->spec.encoding != NULL && strcmp(c->spec.encoding, "8bit") == 0;
 	c->tpl_data.files_first = c->spec.files != NULL && strcmp(c->spec.files, "first") == 0;
 	c->tpl_data.postal_address = span_of_text(c->spec.postal_address);
 	c->tpl_data.sign_with = span_of_text(c->spec.dkim);

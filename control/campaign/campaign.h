@@ -88,12 +88,13 @@ struct campaign_spec {
 	char *feedback_id; /* who sends */
 	char *unsubscribe_url, *unsubscribe_mailto;
 	char *postal_address; /* of who sends, which bulk mail shows */
-	char *files;          /* "first": attachments before the bodies; "last" or NULL: behind */
-	char *dkim;           /* names of signers, separated by commas; NULL: by From */
-	char *to_test;        /* NULL, or the address that gets every message */
-	char *rejected_path;  /* NULL: <recipients_path without .csv>.rejected.csv */
-	uint64_t limit;       /* 0: all */
-	bool dry_run;         /* import and compose all, send and keep nothing */
+	char *encoding;      /* "8bit": bodies go as they are where hosts take it; "7bit" or NULL */
+	char *files;         /* "first": attachments before the bodies; "last" or NULL: behind */
+	char *dkim;          /* names of signers, separated by commas; NULL: by From */
+	char *to_test;       /* NULL, or the address that gets every message */
+	char *rejected_path; /* NULL: <recipients_path without .csv>.rejected.csv */
+	uint64_t limit;      /* 0: all */
+	bool dry_run;        /* import and compose all, send and keep nothing */
 };
 
 struct campaign {

@@ -33,6 +33,7 @@ static const struct {
 	{ "unsubscribe_url", offsetof(struct campaign_spec, unsubscribe_url) },
 	{ "unsubscribe_mailto", offsetof(struct campaign_spec, unsubscribe_mailto) },
 	{ "files", offsetof(struct campaign_spec, files) },
+	{ "encoding", offsetof(struct campaign_spec, encoding) },
 	{ "postal_address", offsetof(struct campaign_spec, postal_address) },
 	{ "dkim", offsetof(struct campaign_spec, dkim) },
 	{ "to_test", offsetof(struct campaign_spec, to_test) },

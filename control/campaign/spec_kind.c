@@ -90,6 +90,9 @@ int spec_check_kind(const struct campaign_spec *s, char why[CAMPAIGN_WHY_BYTES])
 	if (s->class != NULL && strcmp(s->class, "bulk") != 0 &&
 	    strcmp(s->class, "transactional") != 0)
 		return fail(why, "class", s->class, "bulk or transactional");
+	if (s->encoding != NULL && strcmp(s->encoding, "7bit") != 0 &&
+	    strcmp(s->encoding, "8bit") != 0)
+		return fail(why, "encoding", s->encoding, "7bit or 8bit");
 	if (s->files != NULL && strcmp(s->files, "first") != 0 && strcmp(s->files, "last") != 0)
 		return fail(why, "files", s->files, "first or last");
 	if (campaign_tls_min(s) < 0)

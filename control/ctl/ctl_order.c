@@ -40,6 +40,7 @@ static const struct spec_key keys[] = {
 	{ "unsubscribe_mailto", SPEC_TEXT,   AT(unsubscribe_mailto), false },
 	{ "postal_address", SPEC_TEXT,   AT(postal_address), false },
 	{ "dkim",           SPEC_TEXT,   AT(dkim),           false },
+	{ "encoding",       SPEC_TEXT,   AT(encoding),       false },
 	{ "files",          SPEC_TEXT,   AT(files),          false },
 	{ "limit",          SPEC_NUMBER, AT(limit),           false },
 	{ "dry_run",        SPEC_BOOL,   AT(dry_run),         false },

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Every receiver that Debian offers takes what we send, byte for byte: over IPv4 and IPv6, in the clear and
 under TLS 1.2 and 1.3, from one byte to 25 MB, with dots, blanks and line ends of every shape, with
-text and addresses beyond ASCII. What arrives must carry our DKIM signature whole, and say what the
-row said.
+text and addresses beyond ASCII; in the clear, bodies as 8-bit text. What arrives must carry our DKIM
+signature whole, and say what the row said.
 
 interop.py [NAME...]: only those servers (see mtas.py). Each runs in a private root of its own, once
 for each way of encrypting it knows.
@@ -112,7 +112,7 @@ def lines(text):
     return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
 
 
-def check_message(data, wanted, records, attachment, is_signed):
+def check_message(data, wanted, records, attachment, is_signed, encoding):
     at = data.index(b"DKIM-Signature:")
     msg = email.message_from_bytes(data[at:], policy=email.policy.default)
     address = str(msg["X-Recipient"])
@@ -124,17 +124,19 @@ def check_message(data, wanted, records, attachment, is_signed):
     systest.equal(str(msg["Subject"]), f"Grüße, {shape}", f"{name}: Subject")
     text = msg.get_body(("plain",)).get_payload(decode=True).decode()
     systest.equal(lines(text), lines(body * times), f"{name}: text")
+    if encoding and shape == "beyond ASCII":
+        systest.equal(msg["Content-Transfer-Encoding"], encoding, f"{name}: encoding")
     if attachment:
         files = [p.get_payload(decode=True) for p in msg.iter_attachments()]
         systest.check(files == [attachment], f"{name}: the attachment is not what was sent")
 
 
-def check_kept(run, server, wanted, records, attachment=b""):
+def check_kept(run, server, wanted, records, encoding="", attachment=b""):
     left = {row[0]: row for row in wanted if server.mta.utf8 or not row[0].startswith(UTF8_LOCAL)}
     kept = systest.wait_for(lambda: enough(run, server, len(left)), 60,
                             f"{server.name}: {len(left)} messages are kept")
     for data in kept:
-        check_message(data, left, records, attachment, server.mta.keeps_multipart or not attachment)
+        check_message(data, left, records, attachment, server.mta.keeps_multipart or not attachment, encoding)
     for path in (run / "mail" / server.name).rglob("*"):
         if path.is_file():
             path.unlink()
@@ -155,7 +157,9 @@ def one(name, way):
     certificate(run / "mail/certs", server.name, server.host, 30, None)
     for path in (run / "mail/certs").iterdir():
         path.chmod(0o600 if path.suffix == ".key" else 0o644)
-    served = [domains.Domain(f"{six}{name}.test", 0, "", domains.mx(addr), [domains.Receiver(server.name, "", addr, port=24 if mta.lmtp else 25)])
+    port = 24 if mta.lmtp else 25
+    served = [domains.Domain(f"{six}{name}.test", 0, "", domains.mx(addr),
+                             [domains.Receiver(server.name, "", addr, port=port)])
               for six, addr in (("", ADDR4), ("six.", ADDR6))]
     records = write_conf(run, server, way)
     unpacked = "mailroot" if mta.group == "mailroot" else f"receivers/{mta.group}"
@@ -164,15 +168,15 @@ def one(name, way):
         wanted = list(rows(server))
         write_template(run / "small", b"")
         write_list(run / "small.csv", wanted)
-        check_fates(server, send(run, "small"))
-        check_kept(run, server, wanted, records)
+        check_fates(server, send(run, "small", "--encoding", "8bit" if way == "clear" else "7bit"))
+        check_kept(run, server, wanted, records, "8bit" if way == "clear" else "")
         if way != "1.2":
             wanted = [(f"big@{server.domain}", "25 MB", "attached\n", 1)]
             attachment = os.urandom(BIG_BYTES)
             write_template(run / "big", attachment)
             write_list(run / "big.csv", wanted)
             check_fates(server, send(run, "big"))
-            check_kept(run, server, wanted, records, attachment)
+            check_kept(run, server, wanted, records, attachment=attachment)
 
 
 def runs(names):

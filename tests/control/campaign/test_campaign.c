@@ -446,6 +446,8 @@ static void a_spec_that_cannot_be_is_refused_at_once(void)
 		printf("\n    got %s, want %s", s.why, said);                                      \
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.why, said))
 	REFUSED_SPEC("", limit = 0, -EINVAL, "--name");
+	REFUSED_SPEC("ok", encoding = (char[]){ "9bit" }, -EINVAL,
+	             "--encoding \"9bit\": 7bit or 8");
 	REFUSED_SPEC("ok", class = (char[]){ "spam" }, -EINVAL, "--class \"spam\": bulk or trans");
 	REFUSED_SPEC("ok", tenant = (char[]){ "a:b" }, -EINVAL, "--tenant \"a:b\"");
 	REFUSED_SPEC("ok", stream = (char[]){ "a b" }, -EINVAL, "--stream \"a b\"");
