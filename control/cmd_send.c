@@ -17,6 +17,7 @@
 enum {
 	TICK_MS = 200,
 	WIDTH = 100,
+	IMPORT_SHOWN_US = 1000000, /* a short import shows no bar */
 };
 
 struct sending {
@@ -28,6 +29,8 @@ struct sending {
 	uint64_t began_us, had; /* when this process began, and what was done before */
 	uint64_t rate_per_s;    /* over all, once all were tried; 0: not yet */
 	bool is_tty, is_finished;
+	bool shows_import;     /* a bar stands in the line */
+	uint64_t importing_us; /* when it was first seen to import */
 	int status;
 };
 
@@ -61,18 +64,22 @@ static void show_import(struct sending *s)
 	const struct campaign *c = campaign_find(engine_campaigns(s->e), s->opt.spec.name);
 	const struct table_progress *now = c == NULL ? NULL : c->importing;
 	struct cli_progress p = { .verb = "importing", .unit = "rows/s" };
+	uint64_t bytes, total, now_us = uv_hrtime() / 1000;
 	char line[CLI_LINE_BYTES];
-	uint64_t bytes, total;
 
 	if (now == NULL || !s->is_tty)
 		return;
+	if (s->importing_us == 0)
+		s->importing_us = now_us;
 	p.done = atomic_load(&now->rows);
 	bytes = atomic_load(&now->bytes);
 	total = atomic_load(&now->bytes_total);
 	p.total = bytes == 0 ? 0 : (uint64_t)((__uint128_t)p.done * total / bytes);
-	p.rate_per_s = cli_rate_add(&s->import_rate, uv_hrtime() / 1000, p.done);
-	if (p.total > 0)
-		printf("\r%s\033[K", cli_progress_line(&p, WIDTH, line));
+	p.rate_per_s = cli_rate_add(&s->import_rate, now_us, p.done);
+	if (p.total == 0 || now_us - s->importing_us < IMPORT_SHOWN_US)
+		return;
+	s->shows_import = true;
+	printf("\r%s\033[K", cli_progress_line(&p, WIDTH, line));
 	fflush(stdout);
 }
 
@@ -158,7 +165,8 @@ static void tell_imported(const struct sending *s, const struct campaign *c)
 	const char *path = c->spec.rejected_path;
 
 	printf("%scampaign \"%s\": %s rows, %s recipients, %s rejected",
-	       s->is_tty ? "\r\033[K" : "", c->spec.name, text_thousands(c->import.rows, number[0]),
+	       s->shows_import ? "\r\033[K" : "", c->spec.name,
+	       text_thousands(c->import.rows, number[0]),
 	       text_thousands(c->import.recipients, number[1]),
 	       text_thousands(c->import.rejected, number[2]));
 	if (path != NULL && c->import.rejected > 0)
