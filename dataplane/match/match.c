@@ -14,8 +14,18 @@ struct match_set {
 	hs_database_t *db; /* NULL: nothing is ever found */
 };
 
+enum {
+	TAIL_BYTES = 64, /* an end that is scanned elsewhere, and the room behind it */
+	PAGE_BYTES = 4096,
+};
+
 struct match_scratch {
 	hs_scratch_t *hs; /* NULL: of an empty set */
+	/* Of one scan; see add_safely(). */
+	uint32_t n, n_tails;
+	const char *pieces[2 * MATCH_PIECES_MAX];
+	uint32_t bytes[2 * MATCH_PIECES_MAX];
+	char tails[MATCH_PIECES_MAX][2 * TAIL_BYTES];
 };
 
 static unsigned flags_of(uint32_t flags)
@@ -162,6 +172,33 @@ static int on_match(unsigned id, unsigned long long from, unsigned long long to,
 	return l->fn(l->ctx, id, to) ? 0 : 1;
 }
 
+static void add_piece(struct match_scratch *s, const char *at, uint32_t bytes)
+{
+	s->pieces[s->n] = at;
+	s->bytes[s->n++] = bytes;
+}
+
+/* Hyperscan 5.4.0 was seen to read up to three bytes behind a piece of 29 to 32 (AVX512VBMI):
+ * harmless in the middle of a page, a crash at the end of the last one. So the end of a piece that
+ * is short, or that ends near the end of its page, is scanned where there is room behind it.
+ */
+static void add_safely(struct match_scratch *s, const char *at, uint32_t bytes)
+{
+	uint32_t end = bytes < TAIL_BYTES ? bytes : TAIL_BYTES;
+	bool is_near = (uintptr_t)(at + bytes) % PAGE_BYTES - 1 >= PAGE_BYTES - 1 - TAIL_BYTES;
+	char *tail = s->tails[s->n_tails];
+
+	if (bytes >= TAIL_BYTES && !is_near) {
+		add_piece(s, at, bytes);
+		return;
+	}
+	s->n_tails++;
+	memcpy(tail, at + bytes - end, end);
+	if (bytes > end)
+		add_piece(s, at, bytes - end);
+	add_piece(s, tail, end);
+}
+
 void match_scan(const struct match_set *set, struct match_scratch *scratch,
                 const char *const *pieces, const uint32_t *bytes, uint32_t n, match_fn *fn,
                 void *ctx)
@@ -172,7 +209,11 @@ void match_scan(const struct match_set *set, struct match_scratch *scratch,
 	assert(n <= MATCH_PIECES_MAX);
 	if (set->db == NULL || n == 0)
 		return;
-	rc = hs_scan_vector(set->db, pieces, bytes, n, 0, scratch->hs, on_match, &l);
+	scratch->n = scratch->n_tails = 0;
+	for (uint32_t i = 0; i < n; i++)
+		add_safely(scratch, pieces[i], bytes[i]);
+	rc = hs_scan_vector(set->db, scratch->pieces, scratch->bytes, scratch->n, 0, scratch->hs,
+	                    on_match, &l);
 	assert(rc == HS_SUCCESS || rc == HS_SCAN_TERMINATED); /* the rest are wrong arguments */
 	(void)rc;
 }

@@ -6,7 +6,9 @@
 #include <dirent.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "control/gate/cache.h"
 #include "control/gate/mail.h"
@@ -325,7 +327,43 @@ static void a_compiled_set_is_kept_and_a_broken_one_made_again(void)
 	tmpdir_del(dir);
 }
 
+/* Texts of every length that end where a page ends, and behind it is nothing. */
+static void not_a_byte_behind_a_text_is_read(void)
+{
+	static const char letters[] = "msU 4111x#}}</cop{%[|*$ABC-_.@:/019 \n\xc3\xa9";
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *pages =
+	    mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct gate *gate = open_set(&shipped);
+	uint32_t random = 1;
+
+	CU_ASSERT_FATAL(pages != MAP_FAILED && mprotect(pages + page, page, PROT_NONE) == 0);
+	for (uint32_t bytes = 1; bytes < 300; bytes++) {
+		uint8_t *text = pages + page - bytes;
+		struct dp_text whole = { .bytes = span_of(text, bytes) };
+		struct gate_verdict v;
+
+		for (uint32_t i = 0; i < bytes; i++) {
+			random = random * 1664525 + 1013904223;
+			text[i] = (uint8_t)letters[(random >> 16) % (sizeof(letters) - 1)];
+		}
+		for (whole.part = DP_PART_SUBJECT; whole.part <= DP_PART_HEADER; whole.part++)
+			gate_scan(gate, 0, 0, false, &whole, 1, &v);
+	}
+	memcpy(pages + page - 11, "{{ name }}.", 11);
+	{
+		struct dp_text whole = { .bytes = span_of(pages, page), .part = DP_PART_TEXT };
+		struct gate_verdict v;
+
+		gate_scan(gate, 0, 0, false, &whole, 1, &v);
+		CU_ASSERT(v.n_hits > 0); /* what is cut for this is found all the same */
+	}
+	gate_free(gate);
+	munmap(pages, 2 * page);
+}
+
 SUITE("control/gate/ruleset", TEST(each_shipped_rule_hits_and_misses),
-      TEST(honest_mail_raises_no_stop), TEST(what_cannot_be_compiled_is_refused_by_line),
+      TEST(not_a_byte_behind_a_text_is_read), TEST(honest_mail_raises_no_stop),
+      TEST(what_cannot_be_compiled_is_refused_by_line),
       TEST(a_set_that_costs_too_much_is_refused_with_the_dearest),
       TEST(a_compiled_set_is_kept_and_a_broken_one_made_again))
