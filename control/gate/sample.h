@@ -12,8 +12,8 @@
 
 enum { SAMPLE_SLOWEST = 5 };
 
-/* Cycles of a byte in tenths, hot: of each mail the best round, so that what else the machine does is
- * left out. Tries on, up to a second, while it is more than `enough`. Scans as `lane`, of no
+/* Cycles of a byte in tenths, hot: of each mail the best round, so that what else the machine does
+ * is left out. Tries on, up to a second, while it is more than `enough`. Scans as `lane`, of no
  * campaign.
  */
 uint32_t sample_gate_cycles(struct gate *gate, uint32_t lane, uint32_t enough);
