@@ -80,7 +80,6 @@ struct conf_limits {
 	uint32_t credential_id; /* what the data plane calls it; 0: none */
 	uint32_t credential_no; /* its place in conf.credentials, from 1; 0: none */
 	bool auth_in_clear;     /* credentials may go to a host nobody vouches for */
-	bool requiretls;        /* may be trusted with REQUIRETLS (RFC 8689) */
 	/* Written in a site block: the providers' table says nothing about it. */
 	bool has_conns_max, has_msgs_max, has_tls;
 	const char *provider; /* of provider.def; NULL: none */

@@ -55,9 +55,6 @@ static int check_site(const struct conf_loaded *ld, uint32_t site, char *why)
 		                     why,
 		                     "site.credential: needs tls = verify; add it, or "
 		                     "auth_in_clear = true if the way there is your own");
-	if (l->requiretls && l->tls != DP_TLS_VERIFY)
-		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.requiretls", site),
-		                     why, "site.requiretls: needs tls = verify; add it");
 	if (l->tls == DP_TLS_VERIFY && l->route.host[0] != '\0' && !is_name)
 		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.route", site), why,
 		                     "site.route: an address has no name that tls = verify could "

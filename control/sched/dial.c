@@ -137,7 +137,6 @@ static struct dp_dial order_of(struct sched *s, const struct lane *lane, const s
 		.protocol = (uint8_t)l->protocol,
 		.window = (uint8_t)dial_window(l, host, s->now_us),
 		.auth_in_clear = l->auth_in_clear,
-		.requiretls_ok = l->requiretls,
 		.known = known_of(host, s->now_us),
 		.times = l->times_set,
 		.credential = l->credential_id,

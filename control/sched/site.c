@@ -135,10 +135,9 @@ static void site_key_of(const struct sdomain *dom, const struct mx_answer *answe
 	}
 	if (dom->is_routed && l->route.port != 0)
 		snprintf(port, sizeof(port), ":%u", l->route.port);
-	snprintf(key, room, "%s%s%s%s%s%s%s", answer->site, port,
-	         l->protocol == DP_PROTO_LMTP ? "+lmtp" : "", l->requiretls ? "+requiretls" : "",
-	         l->auth_in_clear ? "+clear" : "", l->credential != NULL ? "+auth=" : "",
-	         l->credential != NULL ? l->credential : "");
+	snprintf(key, room, "%s%s%s%s%s%s", answer->site, port,
+	         l->protocol == DP_PROTO_LMTP ? "+lmtp" : "", l->auth_in_clear ? "+clear" : "",
+	         l->credential != NULL ? "+auth=" : "", l->credential != NULL ? l->credential : "");
 }
 
 /* The site of an answer. A domain that has nowhere to send to is a site of its own, so that its
