@@ -17,7 +17,7 @@ class PrivateRoot:
 
     def mount(self):
         if not (self.mailroot / "complete").exists():
-            raise SystemExit(f"{self.mailroot} is not complete: run scripts/setup")
+            raise SystemExit(f"{self.mailroot} is not complete: run scripts/setup --receivers")
         if in_user_namespace():
             return
         # /run is ours: no socket or pid file of the host is seen or made.
