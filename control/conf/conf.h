@@ -126,7 +126,13 @@ struct conf_dkim {
 /* A class of mail, or a tenant: what is asked of all its mail. */
 struct conf_class {
 	char *name;
-	uint32_t tls_min; /* enum dp_tls_policy */
+	uint32_t tls_min;           /* enum dp_tls_policy */
+	char *dsn_notify, *dsn_ret; /* as dsn_words.h reads them; NULL: not said */
+};
+
+/* What campaigns ask of reports on delivery if they do not say it; NULL: nothing. */
+struct conf_dsn {
+	const char *notify, *ret;
 };
 
 struct conf {
@@ -259,6 +265,9 @@ bool conf_adopt_times(struct conf *fresh, const struct conf *started);
 
 /* The least that mail of that class and tenant asks of TLS (enum dp_tls_policy); NULL: not said. */
 uint8_t conf_tls_min(const struct conf *conf, const char *class, const char *tenant);
+
+/* Of a campaign of that class and tenant: what the tenant does not say, the class does. */
+struct conf_dsn conf_dsn(const struct conf *conf, const char *class, const char *tenant);
 
 /* Writes every option with its value and where it came from ("default", "file:line"), one a line,
  * secrets never; as text or as one JSON object.

@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "control/conf/conf_opt.h"
+#include "control/dsn_words.h"
 #include "dataplane/dp.h"
 
 const char *conf_check_hostname(const char *text, int64_t n)
@@ -235,6 +236,19 @@ static const char *check_field_name(const char *text, int64_t n)
 	return NULL;
 }
 
+static const char *check_dsn_notify(const char *text, int64_t n)
+{
+	(void)n;
+	return dsn_notify_read(text) < 0 ? "is not " DSN_NOTIFY_RULE "; write it like failure,delay"
+	                                 : NULL;
+}
+
+static const char *check_dsn_ret(const char *text, int64_t n)
+{
+	(void)n;
+	return dsn_ret_read(text) < 0 ? "is not " DSN_RET_RULE "; write hdrs" : NULL;
+}
+
 static const char *const lint_dns[] = { "auto", "off", "warn", "refuse", NULL };
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
 static const char *const tls_policies[] = {
@@ -300,6 +314,10 @@ const struct conf_opt conf_options[] = {
 	  .help = "envelope senders are made under it, so that a later bounce names its recipient" },
 	{ .name = "campaigns_max", AT(campaigns_max), INT(NONE, 1, 100000, 1000), NOW,
 	  .help = "campaigns kept in the state directory" },
+	{ .name = "class.dsn_notify", CLASS(dsn_notify), STR(NULL), RELOAD, .check = check_dsn_notify,
+	  .help = "reports its campaigns ask for (RFC 3461): never, or some of \"success,failure,delay\"; none" },
+	{ .name = "class.dsn_ret", CLASS(dsn_ret), STR(NULL), RELOAD, .check = check_dsn_ret,
+	  .help = "how much of the message they return: hdrs, full or none" },
 	{ .name = "class.tls_min", CLASS(tls_min), ONE_OF(tls_policies), .def_str = "none", RELOAD,
 	  .help = "the least that its mail asks for, whatever the site's policy, as tls.policy" },
 	{ .name = "compose.message_max", AT(compose.message_bytes_max),
@@ -606,6 +624,10 @@ const struct conf_opt conf_options[] = {
 	{ .name = "tcp.user_timeout", AT(tcp.user_timeout_ms),
 	  INT(MS, 5 * S, HOUR * S, 120 * S), NOW,
 	  .help = "patience for a peer that acknowledges nothing (RFC 5482)" },
+	{ .name = "tenant.dsn_notify", TENANT(dsn_notify), STR(NULL), RELOAD, .check = check_dsn_notify,
+	  .help = "reports this tenant's campaigns ask for, as class.dsn_notify, which it replaces" },
+	{ .name = "tenant.dsn_ret", TENANT(dsn_ret), STR(NULL), RELOAD, .check = check_dsn_ret,
+	  .help = "how much of the message they return, as class.dsn_ret, which it replaces" },
 	{ .name = "tenant.tls_min", TENANT(tls_min), ONE_OF(tls_policies), .def_str = "none", RELOAD,
 	  .help = "the least that this tenant's mail asks for, as class.tls_min" },
 	{ .name = "tls.ca_file", AT(tls.ca_file), STR(CONF_CA_FILE), NOW, .check = check_path,

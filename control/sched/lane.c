@@ -144,6 +144,8 @@ static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct fl
 		.conn = c->handle,
 		.message = (uint64_t)f->gen << 32 | (uint32_t)(f - s->flights),
 		.mail_from = f->mail_from,
+		.envid = f->envid,
+		.ret = f->slice->load->c->dsn.ret,
 		.rcpts = &f->rcpt,
 		.n_rcpts = 1,
 		.n_wire = (uint8_t)f->out.n_wire,

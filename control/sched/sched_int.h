@@ -60,7 +60,7 @@ struct flight {
 	struct conn *conn; /* of FLIGHT_SENT */
 	void *slab;        /* NULL: nothing held */
 	struct tpl_out out;
-	struct span mail_from;
+	struct span mail_from, envid;
 	struct dp_rcpt rcpt;
 	struct dp_text text[TPL_TEXTS_MAX]; /* of `out` */
 	struct flight *claim_next;          /* of one claim */
