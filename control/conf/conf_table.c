@@ -257,6 +257,7 @@ static const char *const tls_policies[] = {
 #undef DP_TLS
 	NULL
 };
+static const char *const ip_preferences[] = { "ipv4", "ipv6", "any", NULL };
 static const char *const protocols[] = { "smtp", "lmtp", NULL };
 static const char *const mechanisms[] = {
 	"auto", "plain", "login", "xoauth2", "oauthbearer", NULL
@@ -272,6 +273,7 @@ static_assert(CONF_RELAXED_RELAXED == 0 && CONF_SIMPLE_SIMPLE == 3, "as in canon
 static_assert(CONF_SIGN_FROM == 0 && CONF_SIGN_NAMED == 2, "as in signs");
 static_assert(CONF_LINT_DNS_AUTO == 0 && CONF_LINT_DNS_REFUSE == 3, "as in lint_dns");
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
+static_assert(CONF_IP_IPV4 == 0 && CONF_IP_ANY == 2, "as in ip_preferences");
 static_assert(DP_PROTO_SMTP == 0 && DP_PROTO_LMTP == 1, "as in protocols");
 static_assert(DP_AUTH_AUTO == 0 && DP_AUTH_OAUTHBEARER == 4, "as in mechanisms");
 static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
@@ -516,6 +518,9 @@ const struct conf_opt conf_options[] = {
 	{ .name = "site.idle", SITE(idle_ms), INT(MS, 0, 300 * S, 5 * S), RELOAD,
 	  .def_note = "limits.idle",
 	  .help = "an unused connection is kept this long" },
+	{ .name = "site.ip_preference", SITE(ip_preference), ONE_OF(ip_preferences), .def_str = "ipv4",
+	  RELOAD, .def_note = "smtp.ip_preference",
+	  .help = "ipv4, ipv6 or any, as smtp.ip_preference" },
 	{ .name = "site.mail_timeout", SITE(times.mail_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
 	  .def_note = "smtp.mail_timeout",
 	  .help = "as smtp.mail_timeout; at a reload, a set of time-outs that a site had at the start" },
@@ -534,6 +539,8 @@ const struct conf_opt conf_options[] = {
 	{ .name = "site.rcpt_timeout", SITE(times.rcpt_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
 	  .def_note = "smtp.rcpt_timeout",
 	  .help = "as smtp.rcpt_timeout; at a reload, a set of time-outs that a site had at the start" },
+	{ .name = "site.requiretls", SITE(requiretls), .type = CONF_TYPE_BOOL, .def = false, RELOAD,
+	  .help = "the host of its route, or the MX host it is named after, gets REQUIRETLS mail (RFC 8689)" },
 	{ .name = "site.route", SITE(route), .type = CONF_TYPE_ROUTE, RELOAD,
 	  .help = "host:port that takes the mail instead of the MX hosts; a name or an address" },
 	{ .name = "site.rset_timeout", SITE(times.rset_ms), INT(MS, 100, 3600 * S, 60 * S), RELOAD,
@@ -563,6 +570,9 @@ const struct conf_opt conf_options[] = {
 	  .help = "patience for the answer to a whole message; a shorter one makes duplicates" },
 	{ .name = "smtp.ehlo_timeout", AT(limits.times.ehlo_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
 	  .help = "patience for the answer to EHLO and HELO" },
+	{ .name = "smtp.ip_preference", AT(limits.ip_preference), ONE_OF(ip_preferences),
+	  .def_str = "ipv4", RELOAD,
+	  .help = "ipv4 or ipv6: such addresses of equal hosts first, if the source has one; any: at random" },
 	{ .name = "smtp.mail_timeout", AT(limits.times.mail_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
 	  .help = "patience for the answer to MAIL" },
 	{ .name = "smtp.pipelining", AT(smtp.pipelining), .type = CONF_TYPE_BOOL, .def = true, NOW,

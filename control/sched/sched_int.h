@@ -90,7 +90,8 @@ struct slice {
 struct load {
 	struct campaign *c;
 	uint64_t left;
-	uint8_t tls_min; /* enum dp_tls_policy: the least that tenant, class and campaign ask */
+	uint8_t tls_min;    /* enum dp_tls_policy: the least that tenant, class and campaign ask */
+	uint8_t requiretls; /* 0 or 1: only hosts that are named for it (RFC 8689) */
 	struct slice *slices;
 	struct load *prev, *next;
 };
@@ -165,6 +166,7 @@ struct lane {
 	uint32_t source;
 	uint64_t alone;                   /* id of that domain; 0: all others */
 	uint8_t tls;                      /* enum dp_tls_policy: what all its messages want */
+	uint8_t requiretls;               /* 0 or 1: likewise */
 	uint8_t is_apart;                 /* 0 or 1: of one source, it is not the site's first */
 	uint32_t fails_in_row;            /* refused to this source since it was last let in */
 	uint32_t first_worker, n_workers; /* of the source's port */
@@ -306,7 +308,13 @@ enum dialled {
 	DIALLED,
 	DIALLED_FULL,    /* no slot or no room in a ring now */
 	DIALLED_NOWHERE, /* every host is to be left alone */
+	DIALLED_NEVER,   /* no host is one that the lane may go to */
 };
+
+/* Whether a host of the site may get REQUIRETLS mail; NULL: whether one of them may. */
+bool site_takes_requiretls(const struct sched *s, const struct site *site,
+                           const struct mx_host *host);
+
 /* Transactions in flight: what is asked of every host, more of one that has proven to take it. */
 uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us);
 enum dialled dial(struct sched *s, struct lane *lane);
