@@ -60,12 +60,16 @@ static struct host *host_of(struct sched *s, const struct conn *c)
 /* A host that failed is left alone, longer each time, up to retry.host. What it says concerns who
  * asked; silence and closed ports everybody.
  */
-static void conn_failed(struct sched *s, const struct conn *c, const struct dp_evt *evt)
+static void conn_failed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	bool said = evt->code != 0;
 	struct host *host =
 	    hosts_get(s->hosts, &c->addr, said ? c->lane->source : (uint32_t)HOST_ANY_SOURCE);
 
+	if (c->has_failed) /* a refusal, and the end that follows it */
+		return;
+	c->has_failed = 1;
+	c->lane->no_mail_in_row += bounce_takes_no_mail(evt);
 	if (said)
 		c->lane->fails_in_row++;
 	else
@@ -73,12 +77,13 @@ static void conn_failed(struct sched *s, const struct conn *c, const struct dp_e
 	host_failed(host, s->now_us, (uint64_t)s->conf->retry.host_s * 1000000);
 }
 
+/* It answered a message: to be let in alone proves nothing. */
 static void conn_worked(struct sched *s, const struct conn *c)
 {
 	struct host *all = hosts_find(s->hosts, &c->addr, HOST_ANY_SOURCE);
 	struct host *ours = hosts_find(s->hosts, &c->addr, c->lane->source);
 
-	c->lane->site->fails_in_row = c->lane->fails_in_row = 0;
+	c->lane->site->fails_in_row = c->lane->fails_in_row = c->lane->no_mail_in_row = 0;
 	if (all != NULL)
 		host_worked(all);
 	if (ours != NULL)
@@ -256,6 +261,10 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 		c->lost++;
 	if (v.avoid_host)
 		conn_failed(s, c, evt);
+	else if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
+		conn_worked(s, c);
+	if (v.state == RCPT_DEFERRED && !v.now && evt->outcome != DP_OUT_GATED && lane_is_out(lane))
+		v.counts_attempt = 1;
 	if (v.end_session && !c->quitting && !c->closed &&
 	    dp_quit(s->cf.dp, c->worker, c->handle) == 0)
 		c->quitting = 1;
@@ -298,7 +307,6 @@ static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
 		host_learn(host_of(s, c), HOST_CLEAR, 0);
 	}
 	conn_learn_limits(s, c, evt);
-	conn_worked(s, c);
 	site_todo(s, c->lane->site);
 }
 

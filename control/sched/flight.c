@@ -181,6 +181,7 @@ static struct store_rec outcome(struct sched *s, const struct flight *f, const s
 	};
 	size_t n;
 
+	memcpy(rec.enhanced, v->enhanced, sizeof(rec.enhanced));
 	if (evt != NULL) {
 		rec.code = evt->code;
 		rec.reach = evt->reach;

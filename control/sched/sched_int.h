@@ -142,7 +142,7 @@ struct site {
 	uint32_t n_domains;        /* sdomains that point here */
 	uint32_t n_flights;        /* flights of its slices */
 	uint32_t n_apart;          /* lanes beside the first of their source */
-	uint32_t fails_in_row;     /* connections that failed since the last one that opened */
+	uint32_t fails_in_row;     /* connections that failed since the last answer to mail */
 	uint8_t has_v4, has_v6;    /* 0 or 1 */
 	uint64_t as_7bit_until_us; /* a host of it takes no 8-bit text: it is composed for so */
 	uint8_t is_routed;         /* 0 or 1: a host of the configuration, not an MX set */
@@ -166,7 +166,8 @@ struct lane {
 	uint64_t alone;                   /* id of that domain; 0: all others */
 	uint8_t tls;                      /* enum dp_tls_policy: what all its messages want */
 	uint8_t is_apart;                 /* 0 or 1: of one source, it is not the site's first */
-	uint32_t fails_in_row;            /* refused to this source since it was last let in */
+	uint32_t fails_in_row;            /* those that were refused to this source, likewise */
+	uint32_t no_mail_in_row;          /* of them, by hosts that take no mail at all */
 	uint32_t first_worker, n_workers; /* of the source's port */
 	uint32_t n_conns, n_connecting;
 	uint32_t n_ahead; /* flights claimed .. ready */
@@ -185,6 +186,7 @@ struct conn {
 	uint8_t tls;            /* enum dp_tls_policy it was dialled with */
 	uint8_t is_implicit;    /* 0 or 1: TLS from the first byte */
 	uint8_t is_shared;      /* 0 or 1: has carried mail of two domains */
+	uint8_t has_failed;     /* 0 or 1: its host was blamed for it */
 	uint16_t learnt;        /* enum dp_known */
 	uint32_t worker;
 	uint32_t msgs, msgs_max; /* submitted */
@@ -299,6 +301,10 @@ struct lane *lane_for(struct sched *s, const struct slice *sl, uint32_t row);
 void lane_run(struct sched *s, struct lane *lane);
 void lane_push(struct sched *s, struct lane *lane, struct flight *f);
 uint32_t lane_room(const struct lane *lane);
+/* Every address has failed again and again since mail was last answered: what cannot be sent spends
+ * an attempt.
+ */
+bool lane_is_out(const struct lane *lane);
 void lane_free(struct lane *lane);
 
 /* dial.c: opens one more connection of a lane. */

@@ -246,7 +246,7 @@ enum gave { GAVE, GAVE_FULL, GAVE_STARVED };
 /* Puts one row on its way. */
 static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struct claim *claim)
 {
-	static const struct verdict expired = { .state = RCPT_EXPIRED };
+	static const struct verdict expired = { .state = RCPT_EXPIRED, .enhanced = { 4, 4, 7 } };
 	static const struct verdict no_source = { .state = RCPT_DEFERRED, .counts_attempt = 1 };
 	struct campaign *c = sl->load->c;
 	struct site *site = sl->dom->site;

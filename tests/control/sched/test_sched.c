@@ -3,8 +3,9 @@
  *
  * The fakes below stand for the rooms the scheduler drives; what each answers is decided by the
  * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls", "choosy": not from the
- * first source; "relay": not on a session of another domain, "norelay": not at all; all others
- * deliver).
+ * first source; "relay": not on a session of another domain, "norelay": not at all; "slam": hosts
+ * that let us in and close at the first message, at MAIL or behind it; "521": takes no mail,
+ * "521dead": says so only once; all others deliver).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +64,7 @@ static struct world {
 	uint32_t n_late;
 	struct fake_conn conns[CONNS_MAX];
 	uint32_t unsettled[WORKERS]; /* recipients submitted whose outcome is not durable */
-	uint32_t dialled[WORKERS];
+	uint32_t dialled[WORKERS], dials_in_all;
 	/* By flight, the low half of a message's name, cookie / 2: its worker + 1. */
 	uint8_t submitted[4 * WORKERS * WINDOW];
 	uint32_t gens;
@@ -82,8 +83,9 @@ static struct world {
 	uint32_t came_back;                 /* to be composed as 7-bit */
 	uint32_t stops;                     /* messages of "gatestop" that are still stopped */
 	uint32_t pauses, released;
-	uint32_t alone_dials; /* to the host of the configuration */
-	const char *broken;   /* the first promise that did not hold */
+	uint8_t enhanced_last[3]; /* of the newest outcome */
+	uint32_t alone_dials;     /* to the host of the configuration */
+	const char *broken;       /* the first promise that did not hold */
 } w;
 
 #define HOLDS(what)                                                                                \
@@ -148,6 +150,11 @@ static struct fake_conn *conn_of(struct dp_handle h)
 	return w.conns[h.slot].used && w.conns[h.slot].gen == h.gen ? &w.conns[h.slot] : NULL;
 }
 
+static bool slams(const struct fake_conn *c)
+{
+	return strncmp(c->domain, "slam", 4) == 0;
+}
+
 static void closed(struct fake_conn *c, enum dp_why why)
 {
 	struct late *l = later(LATE_EVT, 1);
@@ -156,7 +163,7 @@ static void closed(struct fake_conn *c, enum dp_why why)
 	l->evt.conn = c->name;
 	l->evt.why = (uint8_t)why;
 	l->evt.learnt = w.learnt;
-	if (why != DP_WHY_QUIT && c->msgs == 0)
+	if (why != DP_WHY_QUIT && (c->msgs == 0 || slams(c)))
 		l->evt.reach = DP_REACH_HOST;
 	l->worker = c->worker;
 	c->used = false;
@@ -182,6 +189,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		.name = dial->conn, .gen = ++w.gens, .worker = worker, .used = true
 	};
 	w.dialled[worker]++;
+	w.dials_in_all++;
 	c->jobs_max = w.pipelining ? dial->window + 1u : 2;
 	w.known_last = dial->known;
 	if (w.window_first == 0)
@@ -210,6 +218,15 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		closed(c, DP_WHY_REPLY);
 		l->evt.step = DP_STEP_BANNER;
 		l->evt.code = 554;
+		return 0;
+	}
+	if (strncmp(c->domain, "521", 3) == 0) {
+		bool is_dead = strncmp(c->domain, "521dead", 7) == 0 && w.dials_in_all > 1;
+
+		l = &w.late[w.n_late];
+		closed(c, is_dead ? DP_WHY_REFUSED : DP_WHY_REPLY);
+		l->evt.step = is_dead ? DP_STEP_CONNECT : DP_STEP_BANNER;
+		l->evt.code = is_dead ? 0 : 521;
 		return 0;
 	}
 	if (strncmp(c->domain, "badtls", 6) == 0 && dial->tls != DP_TLS_NONE && w.tls_works == 0) {
@@ -284,6 +301,11 @@ static void answer(struct fake_conn *c, const struct dp_job *job)
 			l->evt.reach = DP_REACH_RECIPIENT;
 			l->evt.step = DP_STEP_RCPT;
 		}
+	}
+	if (slams(c)) {
+		l->evt.outcome = DP_OUT_NOT_TRIED;
+		l->evt.code = 0;
+		l->evt.step = strncmp(c->domain, "slammail", 8) == 0 ? DP_STEP_MAIL : DP_STEP_DATA;
 	}
 	if (strncmp(c->domain, "gatehold", 8) == 0 && !job->released) {
 		l->evt.outcome = DP_OUT_GATED;
@@ -360,7 +382,7 @@ int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle h)
 		return 0; /* a stale handle is ignored */
 	HOLDS(!c->quitting && c->worker == worker);
 	c->quitting = true;
-	if (c->jobs == 0)
+	if (c->jobs == 0 && !(slams(c) && c->msgs > 0)) /* that is over already */
 		closed(c, DP_WHY_QUIT);
 	return 0;
 }
@@ -597,6 +619,7 @@ bool campaign_apply(struct campaign *c, const struct store_rec *rec)
 		r->state = rec->state;
 		r->attempts = rec->attempts;
 		r->due_s = (uint32_t)rec->due_s;
+		memcpy(w.enhanced_last, rec->enhanced, sizeof(w.enhanced_last));
 		if (rec->state == RCPT_DELIVERED)
 			w.delivered_times[row]++;
 	}
@@ -701,7 +724,7 @@ static void deliver_evt(struct sched *s, uint32_t worker, const struct dp_evt *e
 	sched_on_event(s, worker, evt);
 	if (evt->kind == DP_EVT_RCPT && c != NULL && c->jobs == 0 && c->used &&
 	    (c->quitting || (evt->outcome == DP_OUT_NOT_TRIED && evt->why != DP_WHY_NEEDS_7BIT)))
-		closed(c, c->quitting ? DP_WHY_QUIT : DP_WHY_PEER_CLOSED);
+		closed(c, c->quitting && !slams(c) ? DP_WHY_QUIT : DP_WHY_PEER_CLOSED);
 }
 
 static void deliver(struct sched *s, struct late l)
@@ -832,6 +855,52 @@ static void each_kind_of_trouble_ends_in_its_own_state(void)
 		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 100); /* a and drop */
 		CU_ASSERT_EQUAL(in_state(RCPT_BOUNCED), 100);   /* hard and null */
 		CU_ASSERT_EQUAL(in_state(RCPT_EXPIRED), 100);   /* soft and dead */
+		sched_close(s);
+	}
+}
+
+/* What it lets in it must answer, too: a host that only says hello has not worked. */
+static void a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer(void)
+{
+	static const char *const slams[][2] = { { "slammail.test", NULL },
+		                                { "slamdata.test", NULL } };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sched *s;
+
+		begin(3, slams[i], 1);
+		conf.retry.give_up_s = 600;
+		s = run(3, 300);
+		conf.retry.give_up_s = 15;
+		CU_ASSERT_EQUAL(in_state(RCPT_DEFERRED), 1);
+		CU_ASSERT_EQUAL(w.rcpts[0].attempts, 3);
+		/* Three rounds, and one more for each attempt. */
+		CU_ASSERT_TRUE(w.dialled[0] + w.dialled[1] <= 6);
+		sched_close(s);
+	}
+}
+
+/* RFC 7504 3: for good only when every host has said it, and said nothing else. */
+static void only_hosts_that_all_take_no_mail_are_final(void)
+{
+	static const struct {
+		const char *domains[2];
+		enum rcpt_state want;
+		uint8_t enhanced[3];
+	} cases[] = {
+		{ { "521.test", NULL }, RCPT_BOUNCED, { 5, 3, 2 } },
+		{ { "521dead.test", NULL }, RCPT_DEFERRED, { 4, 4, 1 } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sched *s;
+
+		begin(4, cases[i].domains, 1);
+		conf.retry.give_up_s = 600;
+		s = run(1, 60);
+		conf.retry.give_up_s = 15;
+		CU_ASSERT_EQUAL(in_state(cases[i].want), 1);
+		CU_ASSERT_EQUAL(memcmp(w.enhanced_last, cases[i].enhanced, 3), 0);
 		sched_close(s);
 	}
 }
@@ -1431,6 +1500,8 @@ SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released
       TEST(a_route_sends_a_domain_to_its_host_and_a_reload_takes_it_away),
       TEST(everyone_is_delivered_once_within_all_limits),
       TEST(each_kind_of_trouble_ends_in_its_own_state),
+      TEST(a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer),
+      TEST(only_hosts_that_all_take_no_mail_are_final),
       TEST(a_recipient_out_of_attempts_stays_deferred),
       TEST(what_the_egress_guard_refuses_stays_pending_and_is_counted),
       TEST(a_rate_is_kept_in_every_second_and_used), TEST(what_was_final_before_is_not_sent_again),
