@@ -143,18 +143,37 @@ static void remember_trouble(struct site *site, const struct conn *c, const stru
 		site_set_error(site, "%s: %s", ip, dp_why_text(evt->why));
 }
 
-/* Nothing can go to this site until the configuration changes: what was ready waits untouched. */
-static void block(struct sched *s, struct site *site, const struct conn *c)
+/* True when that was the last address that its source reaches. */
+static bool bar_address(const struct sched *s, const struct conn *c)
+{
+	struct site *site = c->lane->site;
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < site->n_addrs; i++) {
+		struct host_addr *h = &site->addrs[i];
+
+		h->is_barred |= memcmp(&h->addr, &c->addr, sizeof(h->addr)) == 0;
+		left += !h->is_barred && lane_reaches(s, c->lane, &h->addr);
+	}
+	return left == 0;
+}
+
+/* The egress guard refuses a host: others of the domain may do. If none is left nothing can go to
+ * this site until the configuration changes: what was ready waits untouched.
+ */
+static void bar(struct sched *s, struct site *site, const struct conn *c)
 {
 	bool live = s->conf->egress.mode == CONF_EGRESS_LIVE;
 	char ip[IP_TEXT_MAX];
 	struct lane *lane;
 
-	site->blocked = 1;
 	site_set_error(site,
 	               "%s is outside of what egress.mode = %s allows; add it to egress.allow%s",
 	               ip_format(&c->addr, ip), live ? "live" : "sandbox",
 	               live ? "" : " or set egress.mode = live");
+	if (!bar_address(s, c))
+		return;
+	site->blocked = 1;
 	DL_FOREACH(site->lanes, lane)
 	while (lane->ready != NULL)
 		flight_return(s, lane->ready);
@@ -182,7 +201,7 @@ static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 	if (!in_order)
 		remember_trouble(site, c, evt);
 	if (evt->why == DP_WHY_EGRESS && !site->blocked)
-		block(s, site, c);
+		bar(s, site, c);
 	else if (evt->reach == DP_REACH_HOST && !ours && c->delivered == 0 &&
 	         !falls_back(s, c, evt))
 		conn_failed(s, c, evt);

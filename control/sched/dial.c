@@ -25,6 +25,13 @@ static uint64_t avoid_us(struct sched *s, const struct lane *lane, const struct 
 	return all > ours ? all : ours;
 }
 
+bool lane_reaches(const struct sched *s, const struct lane *lane, const struct ip_addr *addr)
+{
+	const struct conf_source *src = &s->conf->sources[lane->source];
+
+	return !ip_is_unset(ip_is_v4(addr) ? &src->addr4 : &src->addr6);
+}
+
 /* An address of the best preference that has one in use for this source (RFC 5321 5.1: by
  * preference, equals in random order). NULL, and when to ask again, if all are to be left alone.
  */
@@ -32,8 +39,6 @@ static const struct host_addr *pick_host(struct sched *s, const struct lane *lan
                                          uint64_t *again_us)
 {
 	const struct mx_answer *a = lane->site->answer;
-	const struct conf_source *src = &s->conf->sources[lane->source];
-	bool v4 = !ip_is_unset(&src->addr4), v6 = !ip_is_unset(&src->addr6);
 	const struct host_addr *found = NULL, *h = lane->site->addrs;
 	uint32_t equals = 0;
 
@@ -46,7 +51,7 @@ static const struct host_addr *pick_host(struct sched *s, const struct lane *lan
 		for (uint32_t j = 0; j < a->hosts[i].n_addrs; j++, h++) {
 			uint64_t until_us;
 
-			if (usable != NULL || !(ip_is_v4(&h->addr) ? v4 : v6))
+			if (usable != NULL || h->is_barred || !lane_reaches(s, lane, &h->addr))
 				continue;
 			until_us = avoid_us(s, lane, &h->addr);
 			if (until_us == 0)

@@ -117,7 +117,8 @@ struct sdomain {
 /* An address of a site's hosts. */
 struct host_addr {
 	struct ip_addr addr;
-	uint32_t host; /* index in the answer's hosts */
+	uint32_t host;     /* index in the answer's hosts */
+	uint8_t is_barred; /* 0 or 1: refused by the egress guard */
 };
 
 /* Which list of sched a site is in. */
@@ -146,7 +147,7 @@ struct site {
 	uint8_t has_v4, has_v6;    /* 0 or 1 */
 	uint64_t as_7bit_until_us; /* a host of it takes no 8-bit text: it is composed for so */
 	uint8_t is_routed;         /* 0 or 1: a host of the configuration, not an MX set */
-	uint8_t blocked;           /* 0 or 1: refused by the egress guard */
+	uint8_t blocked;           /* 0 or 1: all that a source reaches is barred */
 	uint8_t running;           /* 0 or 1: inside site_run() */
 	uint8_t queued;            /* enum site_queue */
 	uint64_t wake_us;          /* of its entry in sched.wakes; UINT64_MAX: none */
@@ -316,6 +317,8 @@ enum dialled {
 /* Transactions in flight: what is asked of every host, more of one that has proven to take it. */
 uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us);
 enum dialled dial(struct sched *s, struct lane *lane);
+/* Whether a source of the lane has an address of that family. */
+bool lane_reaches(const struct sched *s, const struct lane *lane, const struct ip_addr *addr);
 
 /* How its next session with that address is to be encrypted, by what is known of it in memory. */
 struct tls_plan lane_tls_plan(struct sched *s, const struct lane *lane, const struct ip_addr *addr,

@@ -99,7 +99,7 @@ static void site_set_answer(struct site *site, struct mx_answer *answer)
 		for (uint32_t j = 0; j < answer->hosts[i].n_addrs; j++) {
 			struct host_addr *h = &site->addrs[site->n_addrs++];
 
-			*h = (struct host_addr){ answer->hosts[i].addrs[j], i };
+			*h = (struct host_addr){ .addr = answer->hosts[i].addrs[j], .host = i };
 			if (ip_is_v4(&h->addr))
 				site->has_v4 = 1;
 			else

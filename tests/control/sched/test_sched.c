@@ -64,7 +64,7 @@ static struct world {
 	uint32_t n_late;
 	struct fake_conn conns[CONNS_MAX];
 	uint32_t unsettled[WORKERS]; /* recipients submitted whose outcome is not durable */
-	uint32_t dialled[WORKERS], dials_in_all;
+	uint32_t dialled[WORKERS], dials_in_all, dials_to[DOMAINS_MAX];
 	/* By flight, the low half of a message's name, cookie / 2: its worker + 1. */
 	uint8_t submitted[4 * WORKERS * WINDOW];
 	uint32_t gens;
@@ -190,6 +190,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	};
 	w.dialled[worker]++;
 	w.dials_in_all++;
+	w.dials_to[domain]++;
 	c->jobs_max = w.pipelining ? dial->window + 1u : 2;
 	w.known_last = dial->known;
 	if (w.window_first == 0)
@@ -880,6 +881,49 @@ static void a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer(void
 	}
 }
 
+/* The hosts of all domains are the first one's, of these preferences; the others take no mail. */
+static void begin_one(const char *const *domains, uint32_t rows, const uint16_t *preferences)
+{
+	begin(2, domains, rows);
+	w.answers[0].n_hosts = w.n_domains;
+	for (uint32_t d = 0; d < w.n_domains; d++) {
+		w.hosts[d].preference = preferences[d];
+		if (d > 0)
+			w.answers[d].fate = MX_NULL;
+	}
+}
+
+/* RFC 5321 5.1: by preference, equals by chance, and the next when one does not answer. */
+static void hosts_are_tried_by_preference_and_equals_by_chance(void)
+{
+	static const char *const domains[] = { "dead.test", "a.test", "b.test", "last.test", NULL };
+	static const uint16_t preferences[] = { 10, 20, 20, 30 };
+	struct sched *s;
+
+	begin_one(domains, 200, preferences);
+	s = run(0, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 200);
+	CU_ASSERT_TRUE(w.dials_to[0] > 0 && w.dials_to[1] > 0 && w.dials_to[2] > 0);
+	CU_ASSERT_EQUAL(w.dials_to[3], 0);
+	sched_close(s);
+}
+
+/* As of a domain whose best MX is 127.0.0.1, or one of ours. */
+static void a_host_that_the_guard_refuses_leaves_the_others(void)
+{
+	static const char *const domains[] = { "egress.test", "a.test", NULL };
+	static const uint16_t preferences[] = { 10, 20 };
+	uint64_t blocked;
+	struct sched *s;
+
+	begin_one(domains, 40, preferences);
+	s = run(0, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 40);
+	(void)sched_is_stuck(s, &w.c, &blocked);
+	CU_ASSERT_EQUAL(blocked, 0);
+	sched_close(s);
+}
+
 /* RFC 7504 3: for good only when every host has said it, and said nothing else. */
 static void only_hosts_that_all_take_no_mail_are_final(void)
 {
@@ -1501,6 +1545,8 @@ SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released
       TEST(everyone_is_delivered_once_within_all_limits),
       TEST(each_kind_of_trouble_ends_in_its_own_state),
       TEST(a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer),
+      TEST(hosts_are_tried_by_preference_and_equals_by_chance),
+      TEST(a_host_that_the_guard_refuses_leaves_the_others),
       TEST(only_hosts_that_all_take_no_mail_are_final),
       TEST(a_recipient_out_of_attempts_stays_deferred),
       TEST(what_the_egress_guard_refuses_stays_pending_and_is_counted),
