@@ -51,6 +51,7 @@ struct rcpt {
 	uint8_t in_flight;        /* 0 or 1; never stored */
 	uint8_t released : 1;     /* was held, and then let go */
 	uint8_t unconfirmed : 4;  /* attempts whose answer was lost; stops at 15 */
+	uint8_t again : 3;        /* went again at once since it last waited; never stored */
 	uint32_t first_attempt_s; /* Unix time; 0: never tried */
 	uint32_t due_s;           /* Unix time of the next attempt, when deferred */
 };

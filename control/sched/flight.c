@@ -245,6 +245,7 @@ static void on_settled(struct sched *s, struct flight *f)
 
 	ok = campaign_apply(load->c, &rec);
 	assert(ok);
+	load->c->rcpts[rec.row].again = 0;
 	flight_put(s, f);
 	if (rec.state == RCPT_DELIVERED)
 		site->delivered++;

@@ -23,9 +23,10 @@ enum {
 	AS_7BIT_MIN_S =
 	    60, /* a host without 8BITMIME is composed for as 7-bit this long at least */
 	SLICE_TURN_ROWS =
-	    16,              /* rows a slice gives before the next slice of its site has its turn */
-	SITE_ROUNDS_MAX = 3, /* times all addresses may fail in a row before recipients wait */
-	SITES_PER_RUN = 256, /* sites looked at before the loop turns */
+	    16, /* rows a slice gives before the next slice of its site has its turn */
+	AGAIN_AT_ONCE_MAX = 7, /* times in a row that nothing is said of a recipient (rcpt.again) */
+	SITE_ROUNDS_MAX = 3,   /* times all addresses may fail in a row before recipients wait */
+	SITES_PER_RUN = 256,   /* sites looked at before the loop turns */
 	LOOK_UPS_PER_RUN = 256, /* look-ups begun before the loop turns */
 	DUE_PER_RUN = 4096,     /* recipients that become due before the loop turns */
 	HUNGRY_PER_TICK = 64,   /* hungry sites looked at each RETRY_US, whatever came free */

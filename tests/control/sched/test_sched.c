@@ -5,7 +5,7 @@
  * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls", "choosy": not from the
  * first source; "relay": not on a session of another domain, "norelay": not at all; "slam": hosts
  * that let us in and close at the first message, at MAIL or behind it; "521": takes no mail,
- * "521dead": says so only once; all others deliver).
+ * "521dead": says so only once; "nobdat": offers CHUNKING and refuses BDAT; all others deliver).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,7 @@ struct fake_conn {
 	char domain[32];
 	uint32_t jobs, jobs_max, msgs;
 	uint32_t carried; /* domain of its last message + 1; 0: none */
+	uint16_t known, learnt;
 	bool used, open, quitting, mixed;
 };
 
@@ -162,9 +163,11 @@ static void closed(struct fake_conn *c, enum dp_why why)
 	l->evt.kind = DP_EVT_CLOSED;
 	l->evt.conn = c->name;
 	l->evt.why = (uint8_t)why;
-	l->evt.learnt = w.learnt;
-	if (why != DP_WHY_QUIT && (c->msgs == 0 || slams(c)))
+	l->evt.learnt = w.learnt | c->learnt;
+	if (why != DP_WHY_QUIT && (c->msgs == 0 || slams(c) || c->learnt != 0))
 		l->evt.reach = DP_REACH_HOST;
+	if (c->learnt & DP_KNOWN_NO_CHUNKING)
+		l->evt.step = DP_STEP_BDAT;
 	l->worker = c->worker;
 	c->used = false;
 	w.conns_open--;
@@ -192,7 +195,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	w.dials_in_all++;
 	w.dials_to[domain]++;
 	c->jobs_max = w.pipelining ? dial->window + 1u : 2;
-	w.known_last = dial->known;
+	w.known_last = c->known = dial->known;
 	if (w.window_first == 0)
 		w.window_first = dial->window;
 	if (dial->window > w.window_most)
@@ -370,6 +373,15 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 		not_tried(job, worker, c->name);
 		return 0;
 	}
+	if (strncmp(c->domain, "nobdat", 6) == 0 && !(c->known & DP_KNOWN_NO_CHUNKING)) {
+		c->learnt |= DP_KNOWN_NO_CHUNKING;
+		not_tried(job, worker, c->name);
+		w.late[w.n_late - 1].evt.step = DP_STEP_BDAT;
+		w.late[w.n_late - 1].evt.why = DP_WHY_NO_CHUNKING;
+		w.late[w.n_late - 1].evt.learnt = c->learnt;
+		w.came_back++;
+		return 0;
+	}
 	answer(c, job);
 	return 0;
 }
@@ -379,8 +391,8 @@ int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle h)
 	struct fake_conn *c = conn_of(h);
 
 	(void)dp;
-	if (c == NULL)
-		return 0; /* a stale handle is ignored */
+	if (c == NULL || c->learnt != 0)
+		return 0; /* a stale handle is ignored, and one whose session has ended */
 	HOLDS(!c->quitting && c->worker == worker);
 	c->quitting = true;
 	if (c->jobs == 0 && !(slams(c) && c->msgs > 0)) /* that is over already */
@@ -1381,6 +1393,37 @@ static void what_a_host_takes_as_7bit_only_is_composed_again(void)
 	conf = before;
 }
 
+/* At once, no attempt counted, where the refusal is remembered; with a wait where it is not. */
+static void what_was_behind_a_refused_bdat_goes_again_and_cannot_loop(void)
+{
+	static const char *const domains[] = { "nobdat.test", NULL };
+	struct conf before = conf;
+
+	for (uint32_t keep_s = 0; keep_s <= 600; keep_s += 600) {
+		struct sched *s;
+
+		begin(28, domains, 20);
+		w.c.spec.pool = sources[0].pool;
+		conf.limits.conns_max = 1; /* the next session waits for the end of this one */
+		conf.hosts.no_chunking_s = keep_s;
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		if (keep_s == 0) {
+			/* Each waits 2 s in between, for the 15 s that it may take. */
+			CU_ASSERT_EQUAL(in_state(RCPT_EXPIRED), 20);
+			CU_ASSERT_TRUE(w.came_back <= 20 * 9);
+		} else {
+			CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 20);
+			CU_ASSERT_TRUE(w.came_back <= 2); /* of the first session */
+			CU_ASSERT_TRUE(w.submit_us[3] - w.submit_us[0] < 200000);
+			for (uint32_t i = 0; i < 20; i++)
+				CU_ASSERT_EQUAL(w.rcpts[i].attempts, 1);
+		}
+		sched_close(s);
+	}
+	conf = before;
+}
+
 /* The first source is on the host's list, the second is not. */
 static void what_a_host_says_to_one_source_is_not_held_against_another(void)
 {
@@ -1541,6 +1584,7 @@ SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released
       TEST(an_answer_that_is_lost_is_asked_for_again_as_policy_says),
       TEST(what_a_host_takes_as_7bit_only_is_composed_again),
       TEST(what_a_host_says_to_one_source_is_not_held_against_another),
+      TEST(what_was_behind_a_refused_bdat_goes_again_and_cannot_loop),
       TEST(a_route_sends_a_domain_to_its_host_and_a_reload_takes_it_away),
       TEST(everyone_is_delivered_once_within_all_limits),
       TEST(each_kind_of_trouble_ends_in_its_own_state),
