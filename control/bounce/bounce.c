@@ -72,6 +72,10 @@ static const struct rule rules[] = {
 	{ DP_OUT_REFUSED,      DP_REACH_RECIPIENT,  ANY,           400, 499, ANY, ANY, ANY, LATER(RECIPIENT) },
 	{ DP_OUT_REFUSED,      ANY,                 ANY,           400, 499, ANY, ANY, ANY, LATER(MESSAGE) },
 
+	/* RFC 8689 4.2.1: before MAIL we say so ourselves, and nobody was offered anything. */
+	{ DP_OUT_REFUSED,      ANY,                 DP_STEP_MAIL,  550, 550, 7, 30,    ANY,
+	  { .state = RCPT_FAILED, .about = BOUNCE_ABOUT_MESSAGE } },
+
 	/* For good. x.7: policy; x.1.7, x.1.8: the sender's address or its domain; x.3.4: too big;
 	 * x.6: its bytes (RFC 3463 3). Without an enhanced code the step tells. */
 	{ DP_OUT_REFUSED,      ANY,                 ANY,           500, 599, 7, ANY,   ANY, NEVER(SENDER) },

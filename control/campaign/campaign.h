@@ -89,13 +89,23 @@ struct campaign_spec {
 	char *feedback_id; /* who sends */
 	char *unsubscribe_url, *unsubscribe_mailto;
 	char *postal_address; /* of who sends, which bulk mail shows */
+	/* Reports on delivery (RFC 3461), as dsn_words.h reads them; NULL: by class and tenant. */
+	char *dsn_notify, *dsn_ret;
 	char *encoding;      /* "8bit": bodies go as they are where hosts take it; "7bit" or NULL */
 	char *files;         /* "first": attachments before the bodies; "last" or NULL: behind */
 	char *dkim;          /* names of signers, separated by commas; NULL: by From */
 	char *to_test;       /* NULL, or the address that gets every message */
 	char *rejected_path; /* NULL: <recipients_path without .csv>.rejected.csv */
 	uint64_t limit;      /* 0: all */
+	bool requiretls;     /* RFC 8689: only over hosts of the configuration, names verified */
 	bool dry_run;        /* import and compose all, send and keep nothing */
+};
+
+/* What every message of a campaign asks of reports on delivery (RFC 3461). */
+struct campaign_dsn {
+	uint8_t notify; /* enum dp_notify */
+	uint8_t ret;    /* enum dp_ret */
+	bool is_asked;  /* of anything: then message and recipient are named, too */
 };
 
 struct campaign {
@@ -105,6 +115,8 @@ struct campaign {
 	struct table *table;
 	struct tpl *tpl;
 	struct tpl_campaign tpl_data;
+	struct campaign_dsn dsn;
+	uint32_t address_column; /* whose values are addresses as the list has them */
 	char *bounce_domain;
 	struct rcpt *rcpts;              /* one a row; NULL while importing */
 	struct campaign_domain *domains; /* as in the table */
@@ -222,6 +234,12 @@ int campaign_try(struct campaign_trial *t, uint32_t row, struct tpl_out *out, st
  * length.
  */
 size_t campaign_mail_from(const struct campaign *c, uint32_t row, char out[DP_ADDRESS_MAX]);
+
+/* What names a row's message to receivers (RFC 3461 4.4), xtext as it is: the part of its own
+ * envelope sender (control/bounce/verp.h) between "b+" and "@". Nothing of the address is in it.
+ * Writes at most DSN_ENVID_MAX bytes (dsn.h); returns the length.
+ */
+size_t campaign_envid(const struct campaign *c, uint32_t row, char *out);
 
 /* Writes the state of every recipient to `path` as CSV: address,state,attempts,code,enhanced,reply.
  * On a helper thread; `done` as above.

@@ -157,7 +157,10 @@ void sched_on_composed(struct sched *s, const struct compose_done *done)
 	f->out = done->out;
 	take_texts(f);
 	f->mail_from = done->mail_from;
-	f->rcpt.address = done->rcpt_to;
+	f->envid = done->envid;
+	f->rcpt = (struct dp_rcpt){ .address = done->rcpt_to,
+		                    .orcpt = done->orcpt,
+		                    .notify = f->slice->load->c->dsn.notify };
 	f->state = FLIGHT_READY;
 	lane_push(s, f->lane, f);
 }

@@ -54,6 +54,7 @@ static void a_reply_is_judged_by_reach_and_code(void)
 		{ "goodbye to RCPT",           DP_REACH_RECIPIENT, DP_STEP_RCPT, 421, { 4, 3, 2 },  0, { DEF, 1, 0, 0, 1, BOUNCE_ABOUT_HOST } },
 		{ "MAIL for now",              DP_REACH_MESSAGE,   DP_STEP_MAIL, 451, { 4, 3, 0 },  0, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
 		{ "MAIL for good",             DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 0, 0, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
+		{ "REQUIRETLS, said by us",    DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 5, 7, 30 }, 0, { RCPT_FAILED, 0, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
 		{ "sender's domain",           DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 5, 1, 8 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
 		{ "too big, with code",        DP_REACH_MESSAGE,   DP_STEP_MAIL, 552, { 5, 3, 4 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
 		{ "too big, without",          DP_REACH_MESSAGE,   DP_STEP_MAIL, 552, { 0, 0, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },

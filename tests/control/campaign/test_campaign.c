@@ -432,6 +432,33 @@ static void a_name_is_taken_from_the_start_of_the_import(void)
 	state_del(&s);
 }
 
+static void what_reports_and_what_tls_were_asked_for_outlive_a_restart(void)
+{
+	struct campaign_spec spec;
+	struct campaign *c;
+	struct state_dir s;
+
+	state_make(&s);
+	spec = state_spec(&s, "welcome");
+	spec.dsn_notify = (char[]){ "success,delay" };
+	spec.dsn_ret = (char[]){ "full" };
+	spec.requiretls = true;
+	CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+	state_wait(&s);
+	state_reopen(&s);
+	c = campaign_find(s.cs, "welcome");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_EQUAL(c->dsn.notify, DP_NOTIFY_SUCCESS | DP_NOTIFY_DELAY);
+	CU_ASSERT_EQUAL(c->dsn.ret, DP_RET_FULL);
+	CU_ASSERT_TRUE(c->dsn.is_asked);
+	CU_ASSERT_TRUE(c->spec.requiretls);
+	c = state_import(&s, "other");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_FALSE(c->dsn.is_asked);
+	CU_ASSERT_FALSE(c->spec.requiretls);
+	state_del(&s);
+}
+
 static void a_spec_that_cannot_be_is_refused_at_once(void)
 {
 	struct campaign_spec spec;
@@ -449,6 +476,9 @@ static void a_spec_that_cannot_be_is_refused_at_once(void)
 	REFUSED_SPEC("ok", encoding = (char[]){ "9bit" }, -EINVAL,
 	             "--encoding \"9bit\": 7bit or 8");
 	REFUSED_SPEC("ok", class = (char[]){ "spam" }, -EINVAL, "--class \"spam\": bulk or trans");
+	REFUSED_SPEC("ok", dsn_notify = (char[]){ "never,delay" }, -EINVAL,
+	             "--dsn-notify \"never,delay\": none, never, or some of success,");
+	REFUSED_SPEC("ok", dsn_ret = (char[]){ "all" }, -EINVAL, "--dsn-ret \"all\": none, full");
 	REFUSED_SPEC("ok", tenant = (char[]){ "a:b" }, -EINVAL, "--tenant \"a:b\"");
 	REFUSED_SPEC("ok", stream = (char[]){ "a b" }, -EINVAL, "--stream \"a b\"");
 	REFUSED_SPEC("ok", list_id = (char[]){ "news" }, -EINVAL, "--list-id \"news\"");
@@ -776,6 +806,7 @@ SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending
       TEST(an_illegal_move_changes_nothing), TEST(records_out_of_bounds_are_refused),
       TEST(in_flight_is_counted_beside_the_states),
       TEST(a_name_is_taken_from_the_start_of_the_import),
+      TEST(what_reports_and_what_tls_were_asked_for_outlive_a_restart),
       TEST(a_spec_that_cannot_be_is_refused_at_once), TEST(more_than_campaigns_max_are_refused),
       TEST(an_import_that_fails_leaves_nothing_but_its_line),
       TEST(a_template_folder_is_copied_within_bounds),

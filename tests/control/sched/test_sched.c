@@ -32,6 +32,7 @@ struct fake_conn {
 	uint32_t carried; /* domain of its last message + 1; 0: none */
 	uint16_t known, learnt;
 	bool used, open, quitting, mixed;
+	bool requiretls_ok; /* as it was dialled */
 };
 
 static struct world {
@@ -75,6 +76,8 @@ static struct world {
 	int tls_min;        /* of the campaign */
 	uint32_t tls_works; /* handshakes of "badtls" that still succeed */
 	uint64_t submit_us[ROWS_MAX * 4];
+	const char *requiretls_host; /* named for it in the configuration; NULL: none */
+	uint32_t requiretls_jobs;
 	bool one_site;                      /* all domains have the hosts of the first */
 	bool pipelining;                    /* hosts offer it */
 	uint16_t mail_max;                  /* hosts say so */
@@ -188,9 +191,11 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	if (slot == CONNS_MAX)
 		return -EAGAIN;
 	c = &w.conns[slot];
-	*c = (struct fake_conn){
-		.name = dial->conn, .gen = ++w.gens, .worker = worker, .used = true
-	};
+	*c = (struct fake_conn){ .name = dial->conn,
+		                 .gen = ++w.gens,
+		                 .worker = worker,
+		                 .used = true,
+		                 .requiretls_ok = dial->requiretls_ok };
 	w.dialled[worker]++;
 	w.dials_in_all++;
 	w.dials_to[domain]++;
@@ -356,6 +361,8 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 		return 0;
 	}
 	HOLDS(c->open && !c->quitting && c->worker == worker);
+	HOLDS(!job->requiretls || c->requiretls_ok);
+	w.requiretls_jobs += job->requiretls;
 	HOLDS(++c->jobs <= c->jobs_max);
 	HOLDS(w.mail_max == 0 || c->msgs < w.mail_max);
 	c->mixed |= c->carried != 0 && c->carried != domain_of(job) + 1;
@@ -540,6 +547,12 @@ struct conf_limits conf_limits_for(const struct conf *conf, const char *domain, 
 	(void)mx_host;
 	return strncmp(domain, "routed", 6) == 0 && routed.route.host[0] != '\0' ? routed
 	                                                                         : conf->limits;
+}
+
+bool conf_is_requiretls_host(const struct conf *conf, const char *mx_host)
+{
+	(void)conf;
+	return w.requiretls_host != NULL && strcmp(w.requiretls_host, mx_host) == 0;
 }
 
 /* The host of the configuration: address of the first domain's. */
@@ -1215,6 +1228,54 @@ static void clear_text_after_a_failed_handshake_is_for_the_opportunistic(void)
 	conf = before;
 }
 
+/* RFC 8689 4.2.1: where nobody vouches for a host, nothing is said to it. */
+static void requiretls_fails_where_no_host_is_named_for_it(void)
+{
+	static const char *const domains[] = { "named.test", "stranger.test", NULL };
+	struct sched *s;
+
+	begin(31, domains, 40);
+	w.c.spec.requiretls = true;
+	w.requiretls_host = "mx.named.test";
+	s = run(0, 600);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 40);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 40);
+	CU_ASSERT_EQUAL(w.requiretls_jobs, 40);
+	CU_ASSERT_EQUAL(w.dials_as[DP_TLS_VERIFY], w.dials_secret + w.dials_clear);
+	for (uint32_t i = 0; i < 40; i++) {
+		CU_ASSERT_EQUAL(w.rcpts[i].state, RCPT_DELIVERED);
+		CU_ASSERT_EQUAL(w.rcpts[40 + i].attempts, 0);
+	}
+	sched_close(s);
+}
+
+/* What is composed for a host that a reload no longer names waits for its next attempt, and fails
+ * then.
+ */
+static void a_reload_that_names_no_host_any_more_strands_nobody(void)
+{
+	static const char *const domains[] = { "named.test", NULL };
+	struct conf other = conf;
+	struct sched *s;
+
+	begin(32, domains, 400);
+	w.c.spec.requiretls = true;
+	w.requiretls_host = "mx.named.test";
+	other.limits.rate_per_s = conf.limits.rate_per_s = 50;
+	s = run(0, 2);
+	conf.limits.rate_per_s = 0;
+	CU_ASSERT_TRUE(w.requiretls_jobs > 0);
+	w.requiretls_host = NULL;
+	sched_set_conf(s, &other);
+	idle(s, 30000);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED) + in_state(RCPT_FAILED), 400);
+	CU_ASSERT_TRUE(in_state(RCPT_FAILED) > 0);
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s);
+}
+
 /* A session never carries mail that asks more of TLS than it was opened with; the limits are those
  * of the site all the same.
  */
@@ -1576,6 +1637,8 @@ SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released
       TEST(three_stops_pause_a_campaign_until_it_is_resumed),
       TEST(no_number_of_stops_pauses_where_none_is_set),
       TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
+      TEST(requiretls_fails_where_no_host_is_named_for_it),
+      TEST(a_reload_that_names_no_host_any_more_strands_nobody),
       TEST(a_new_policy_takes_new_sessions_of_the_same_site),
       TEST(more_are_in_flight_only_where_the_host_has_shown_that_it_takes_them),
       TEST(a_host_gets_no_more_messages_on_a_session_than_its_mailmax),
