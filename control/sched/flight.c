@@ -124,11 +124,14 @@ void flight_compose(struct sched *s, struct flight *f)
 /* What the content gate looks at, under the door's names. */
 static void take_texts(struct flight *f)
 {
-	static const uint8_t parts[] = { [TPL_LABEL_SUBJECT] = DP_PART_SUBJECT,
-		                         [TPL_LABEL_HEADER] = DP_PART_HEADER,
-		                         [TPL_LABEL_TEXT] = DP_PART_TEXT,
-		                         [TPL_LABEL_HTML] = DP_PART_HTML };
+	static const uint8_t parts[] = {
+		[TPL_LABEL_SUBJECT] = DP_PART_SUBJECT, [TPL_LABEL_HEADER] = DP_PART_HEADER,
+		[TPL_LABEL_TEXT] = DP_PART_TEXT,       [TPL_LABEL_HTML] = DP_PART_HTML,
+		[TPL_LABEL_FILE_NAMES] = DP_PART_NAME, [TPL_LABEL_FILE_TEXT] = DP_PART_TEXT,
+		[TPL_LABEL_FILE_HTML] = DP_PART_HTML,  [TPL_LABEL_FILES] = DP_PART_FILE
+	};
 
+	static_assert(sizeof(parts) == TPL_N_LABELS, "each label has its part");
 	for (uint32_t i = 0; i < f->out.n_text; i++)
 		f->text[i] = (struct dp_text){ .bytes = f->out.text[i].bytes,
 			                       .part = parts[f->out.text[i].label],
