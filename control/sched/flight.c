@@ -165,6 +165,16 @@ void sched_on_composed(struct sched *s, const struct compose_done *done)
 	lane_push(s, f->lane, f);
 }
 
+/* Unconfirmed attempts and stopped messages are counted when records are read back. */
+static uint8_t kind_of(const struct dp_evt *evt)
+{
+	if (evt != NULL && evt->outcome == DP_OUT_UNCONFIRMED)
+		return REC_UNCONFIRMED;
+	if (evt != NULL && evt->outcome == DP_OUT_GATED && (evt->gate & 1) == DP_GATE_STOP)
+		return REC_STOPPED;
+	return REC_OUTCOME;
+}
+
 /* The record of an outcome: what the reply said, what it means, and when the next attempt is. */
 static struct store_rec outcome(struct sched *s, const struct flight *f, const struct verdict *v,
                                 const struct dp_evt *evt, const char *reason)
@@ -176,8 +186,7 @@ static struct store_rec outcome(struct sched *s, const struct flight *f, const s
 		.campaign = f->slice->load->c->id,
 		.row = f->row,
 		.rows = 1,
-		.kind = evt != NULL && evt->outcome == DP_OUT_UNCONFIRMED ? REC_UNCONFIRMED
-		                                                          : REC_OUTCOME,
+		.kind = kind_of(evt),
 		.state = (uint8_t)v->state,
 		.attempts = (uint8_t)(r->attempts + (v->counts_attempt && r->attempts < 255)),
 		.at_s = s->now_s,

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """The content gate from rules to receivers: what it rejects fails with the rule's name, what it holds waits
 until it is released, what it tags arrives with the tag on top; three stops pause a campaign, through a kill
-and a restart; rules that are read again apply to the next campaign."""
+and a restart, as do the counts; so do attached files by name and content; rules that are read again apply to
+the next campaign."""
 
 import glob
 import json
@@ -120,6 +121,32 @@ def three_stops_pause_until_resumed(engine, run):
     systest.equal(states_of(engine, "paused", "plain"), {"delivered"}, "let go on")
 
 
+def stops_are_counted_over_a_kill(engine, run):
+    """Two before it, one after it; and what rules hit before a restart is shown after it."""
+    write_list(run / "list.csv", ["reject"] * 2 + ["plain"] * 80 + ["reject"] + ["plain"] * 20)
+    engine.campaign("two-and-one", run / "list.csv", systest.REPO / "scripts/quickstart.d/welcome")
+    systest.wait_for(lambda: campaign(engine, "two-and-one")["states"]["failed"] == 2, 20, "two are stopped")
+    systest.equal(campaign(engine, "two-and-one")["status"], "running", "after two stops")
+    engine.kill()
+    engine.start()
+    systest.equal(campaign(engine, "two-and-one")["status"], "running", "after two stops and a kill")
+    systest.wait_for(lambda: campaign(engine, "two-and-one")["status"] == "paused", 30, "the third pauses it")
+    systest.equal(campaign(engine, "two-and-one")["states"]["failed"], 3, "stopped in all")
+    systest.check(campaign(engine, "two-and-one")["states"]["pending"] > 0, "it was paused when all was over")
+    systest.wait_for(lambda: campaign(engine, "two-and-one")["in_flight"] == 0, 20, "nothing is in flight")
+    names = ("first", "given-up", "two-and-one")
+    before = {name: campaign(engine, name)["gate"] for name in names}
+    systest.check(all(before.values()), f"hits before a restart: {before}")
+    systest.equal(engine.stop(), 0, "exit status")
+    engine.start()
+    systest.equal({name: campaign(engine, name)["gate"] for name in names}, before, "hits behind a restart")
+    shown = json.loads(engine.ctl("--json", "show", "gate", "first").stdout)["hits"]
+    systest.equal({h["rule"]: h["hits"] for h in shown}["hold.word"], 4,
+                  "`show gate` of one campaign: twice held or passed over, released, twice again")
+    everywhere = json.loads(engine.ctl("--json", "show", "gate").stdout)["hits"]
+    systest.check(len({h["rule"] for h in everywhere}) == len(everywhere), "a rule is told twice")
+
+
 def with_file(run, name, content):
     """A template folder with this file attached."""
     folder = run / f"template-{name}"
@@ -184,6 +211,7 @@ def the_gate_from_rules_to_receivers():
             what_rules_say_is_done(engine, run)
             what_is_held_can_be_given_up(engine, run)
             three_stops_pause_until_resumed(engine, run)
+            stops_are_counted_over_a_kill(engine, run)
             files_are_looked_at(engine, run)
             rules_change_while_it_runs(engine, run)
             systest.equal(engine.stop(), 0, "exit status")
