@@ -42,6 +42,7 @@ enum rec_kind {
 	REC_PAUSE = 3,         /* state 1: the campaign is paused, 0: it goes on; text: why */
 	REC_RELEASE = 4,       /* of rows [row, row+rows) those that are held get `state` */
 	REC_UNCONFIRMED = 5,   /* as REC_OUTCOME, of an attempt whose answer was lost */
+	REC_STOPPED = 6,       /* as REC_OUTCOME, by a stop rule of the content gate */
 };
 
 /* One recipient, in memory while its campaign is not over. */
@@ -130,7 +131,10 @@ struct campaign {
 	int64_t started_s, ended_s;             /* Unix; 0: not yet */
 	bool paused;                            /* none of its messages is begun */
 	char paused_why[CAMPAIGN_REASON_MAX + 1];
-	uint32_t n_stopped; /* by stop rules of the content gate, since it was started or resumed */
+	/* By stop rules of the content gate, since it was started or resumed: durable, and on the
+	 * way to it.
+	 */
+	uint32_t n_stopped, n_stopping;
 };
 
 /* A campaign's own frozen source of composing, made and removed with it. */
