@@ -560,7 +560,7 @@ static void an_import_that_fails_leaves_nothing_but_its_line(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.line,
 	                              "list.csv:1: no column named \"email\" (found: mail, "
 	                              "name, city); rename it or use --address-column mail"));
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_PTR_NULL(campaign_find(s.cs, "welcome"));
 
 	state_write(&s, "list.csv", "email,name\na@b.test,x\n");
@@ -704,7 +704,7 @@ static void only_a_start_that_succeeds_lists_rejected_rows(void)
 		state_wait(&s);
 		CU_ASSERT_TRUE(s.result != 0);
 		CU_ASSERT_EQUAL(exists(&s, "list.rejected.csv"), earlier);
-		CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp") || exists(&s, "campaigns/2.tmp"));
+		CU_ASSERT_FALSE(exists(&s, "campaigns/welcome.import"));
 	}
 	CU_ASSERT_EQUAL(file_read(state_path(&s, "list.rejected.csv", path), 100, &got, &bytes), 0);
 	CU_ASSERT_STRING_EQUAL(got, "earlier\n");
@@ -745,7 +745,7 @@ static void an_import_that_is_cancelled_says_so_and_leaves_nothing(void)
 	CU_ASSERT_EQUAL(s.result, -ECANCELED);
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "cancelled"));
 	CU_ASSERT_PTR_NULL(campaign_at(s.cs, 0));
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_FALSE(exists(&s, "list.rejected.csv"));
 	state_del(&s);
 }
@@ -761,7 +761,7 @@ static void closing_in_the_middle_of_an_import_leaves_nothing(void)
 	state_reopen(&s);
 	CU_ASSERT_EQUAL(s.n_done, 0);
 	/* Done or not done by then, but never half. */
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_EQUAL(exists(&s, "campaigns/1"), campaign_find(s.cs, "welcome") != NULL);
 	state_del(&s);
 }
