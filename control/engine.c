@@ -366,7 +366,7 @@ static int open_gate(struct engine *e, char why[CONF_WHY_BYTES])
 	struct keeper_rules rules = rules_of(e->conf);
 
 	static_assert((int)RULES_WHY_BYTES == (int)CONF_WHY_BYTES, "lines are passed on");
-	return keeper_open(&e->loop, e->dp, e->conf->state_dir, &rules, &e->keeper, why);
+	return keeper_open(&e->loop, e->dp, e->store, e->conf->state_dir, &rules, &e->keeper, why);
 }
 
 static void open_scheduler(struct engine *e)

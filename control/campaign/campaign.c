@@ -135,6 +135,10 @@ static bool apply_outcome(struct campaign *c, const struct store_rec *rec)
 		return false;
 	if (rec->kind == REC_UNCONFIRMED && r->unconfirmed < 15)
 		r->unconfirmed++;
+	if (rec->kind == REC_STOPPED) {
+		c->n_stopped++;
+		c->n_stopping -= c->n_stopping > 0; /* 0 when it is read back */
+	}
 	d = move_row(c, rec->row, rec->state);
 	r->due_s = rec->state == RCPT_DEFERRED ? (uint32_t)rec->due_s : 0;
 	if (rec->attempts > r->attempts) {
@@ -164,7 +168,7 @@ static bool apply_release(struct campaign *c, const struct store_rec *rec)
 void campaign_pause(struct campaign *c, bool paused, const char *why)
 {
 	c->paused = paused;
-	c->n_stopped = 0;
+	c->n_stopped = c->n_stopping = 0;
 	snprintf(c->paused_why, sizeof(c->paused_why), "%s", paused ? why : "");
 }
 
@@ -191,6 +195,7 @@ bool campaign_apply(struct campaign *c, const struct store_rec *rec)
 	case REC_FIRST_ATTEMPT:
 		return apply_first_attempt(c, rec);
 	case REC_UNCONFIRMED:
+	case REC_STOPPED:
 	case REC_OUTCOME:
 		return rec->rows > 0 && apply_outcome(c, rec);
 	case REC_PAUSE:

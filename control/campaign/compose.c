@@ -389,14 +389,17 @@ void composer_set_keys(struct composer *co, struct keyring *keys)
 	keyring_put(old);
 }
 
-/* What a campaign's next message will likely need: what this one took, or less if it was small. */
+/* What a campaign's next message will likely need: what this one took, or less if it was small.
+ * Texts that are the same in all messages are not in the slab.
+ */
 static void learn_class(struct composer *co, const struct outcome *out)
 {
 	uint32_t class = out->order.class;
 	size_t used = out->done.out.size_bytes;
 
 	for (uint32_t i = 0; i < out->done.out.n_text; i++)
-		used += out->done.out.text[i].bytes.bytes;
+		if (out->done.out.text[i].segment == 0)
+			used += out->done.out.text[i].bytes.bytes;
 	if (!out->no_slab && class > 0 && used < slab_class_bytes(co->slabs, class - 1) / 2)
 		class --;
 	co->hints[out->order.c->id % COMPOSE_HINTS] = (uint8_t) class;

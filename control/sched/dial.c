@@ -25,6 +25,13 @@ static uint64_t avoid_us(struct sched *s, const struct lane *lane, const struct 
 	return all > ours ? all : ours;
 }
 
+bool lane_reaches(const struct sched *s, const struct lane *lane, const struct ip_addr *addr)
+{
+	const struct conf_source *src = &s->conf->sources[lane->source];
+
+	return !ip_is_unset(ip_is_v4(addr) ? &src->addr4 : &src->addr6);
+}
+
 bool site_takes_requiretls(const struct sched *s, const struct site *site,
                            const struct mx_host *host)
 {
@@ -75,8 +82,6 @@ static const struct host_addr *pick_host(struct sched *s, const struct lane *lan
                                          uint64_t *again_us)
 {
 	const struct mx_answer *a = lane->site->answer;
-	const struct conf_source *src = &s->conf->sources[lane->source];
-	bool v4 = !ip_is_unset(&src->addr4), v6 = !ip_is_unset(&src->addr6);
 	const struct host_addr *h = lane->site->addrs;
 	struct choice best = { .addr = NULL };
 
@@ -90,7 +95,7 @@ static const struct host_addr *pick_host(struct sched *s, const struct lane *lan
 		for (uint32_t j = 0; j < a->hosts[i].n_addrs; j++, h++) {
 			uint64_t until_us;
 
-			if (!may || !(ip_is_v4(&h->addr) ? v4 : v6))
+			if (!may || h->is_barred || !lane_reaches(s, lane, &h->addr))
 				continue;
 			until_us = avoid_us(s, lane, &h->addr);
 			if (until_us == 0)

@@ -184,14 +184,22 @@ static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct fl
 	return true;
 }
 
-/* All hosts have failed again and again: what waits in the lane waits for its next attempt. */
+bool lane_is_out(const struct lane *lane)
+{
+	const struct site *site = lane->site;
+
+	return site->fails_in_row + lane->fails_in_row >= SITE_ROUNDS_MAX * site->n_addrs;
+}
+
+/* All hosts have failed again and again: what waits in the lane is judged without them. */
 static void give_up(struct sched *s, struct lane *lane)
 {
-	static const struct verdict later = { .state = RCPT_DEFERRED, .counts_attempt = 1 };
 	struct site *site = lane->site;
+	bool takes_no_mail = site->fails_in_row == 0 && lane->no_mail_in_row == lane->fails_in_row;
+	struct verdict v = bounce_judge_hosts(takes_no_mail);
 
 	while (lane->ready != NULL)
-		flight_settle(s, lane->ready, &later, NULL, site->last_error);
+		flight_settle(s, lane->ready, &v, NULL, site->last_error);
 }
 
 /* Sessions that have carried their share, or nothing for a while, are ended; so are those that are
@@ -260,8 +268,7 @@ static void open_more(struct sched *s, struct lane *lane)
 			site_set_error(site, "no host that this message may go to from its source");
 			give_up(s, lane);
 		}
-		if (dialled == DIALLED_NOWHERE && lane->n_conns == 0 &&
-		    site->fails_in_row + lane->fails_in_row >= SITE_ROUNDS_MAX * site->n_addrs)
+		if (dialled == DIALLED_NOWHERE && lane->n_conns == 0 && lane_is_out(lane))
 			give_up(s, lane);
 		if (dialled != DIALLED)
 			break;

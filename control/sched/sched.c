@@ -171,6 +171,8 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 			continue;
 		site_set_limits(s, site);
 		site->blocked = 0;
+		for (uint32_t k = 0; k < site->n_addrs; k++)
+			site->addrs[k].is_barred = 0;
 		site_todo(s, site);
 	}
 	sites_sort(s);

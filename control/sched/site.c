@@ -99,7 +99,7 @@ static void site_set_answer(struct site *site, struct mx_answer *answer)
 		for (uint32_t j = 0; j < answer->hosts[i].n_addrs; j++) {
 			struct host_addr *h = &site->addrs[site->n_addrs++];
 
-			*h = (struct host_addr){ answer->hosts[i].addrs[j], i };
+			*h = (struct host_addr){ .addr = answer->hosts[i].addrs[j], .host = i };
 			if (ip_is_v4(&h->addr))
 				site->has_v4 = 1;
 			else
@@ -262,7 +262,7 @@ enum gave { GAVE, GAVE_FULL, GAVE_STARVED };
 /* Puts one row on its way. */
 static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struct claim *claim)
 {
-	static const struct verdict expired = { .state = RCPT_EXPIRED };
+	static const struct verdict expired = { .state = RCPT_EXPIRED, .enhanced = { 4, 4, 7 } };
 	static const struct verdict no_source = { .state = RCPT_DEFERRED, .counts_attempt = 1 };
 	struct campaign *c = sl->load->c;
 	struct site *site = sl->dom->site;

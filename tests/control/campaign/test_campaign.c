@@ -307,6 +307,38 @@ static void a_pause_and_what_was_held_are_folded_the_same_after_reopening(void)
 	state_del(&s);
 }
 
+/* Two of three stops, a restart, and the third is the third. */
+static void stops_are_counted_over_a_restart_until_the_campaign_goes_on(void)
+{
+	struct state_dir s;
+	struct store_rec rec;
+	struct campaign *c;
+
+	state_make(&s);
+	c = state_import(&s, "welcome");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	for (uint32_t row = 0; row < 2; row++) {
+		rec = outcome(c, row, RCPT_FAILED, 0);
+		rec.kind = REC_STOPPED;
+		c->n_stopping++; /* as the scheduler does when it hears of it */
+		CU_ASSERT_TRUE(happen(&s, c, &rec));
+		CU_ASSERT_EQUAL(c->n_stopping, 0);
+		CU_ASSERT_EQUAL(c->n_stopped, row + 1);
+	}
+	CU_ASSERT_EQUAL(c->count[RCPT_FAILED], 2);
+	state_reopen(&s);
+	c = campaign_find(s.cs, "welcome");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_EQUAL(c->n_stopped, 2);
+	CU_ASSERT_EQUAL(c->count[RCPT_FAILED], 2);
+	rec = (struct store_rec){ .campaign = c->id, .kind = REC_PAUSE, .at_s = 1789000009 };
+	CU_ASSERT_TRUE(happen(&s, c, &rec)); /* it goes on */
+	CU_ASSERT_EQUAL(c->n_stopped, 0);
+	state_reopen(&s);
+	CU_ASSERT_EQUAL(campaign_find(s.cs, "welcome")->n_stopped, 0);
+	state_del(&s);
+}
+
 static void an_illegal_move_changes_nothing(void)
 {
 	static const struct {
@@ -528,7 +560,7 @@ static void an_import_that_fails_leaves_nothing_but_its_line(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.line,
 	                              "list.csv:1: no column named \"email\" (found: mail, "
 	                              "name, city); rename it or use --address-column mail"));
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_PTR_NULL(campaign_find(s.cs, "welcome"));
 
 	state_write(&s, "list.csv", "email,name\na@b.test,x\n");
@@ -672,7 +704,7 @@ static void only_a_start_that_succeeds_lists_rejected_rows(void)
 		state_wait(&s);
 		CU_ASSERT_TRUE(s.result != 0);
 		CU_ASSERT_EQUAL(exists(&s, "list.rejected.csv"), earlier);
-		CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp") || exists(&s, "campaigns/2.tmp"));
+		CU_ASSERT_FALSE(exists(&s, "campaigns/welcome.import"));
 	}
 	CU_ASSERT_EQUAL(file_read(state_path(&s, "list.rejected.csv", path), 100, &got, &bytes), 0);
 	CU_ASSERT_STRING_EQUAL(got, "earlier\n");
@@ -713,7 +745,7 @@ static void an_import_that_is_cancelled_says_so_and_leaves_nothing(void)
 	CU_ASSERT_EQUAL(s.result, -ECANCELED);
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "cancelled"));
 	CU_ASSERT_PTR_NULL(campaign_at(s.cs, 0));
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_FALSE(exists(&s, "list.rejected.csv"));
 	state_del(&s);
 }
@@ -729,7 +761,7 @@ static void closing_in_the_middle_of_an_import_leaves_nothing(void)
 	state_reopen(&s);
 	CU_ASSERT_EQUAL(s.n_done, 0);
 	/* Done or not done by then, but never half. */
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_EQUAL(exists(&s, "campaigns/1"), campaign_find(s.cs, "welcome") != NULL);
 	state_del(&s);
 }
@@ -798,6 +830,7 @@ static void an_export_tells_each_recipients_last_word(void)
 }
 
 SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending),
+      TEST(stops_are_counted_over_a_restart_until_the_campaign_goes_on),
       TEST(one_file_and_a_list_of_json_make_a_campaign),
       TEST(the_frozen_copy_outlives_template_and_list),
       TEST(outcomes_are_folded_the_same_live_and_after_reopening),

@@ -83,7 +83,8 @@ static void begin(const struct mail_host *mx, uint32_t n)
 		h->preference = mx[i].preference;
 		for (; mx[i].addrs[h->n_addrs] != NULL; h->n_addrs++) {
 			ip_parse(mx[i].addrs[h->n_addrs], &h->addrs[h->n_addrs]);
-			w.addrs[w.site.n_addrs++] = (struct host_addr){ h->addrs[h->n_addrs], i };
+			w.addrs[w.site.n_addrs++] =
+			    (struct host_addr){ .addr = h->addrs[h->n_addrs], .host = i };
 		}
 	}
 	w.answer = (struct mx_answer){ .fate = MX_OK, .n_hosts = n, .hosts = w.hosts };
