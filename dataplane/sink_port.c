@@ -199,7 +199,7 @@ static void on_opened(void *user, uint64_t now_us)
 	c->st->now_us = now_us;
 	c->is_begun = true;
 	(void)tcp_facts(c->st->tcp, c->id, &facts);
-	if (!sink_conn_open(&c->sink, &c->st->d->host, c, &facts.remote, now_us))
+	if (!sink_conn_open(&c->sink, &c->st->d->host, c, &facts.remote, &facts.local, now_us))
 		sink_conn_fail(&c->sink);
 }
 

@@ -14,17 +14,19 @@
 #include <stdint.h>
 
 struct spsc {
-	_Alignas(64) _Atomic uint32_t head; /* next to take; written by the taker */
+	_Alignas(64) _Atomic uint32_t head; /* elements ever taken; written by the taker */
 	uint32_t tail_seen;                 /* the taker's copy of tail */
-	_Alignas(64) _Atomic uint32_t tail; /* next to put; written by the putter */
+	uint32_t take_at;                   /* slot of the next to take */
+	_Alignas(64) _Atomic uint32_t tail; /* elements ever put; written by the putter */
 	uint32_t head_seen;                 /* the putter's copy of head */
+	uint32_t put_at;                    /* slot of the next to put */
 	_Alignas(64) uint8_t *slots;
-	uint32_t mask;
+	uint32_t n;
 	uint32_t elem_bytes;
 };
 
-/* Makes room for at least `slots` elements (rounded up to a power of two, 2^24 at most) of
- * `elem_bytes` each. Returns 0, -EINVAL for a size of zero or too many slots, -ENOMEM.
+/* Makes room for `slots` elements, 2^24 at most, of `elem_bytes` each. Returns 0, -EINVAL for a
+ * size of zero or too many slots, -ENOMEM.
  */
 int spsc_init(struct spsc *r, uint32_t slots, uint32_t elem_bytes);
 
@@ -48,9 +50,9 @@ bool spsc_try_take(struct spsc *r, void *elem);
 uint32_t spsc_ready(struct spsc *r, uint32_t most);
 static inline const void *spsc_at(const struct spsc *r, uint32_t i)
 {
-	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+	uint32_t at = r->take_at + i;
 
-	return r->slots + (size_t)((head + i) & r->mask) * r->elem_bytes;
+	return r->slots + (size_t)(at < r->n ? at : at - r->n) * r->elem_bytes;
 }
 void spsc_drop(struct spsc *r, uint32_t n);
 
