@@ -79,14 +79,11 @@ static int make_all(struct tls *tls, char why[TLS_WHY_BYTES])
 
 	tls->lib = OSSL_LIB_CTX_new();
 	tls->bio = tls_bio_new();
-	if (tls->lib != NULL)
-		tls->hkdf = EVP_KDF_fetch(tls->lib, "HKDF", NULL);
 	for (int i = 0; tls->lib != NULL && i < TLS_N_DEMANDS; i++)
 		tls->ctx[i] = make_ctx(tls, (enum tls_demand)i);
-	if (tls->lib == NULL || tls_key_suites_get(tls->lib, tls->suites) != 0 ||
-	    tls->bio == NULL || tls->hkdf == NULL || tls->ctx[TLS_ANY] == NULL ||
-	    tls->ctx[TLS_STRICT] == NULL || tls->ctx[TLS_CHECKED] == NULL ||
-	    tickets_init(&tls->tickets, conf->sessions_max) != 0 ||
+	if (tls->lib == NULL || tls_suites_init(&tls->suites, tls->lib) != 0 || tls->bio == NULL ||
+	    tls->ctx[TLS_ANY] == NULL || tls->ctx[TLS_STRICT] == NULL ||
+	    tls->ctx[TLS_CHECKED] == NULL || tickets_init(&tls->tickets, conf->sessions_max) != 0 ||
 	    pool_init_sparse(&tls->conns, conf->conns_max, sizeof(struct tls_conn)) != 0) {
 		snprintf(why, TLS_WHY_BYTES, "no memory for TLS");
 		return -ENOMEM;
@@ -129,8 +126,7 @@ void tls_close(struct tls *tls)
 	for (int i = 0; i < TLS_N_DEMANDS; i++)
 		SSL_CTX_free(tls->ctx[i]);
 	BIO_meth_free(tls->bio);
-	tls_key_suites_put(tls->suites);
-	EVP_KDF_free(tls->hkdf);
+	tls_suites_fini(&tls->suites);
 	OSSL_LIB_CTX_free(tls->lib);
 	free(tls);
 }

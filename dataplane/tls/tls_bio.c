@@ -126,7 +126,7 @@ static long bio_ctrl(BIO *bio, int command, long num, void *ptr)
 		return 1; /* who wrote flushes, when all of it is written */
 	case CTRL_SET_KEYS:
 		/* Where it reads it need not know that we may take over later. */
-		return tls_key_begin(num != 0 ? &c->seal : &c->open, c->tls->suites, ptr,
+		return tls_key_begin(num != 0 ? &c->seal : &c->open, &c->tls->suites, ptr,
 		                     num != 0) &&
 		       num != 0;
 	case BIO_CTRL_GET_KTLS_SEND:

@@ -61,8 +61,7 @@ struct tls {
 	OSSL_LIB_CTX *lib;
 	SSL_CTX *ctx[TLS_N_DEMANDS];
 	BIO_METHOD *bio;
-	EVP_CIPHER *suites[TLS_KEY_N_SUITES];
-	EVP_KDF *hkdf;
+	struct tls_suites suites;
 	struct pool conns;
 	struct tickets tickets;
 	struct tls_conn *first, *last; /* what waits for a step, oldest first */

@@ -42,21 +42,31 @@ static const struct key_layout layouts[TLS_KEY_N_SUITES] = {
 };
 /* clang-format on */
 
-int tls_key_suites_get(OSSL_LIB_CTX *lib, EVP_CIPHER *suites[TLS_KEY_N_SUITES])
+int tls_suites_init(struct tls_suites *suites, OSSL_LIB_CTX *lib)
 {
 	bool has_all = true;
 
 	for (int i = 0; i < TLS_KEY_N_SUITES; i++) {
-		suites[i] = EVP_CIPHER_fetch(lib, layouts[i].name, NULL);
-		has_all = has_all && suites[i] != NULL;
+		EVP_CIPHER *cipher = EVP_CIPHER_fetch(lib, layouts[i].name, NULL);
+
+		for (int seals = 0; seals < 2; seals++) {
+			EVP_CIPHER_CTX *ctx = suites->ctx[i][seals] = EVP_CIPHER_CTX_new();
+
+			has_all = has_all && cipher != NULL && ctx != NULL &&
+			          EVP_CipherInit_ex2(ctx, cipher, NULL, NULL, seals, NULL) == 1;
+		}
+		EVP_CIPHER_free(cipher);
 	}
-	return has_all ? 0 : -ENOMEM;
+	suites->hkdf = EVP_KDF_fetch(lib, "HKDF", NULL);
+	return has_all && suites->hkdf != NULL ? 0 : -ENOMEM;
 }
 
-void tls_key_suites_put(EVP_CIPHER *suites[TLS_KEY_N_SUITES])
+void tls_suites_fini(struct tls_suites *suites)
 {
 	for (int i = 0; i < TLS_KEY_N_SUITES; i++)
-		EVP_CIPHER_free(suites[i]);
+		for (int seals = 0; seals < 2; seals++)
+			EVP_CIPHER_CTX_free(suites->ctx[i][seals]);
+	EVP_KDF_free(suites->hkdf);
 }
 
 static uint64_t get_be64(const uint8_t *at)
@@ -73,17 +83,7 @@ static void put_be64(uint8_t *at, uint64_t v)
 	memcpy(at, &v, sizeof(v));
 }
 
-static bool set_key(struct tls_key *k, const EVP_CIPHER *suite, const uint8_t *key, bool seals)
-{
-	k->ctx = EVP_CIPHER_CTX_new();
-	if (k->ctx != NULL && EVP_CipherInit_ex2(k->ctx, suite, key, NULL, seals, NULL) == 1)
-		return true;
-	tls_key_end(k);
-	return false;
-}
-
-bool tls_key_begin(struct tls_key *k, EVP_CIPHER *const suites[TLS_KEY_N_SUITES], const void *info,
-                   bool seals)
+bool tls_key_begin(struct tls_key *k, const struct tls_suites *suites, const void *info, bool seals)
 {
 	const struct tls_crypto_info *head = info;
 	const uint8_t *at = info;
@@ -94,12 +94,14 @@ bool tls_key_begin(struct tls_key *k, EVP_CIPHER *const suites[TLS_KEY_N_SUITES]
 	if (i == TLS_KEY_N_SUITES || k->ctx != NULL ||
 	    (head->version != TLS1_2_VERSION && head->version != TLS1_3_VERSION))
 		return false;
-	*k = (struct tls_key){ .is_tls13 = head->version == TLS1_3_VERSION,
+	*k = (struct tls_key){ .ctx = suites->ctx[i][seals],
+		               .is_tls13 = head->version == TLS1_3_VERSION,
 		               .seq = get_be64(at + layouts[i].seq_at) };
 	k->is_nonce_sent = !k->is_tls13 && layouts[i].salt_bytes > 0;
 	memcpy(k->iv, at + layouts[i].salt_at, layouts[i].salt_bytes);
 	memcpy(k->iv + layouts[i].salt_bytes, at + layouts[i].iv_at, layouts[i].iv_bytes);
-	return set_key(k, suites[i], at + layouts[i].key_at, seals);
+	memcpy(k->key, at + layouts[i].key_at, layouts[i].key_bytes);
+	return true;
 }
 
 /* HKDF-Expand-Label without a context (RFC 8446 7.1). */
@@ -127,27 +129,24 @@ static bool expand(EVP_KDF *hkdf, const char *digest, struct span secret, const 
 	return done;
 }
 
-bool tls_key_derive(struct tls_key *k, EVP_CIPHER *const suites[TLS_KEY_N_SUITES], EVP_KDF *hkdf,
-                    uint16_t suite, const char *digest, struct span secret)
+bool tls_key_derive(struct tls_key *k, const struct tls_suites *suites, uint16_t suite,
+                    const char *digest, struct span secret)
 {
 	uint32_t i = (uint32_t)suite - TLS13_SUITE_FIRST;
-	uint8_t key[EVP_MAX_KEY_LENGTH];
-	bool done;
 
 	if (i >= TLS_KEY_N_SUITES || k->ctx != NULL)
 		return false;
-	*k = (struct tls_key){ .is_tls13 = true };
-	done = expand(hkdf, digest, secret, "tls13 key", key, layouts[i].key_bytes) &&
-	       expand(hkdf, digest, secret, "tls13 iv", k->iv, sizeof(k->iv)) &&
-	       set_key(k, suites[i], key, false);
-	OPENSSL_cleanse(key, sizeof(key));
-	return done;
+	*k = (struct tls_key){ .ctx = suites->ctx[i][0], .is_tls13 = true };
+	if (expand(suites->hkdf, digest, secret, "tls13 key", k->key, layouts[i].key_bytes) &&
+	    expand(suites->hkdf, digest, secret, "tls13 iv", k->iv, sizeof(k->iv)))
+		return true;
+	tls_key_end(k);
+	return false;
 }
 
 void tls_key_end(struct tls_key *k)
 {
-	EVP_CIPHER_CTX_free(k->ctx);
-	*k = (struct tls_key){ .ctx = NULL };
+	OPENSSL_cleanse(k, sizeof(*k));
 }
 
 size_t tls_key_overhead(const struct tls_key *k)
@@ -194,6 +193,6 @@ bool tls_key_ready(struct tls_key *k, const uint8_t header[TLS_HEADER_BYTES], si
 	int aad_bytes = make_aad(k, header, bytes, aad), n;
 
 	make_nonce(k, sent, nonce);
-	return EVP_CipherInit_ex2(k->ctx, NULL, NULL, nonce, -1, NULL) == 1 &&
+	return EVP_CipherInit_ex2(k->ctx, NULL, k->key, nonce, -1, NULL) == 1 &&
 	       EVP_CipherUpdate(k->ctx, NULL, &n, aad, aad_bytes) == 1;
 }

@@ -41,9 +41,9 @@ static void on_secret(const SSL *ssl, const char *line)
 	SSL_CTX_set_keylog_callback(SSL_get_SSL_CTX(ssl), NULL);
 	if (suite != NULL &&
 	    OPENSSL_hexstr2buf_ex(secret, sizeof(secret), &n, strrchr(line, ' ') + 1, '\0') == 1)
-		(void)tls_key_derive(
-		    &c->open, c->tls->suites, c->tls->hkdf, SSL_CIPHER_get_protocol_id(suite),
-		    EVP_MD_get0_name(SSL_CIPHER_get_handshake_digest(suite)), span_of(secret, n));
+		(void)tls_key_derive(&c->open, &c->tls->suites, SSL_CIPHER_get_protocol_id(suite),
+		                     EVP_MD_get0_name(SSL_CIPHER_get_handshake_digest(suite)),
+		                     span_of(secret, n));
 	OPENSSL_cleanse(secret, sizeof(secret));
 }
 
