@@ -23,14 +23,15 @@ enum {
 	AS_7BIT_MIN_S =
 	    60, /* a host without 8BITMIME is composed for as 7-bit this long at least */
 	SLICE_TURN_ROWS =
-	    16,              /* rows a slice gives before the next slice of its site has its turn */
-	SITE_ROUNDS_MAX = 3, /* times all addresses may fail in a row before recipients wait */
-	SITES_PER_RUN = 256, /* sites looked at before the loop turns */
-	LOOK_UPS_PER_RUN = 256, /* look-ups begun before the loop turns */
-	DUE_PER_RUN = 4096,     /* recipients that become due before the loop turns */
-	HUNGRY_PER_TICK = 64,   /* hungry sites looked at each RETRY_US, whatever came free */
-	RETRY_US = 2000,        /* when a ring or pool was full: look again after this */
-	LANE_LOOKAHEAD_MIN = 4, /* messages composed ahead of a lane's connections, at least */
+	    16, /* rows a slice gives before the next slice of its site has its turn */
+	CONN_HASTE_US = 1000000, /* a host that ends a new session sooner did not tire of it */
+	SITE_ROUNDS_MAX = 3,     /* times all addresses may fail in a row before recipients wait */
+	SITES_PER_RUN = 256,     /* sites looked at before the loop turns */
+	LOOK_UPS_PER_RUN = 256,  /* look-ups begun before the loop turns */
+	DUE_PER_RUN = 4096,      /* recipients that become due before the loop turns */
+	HUNGRY_PER_TICK = 64,    /* hungry sites looked at each RETRY_US, whatever came free */
+	RETRY_US = 2000,         /* when a ring or pool was full: look again after this */
+	LANE_LOOKAHEAD_MIN = 4,  /* messages composed ahead of a lane's connections, at least */
 	SITE_FULL_LANES_MAX =
 	    8, /* slices that may find their lane full before a site's turn ends */
 };
@@ -198,6 +199,7 @@ struct conn {
 	struct ip_addr addr;
 	struct dp_handle handle;
 	uint64_t idle_us;         /* since when without a job */
+	uint64_t opened_us;       /* since when messages may be handed over */
 	struct conn *prev, *next; /* in lane->conns, or the free list */
 };
 

@@ -4,8 +4,8 @@
  * The fakes below stand for the rooms the scheduler drives; what each answers is decided by the
  * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls", "choosy": not from the
  * first source; "relay": not on a session of another domain, "norelay": not at all; "slam": hosts
- * that let us in and close at the first message, at MAIL or behind it; "521": takes no mail,
- * "521dead": says so only once; all others deliver).
+ * that let us in and close at the first message, at MAIL or behind it, "hasty": before one; "521":
+ * takes no mail, "521dead": says so only once; all others deliver).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -246,6 +246,13 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = c->gen };
 	l->evt.mail_max = w.mail_max;
 	l->evt.learnt = w.pipelining ? DP_KNOWN_PIPELINING : 0;
+	if (strncmp(c->domain, "hasty", 5) == 0) {
+		uint64_t at_us = l->at_us;
+
+		closed(c, DP_WHY_PEER_CLOSED);
+		w.late[w.n_late - 1].at_us = at_us + 1;
+		w.late[w.n_late - 1].evt.reach = DP_REACH_NONE;
+	}
 	if (dial->tls != DP_TLS_NONE) {
 		l->evt.tls = 13;
 		w.tls_works -= w.tls_works > 0;
@@ -863,10 +870,11 @@ static void each_kind_of_trouble_ends_in_its_own_state(void)
 /* What it lets in it must answer, too: a host that only says hello has not worked. */
 static void a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer(void)
 {
-	static const char *const slams[][2] = { { "slammail.test", NULL },
+	static const char *const slams[][2] = { { "hasty.test", NULL },
+		                                { "slammail.test", NULL },
 		                                { "slamdata.test", NULL } };
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		struct sched *s;
 
 		begin(3, slams[i], 1);
