@@ -171,6 +171,9 @@ static int campaign_start_client(int argc, char **argv)
 	put_word(line, "to_test", c.spec.to_test);
 	put_word(line, "class", c.spec.class);
 	put_word(line, "tls_min", c.spec.tls_min);
+	put_word(line, "requiretls", c.spec.requiretls ? "true" : NULL);
+	put_word(line, "dsn_notify", c.spec.dsn_notify);
+	put_word(line, "dsn_ret", c.spec.dsn_ret);
 	put_word(line, "tenant", c.spec.tenant);
 	put_word(line, "stream", c.spec.stream);
 	put_word(line, "list_id", c.spec.list_id);

@@ -192,15 +192,23 @@ static bool falls_back(struct sched *s, const struct conn *c, const struct dp_ev
 	return true;
 }
 
+/* Refused BDAT and nothing else: the next session with it says DATA, if that is remembered. */
+static bool will_say_data(struct sched *s, const struct conn *c, const struct dp_evt *evt)
+{
+	return evt->step == DP_STEP_BDAT && evt->learnt & DP_KNOWN_NO_CHUNKING &&
+	       host_is(host_of(s, c), HOST_NO_CHUNKING, s->now_us);
+}
+
 /* Who ends an idle session may be tired of it; who ends each new one is no host to send to. */
-static bool is_hosts_fault(const struct sched *s, const struct conn *c, const struct dp_evt *evt,
+static bool is_hosts_fault(struct sched *s, const struct conn *c, const struct dp_evt *evt,
                            bool in_order)
 {
 	bool ours = evt->why == DP_WHY_NO_ROOM || evt->why == DP_WHY_NO_PORTS;
 	bool is_hasty =
 	    c->open && !in_order && c->answered == 0 && s->now_us - c->opened_us < CONN_HASTE_US;
 
-	return !ours && c->delivered == 0 && (evt->reach == DP_REACH_HOST || is_hasty);
+	return !ours && c->delivered == 0 && (evt->reach == DP_REACH_HOST || is_hasty) &&
+	       !will_say_data(s, c, evt);
 }
 
 static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
@@ -263,13 +271,29 @@ static void needs_7bit(struct sched *s, const struct conn *c)
 	c->lane->site->as_7bit_until_us = until_us > least_us ? until_us : least_us;
 }
 
+/* Whether what no reply was about goes again at once. Nothing may come back for ever: not to a host
+ * whose refusal of BDAT is not remembered, and not too often in a row whatever the reason.
+ */
+static bool goes_again(struct sched *s, const struct conn *c, struct rcpt *r,
+                       const struct dp_evt *evt, bool now)
+{
+	if (s->stopping)
+		return true;
+	if (!now || r->again == AGAIN_AT_ONCE_MAX ||
+	    (evt->why == DP_WHY_NO_CHUNKING &&
+	     !host_is(host_of(s, c), HOST_NO_CHUNKING, s->now_us)))
+		return false;
+	r->again++;
+	return true;
+}
+
 /* The connection is the flight's: one that was gone when the job reached it has no name to tell. */
 static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 {
 	struct conn *c = f->conn;
 	struct lane *lane = c->lane;
-	const struct rcpt *r = &f->slice->load->c->rcpts[f->row];
 	struct campaign *campaign = f->slice->load->c;
+	struct rcpt *r = &campaign->rcpts[f->row];
 	struct verdict v = bounce_judge(evt, spent(s, r, evt));
 
 	c->jobs--;
@@ -285,7 +309,8 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 		c->lost++;
 	if (evt->outcome == DP_OUT_NOT_TRIED && evt->why == DP_WHY_NEEDS_7BIT)
 		needs_7bit(s, c);
-	else if (evt->outcome == DP_OUT_NOT_TRIED)
+	else if (evt->outcome == DP_OUT_NOT_TRIED && evt->why != DP_WHY_TOO_MANY &&
+	         evt->why != DP_WHY_NO_CHUNKING)
 		c->lost++;
 	if (v.avoid_host)
 		conn_failed(s, c, evt);
@@ -301,9 +326,10 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	if (is_for_sharing(f, evt)) {
 		f->slice->dom->is_alone = 1;
 		flight_return(s, f);
-	} else if (evt->outcome == DP_OUT_NOT_TRIED && (v.now || s->stopping)) {
+	} else if (evt->outcome == DP_OUT_NOT_TRIED && goes_again(s, c, r, evt, v.now)) {
 		flight_return(s, f);
 	} else {
+		v.now = v.now && evt->outcome != DP_OUT_NOT_TRIED;
 		flight_settle(s, f, &v, evt, dp_why_text(evt->why));
 	}
 	site_todo(s, lane->site);

@@ -25,13 +25,14 @@ enum {
 	SLICE_TURN_ROWS =
 	    16, /* rows a slice gives before the next slice of its site has its turn */
 	CONN_HASTE_US = 1000000, /* a host that ends a new session sooner did not tire of it */
-	SITE_ROUNDS_MAX = 3,     /* times all addresses may fail in a row before recipients wait */
-	SITES_PER_RUN = 256,     /* sites looked at before the loop turns */
-	LOOK_UPS_PER_RUN = 256,  /* look-ups begun before the loop turns */
-	DUE_PER_RUN = 4096,      /* recipients that become due before the loop turns */
-	HUNGRY_PER_TICK = 64,    /* hungry sites looked at each RETRY_US, whatever came free */
-	RETRY_US = 2000,         /* when a ring or pool was full: look again after this */
-	LANE_LOOKAHEAD_MIN = 4,  /* messages composed ahead of a lane's connections, at least */
+	AGAIN_AT_ONCE_MAX = 7, /* times in a row that nothing is said of a recipient (rcpt.again) */
+	SITE_ROUNDS_MAX = 3,   /* times all addresses may fail in a row before recipients wait */
+	SITES_PER_RUN = 256,   /* sites looked at before the loop turns */
+	LOOK_UPS_PER_RUN = 256, /* look-ups begun before the loop turns */
+	DUE_PER_RUN = 4096,     /* recipients that become due before the loop turns */
+	HUNGRY_PER_TICK = 64,   /* hungry sites looked at each RETRY_US, whatever came free */
+	RETRY_US = 2000,        /* when a ring or pool was full: look again after this */
+	LANE_LOOKAHEAD_MIN = 4, /* messages composed ahead of a lane's connections, at least */
 	SITE_FULL_LANES_MAX =
 	    8, /* slices that may find their lane full before a site's turn ends */
 };
@@ -61,7 +62,7 @@ struct flight {
 	struct conn *conn; /* of FLIGHT_SENT */
 	void *slab;        /* NULL: nothing held */
 	struct tpl_out out;
-	struct span mail_from;
+	struct span mail_from, envid;
 	struct dp_rcpt rcpt;
 	struct dp_text text[TPL_TEXTS_MAX]; /* of `out` */
 	struct flight *claim_next;          /* of one claim */
@@ -91,7 +92,8 @@ struct slice {
 struct load {
 	struct campaign *c;
 	uint64_t left;
-	uint8_t tls_min; /* enum dp_tls_policy: the least that tenant, class and campaign ask */
+	uint8_t tls_min;    /* enum dp_tls_policy: the least that tenant, class and campaign ask */
+	uint8_t requiretls; /* 0 or 1: only hosts that are named for it (RFC 8689) */
 	struct slice *slices;
 	struct load *prev, *next;
 };
@@ -167,6 +169,7 @@ struct lane {
 	uint32_t source;
 	uint64_t alone;                   /* id of that domain; 0: all others */
 	uint8_t tls;                      /* enum dp_tls_policy: what all its messages want */
+	uint8_t requiretls;               /* 0 or 1: likewise */
 	uint8_t is_apart;                 /* 0 or 1: of one source, it is not the site's first */
 	uint32_t fails_in_row;            /* those that were refused to this source, likewise */
 	uint32_t no_mail_in_row;          /* of them, by hosts that take no mail at all */
@@ -315,7 +318,13 @@ enum dialled {
 	DIALLED,
 	DIALLED_FULL,    /* no slot or no room in a ring now */
 	DIALLED_NOWHERE, /* every host is to be left alone */
+	DIALLED_NEVER,   /* no host is one that the lane may go to */
 };
+
+/* Whether a host of the site may get REQUIRETLS mail; NULL: whether one of them may. */
+bool site_takes_requiretls(const struct sched *s, const struct site *site,
+                           const struct mx_host *host);
+
 /* Transactions in flight: what is asked of every host, more of one that has proven to take it. */
 uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us);
 enum dialled dial(struct sched *s, struct lane *lane);

@@ -5,7 +5,8 @@
  * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls", "choosy": not from the
  * first source; "relay": not on a session of another domain, "norelay": not at all; "slam": hosts
  * that let us in and close at the first message, at MAIL or behind it, "hasty": before one; "521":
- * takes no mail, "521dead": says so only once; all others deliver).
+ * takes no mail, "521dead": says so only once; "nobdat": offers CHUNKING and refuses BDAT; all
+ * others deliver).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,9 @@ struct fake_conn {
 	char domain[32];
 	uint32_t jobs, jobs_max, msgs;
 	uint32_t carried; /* domain of its last message + 1; 0: none */
+	uint16_t known, learnt;
 	bool used, open, quitting, mixed;
+	bool requiretls_ok; /* as it was dialled */
 };
 
 static struct world {
@@ -74,6 +77,8 @@ static struct world {
 	int tls_min;        /* of the campaign */
 	uint32_t tls_works; /* handshakes of "badtls" that still succeed */
 	uint64_t submit_us[ROWS_MAX * 4];
+	const char *requiretls_host; /* named for it in the configuration; NULL: none */
+	uint32_t requiretls_jobs;
 	bool one_site;                      /* all domains have the hosts of the first */
 	bool pipelining;                    /* hosts offer it */
 	uint16_t mail_max;                  /* hosts say so */
@@ -162,9 +167,11 @@ static void closed(struct fake_conn *c, enum dp_why why)
 	l->evt.kind = DP_EVT_CLOSED;
 	l->evt.conn = c->name;
 	l->evt.why = (uint8_t)why;
-	l->evt.learnt = w.learnt;
-	if (why != DP_WHY_QUIT && (c->msgs == 0 || slams(c)))
+	l->evt.learnt = w.learnt | c->learnt;
+	if (why != DP_WHY_QUIT && (c->msgs == 0 || slams(c) || c->learnt != 0))
 		l->evt.reach = DP_REACH_HOST;
+	if (c->learnt & DP_KNOWN_NO_CHUNKING)
+		l->evt.step = DP_STEP_BDAT;
 	l->worker = c->worker;
 	c->used = false;
 	w.conns_open--;
@@ -185,14 +192,16 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	if (slot == CONNS_MAX)
 		return -EAGAIN;
 	c = &w.conns[slot];
-	*c = (struct fake_conn){
-		.name = dial->conn, .gen = ++w.gens, .worker = worker, .used = true
-	};
+	*c = (struct fake_conn){ .name = dial->conn,
+		                 .gen = ++w.gens,
+		                 .worker = worker,
+		                 .used = true,
+		                 .requiretls_ok = dial->requiretls_ok };
 	w.dialled[worker]++;
 	w.dials_in_all++;
 	w.dials_to[domain]++;
 	c->jobs_max = w.pipelining ? dial->window + 1u : 2;
-	w.known_last = dial->known;
+	w.known_last = c->known = dial->known;
 	if (w.window_first == 0)
 		w.window_first = dial->window;
 	if (dial->window > w.window_most)
@@ -360,6 +369,8 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 		return 0;
 	}
 	HOLDS(c->open && !c->quitting && c->worker == worker);
+	HOLDS(!job->requiretls || c->requiretls_ok);
+	w.requiretls_jobs += job->requiretls;
 	HOLDS(++c->jobs <= c->jobs_max);
 	HOLDS(w.mail_max == 0 || c->msgs < w.mail_max);
 	c->mixed |= c->carried != 0 && c->carried != domain_of(job) + 1;
@@ -377,6 +388,15 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 		not_tried(job, worker, c->name);
 		return 0;
 	}
+	if (strncmp(c->domain, "nobdat", 6) == 0 && !(c->known & DP_KNOWN_NO_CHUNKING)) {
+		c->learnt |= DP_KNOWN_NO_CHUNKING;
+		not_tried(job, worker, c->name);
+		w.late[w.n_late - 1].evt.step = DP_STEP_BDAT;
+		w.late[w.n_late - 1].evt.why = DP_WHY_NO_CHUNKING;
+		w.late[w.n_late - 1].evt.learnt = c->learnt;
+		w.came_back++;
+		return 0;
+	}
 	answer(c, job);
 	return 0;
 }
@@ -386,8 +406,8 @@ int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle h)
 	struct fake_conn *c = conn_of(h);
 
 	(void)dp;
-	if (c == NULL)
-		return 0; /* a stale handle is ignored */
+	if (c == NULL || c->learnt != 0)
+		return 0; /* a stale handle is ignored, and one whose session has ended */
 	HOLDS(!c->quitting && c->worker == worker);
 	c->quitting = true;
 	if (c->jobs == 0 && !(slams(c) && c->msgs > 0)) /* that is over already */
@@ -535,6 +555,12 @@ struct conf_limits conf_limits_for(const struct conf *conf, const char *domain, 
 	(void)mx_host;
 	return strncmp(domain, "routed", 6) == 0 && routed.route.host[0] != '\0' ? routed
 	                                                                         : conf->limits;
+}
+
+bool conf_is_requiretls_host(const struct conf *conf, const char *mx_host)
+{
+	(void)conf;
+	return w.requiretls_host != NULL && strcmp(w.requiretls_host, mx_host) == 0;
 }
 
 /* The host of the configuration: address of the first domain's. */
@@ -1211,6 +1237,54 @@ static void clear_text_after_a_failed_handshake_is_for_the_opportunistic(void)
 	conf = before;
 }
 
+/* RFC 8689 4.2.1: where nobody vouches for a host, nothing is said to it. */
+static void requiretls_fails_where_no_host_is_named_for_it(void)
+{
+	static const char *const domains[] = { "named.test", "stranger.test", NULL };
+	struct sched *s;
+
+	begin(31, domains, 40);
+	w.c.spec.requiretls = true;
+	w.requiretls_host = "mx.named.test";
+	s = run(0, 600);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 40);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 40);
+	CU_ASSERT_EQUAL(w.requiretls_jobs, 40);
+	CU_ASSERT_EQUAL(w.dials_as[DP_TLS_VERIFY], w.dials_secret + w.dials_clear);
+	for (uint32_t i = 0; i < 40; i++) {
+		CU_ASSERT_EQUAL(w.rcpts[i].state, RCPT_DELIVERED);
+		CU_ASSERT_EQUAL(w.rcpts[40 + i].attempts, 0);
+	}
+	sched_close(s);
+}
+
+/* What is composed for a host that a reload no longer names waits for its next attempt, and fails
+ * then.
+ */
+static void a_reload_that_names_no_host_any_more_strands_nobody(void)
+{
+	static const char *const domains[] = { "named.test", NULL };
+	struct conf other = conf;
+	struct sched *s;
+
+	begin(32, domains, 400);
+	w.c.spec.requiretls = true;
+	w.requiretls_host = "mx.named.test";
+	other.limits.rate_per_s = conf.limits.rate_per_s = 50;
+	s = run(0, 2);
+	conf.limits.rate_per_s = 0;
+	CU_ASSERT_TRUE(w.requiretls_jobs > 0);
+	w.requiretls_host = NULL;
+	sched_set_conf(s, &other);
+	idle(s, 30000);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED) + in_state(RCPT_FAILED), 400);
+	CU_ASSERT_TRUE(in_state(RCPT_FAILED) > 0);
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s);
+}
+
 /* A session never carries mail that asks more of TLS than it was opened with; the limits are those
  * of the site all the same.
  */
@@ -1389,6 +1463,37 @@ static void what_a_host_takes_as_7bit_only_is_composed_again(void)
 	conf = before;
 }
 
+/* At once, no attempt counted, where the refusal is remembered; with a wait where it is not. */
+static void what_was_behind_a_refused_bdat_goes_again_and_cannot_loop(void)
+{
+	static const char *const domains[] = { "nobdat.test", NULL };
+	struct conf before = conf;
+
+	for (uint32_t keep_s = 0; keep_s <= 600; keep_s += 600) {
+		struct sched *s;
+
+		begin(28, domains, 20);
+		w.c.spec.pool = sources[0].pool;
+		conf.limits.conns_max = 1; /* the next session waits for the end of this one */
+		conf.hosts.no_chunking_s = keep_s;
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		if (keep_s == 0) {
+			/* Each waits 2 s in between, for the 15 s that it may take. */
+			CU_ASSERT_EQUAL(in_state(RCPT_EXPIRED), 20);
+			CU_ASSERT_TRUE(w.came_back <= 20 * 9);
+		} else {
+			CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 20);
+			CU_ASSERT_TRUE(w.came_back <= 2); /* of the first session */
+			CU_ASSERT_TRUE(w.submit_us[3] - w.submit_us[0] < 200000);
+			for (uint32_t i = 0; i < 20; i++)
+				CU_ASSERT_EQUAL(w.rcpts[i].attempts, 1);
+		}
+		sched_close(s);
+	}
+	conf = before;
+}
+
 /* The first source is on the host's list, the second is not. */
 static void what_a_host_says_to_one_source_is_not_held_against_another(void)
 {
@@ -1541,6 +1646,8 @@ SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released
       TEST(three_stops_pause_a_campaign_until_it_is_resumed),
       TEST(no_number_of_stops_pauses_where_none_is_set),
       TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
+      TEST(requiretls_fails_where_no_host_is_named_for_it),
+      TEST(a_reload_that_names_no_host_any_more_strands_nobody),
       TEST(a_new_policy_takes_new_sessions_of_the_same_site),
       TEST(more_are_in_flight_only_where_the_host_has_shown_that_it_takes_them),
       TEST(a_host_gets_no_more_messages_on_a_session_than_its_mailmax),
@@ -1549,6 +1656,7 @@ SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released
       TEST(an_answer_that_is_lost_is_asked_for_again_as_policy_says),
       TEST(what_a_host_takes_as_7bit_only_is_composed_again),
       TEST(what_a_host_says_to_one_source_is_not_held_against_another),
+      TEST(what_was_behind_a_refused_bdat_goes_again_and_cannot_loop),
       TEST(a_route_sends_a_domain_to_its_host_and_a_reload_takes_it_away),
       TEST(everyone_is_delivered_once_within_all_limits),
       TEST(each_kind_of_trouble_ends_in_its_own_state),
