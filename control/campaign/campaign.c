@@ -5,7 +5,9 @@
 
 #include "control/bounce/verp.h"
 #include "control/campaign/address.h"
+#include "control/campaign/dsn.h"
 #include "control/campaign/registry.h"
+#include "control/dsn_words.h"
 #include "control/xalloc.h"
 
 struct state_row {
@@ -234,6 +236,38 @@ size_t campaign_mail_from(const struct campaign *c, uint32_t row, char out[DP_AD
 	return bytes;
 }
 
+size_t campaign_envid(const struct campaign *c, uint32_t row, char *out)
+{
+	char address[DP_ADDRESS_MAX];
+	size_t bytes = verp_encode(c->tpl_data.key, c->id, row, "", address);
+
+	assert(bytes > 3 && bytes - 3 <= DSN_ENVID_MAX);
+	memcpy(out, address + 2, bytes - 3);
+	return bytes - 3;
+}
+
+/* A word that another version wrote and we do not know asks for nothing. */
+static struct campaign_dsn dsn_of(const struct campaign_spec *spec)
+{
+	int notify = spec->dsn_notify == NULL ? 0 : dsn_notify_read(spec->dsn_notify);
+	int ret = spec->dsn_ret == NULL ? 0 : dsn_ret_read(spec->dsn_ret);
+
+	return (struct campaign_dsn){ .notify = (uint8_t)(notify > 0 ? notify : 0),
+		                      .ret = (uint8_t)(ret > 0 ? ret : 0),
+		                      .is_asked = notify > 0 || ret > 0 };
+}
+
+static uint32_t address_column_of(const struct campaign *c)
+{
+	const char *name = c->spec.address_column != NULL ? c->spec.address_column : "email";
+	const struct tpl_columns *columns = c->table == NULL ? NULL : table_columns(c->table);
+
+	for (uint32_t i = 0; columns != NULL && i < columns->n; i++)
+		if (span_eq(columns->names[i], span_str(name)))
+			return i;
+	return 0; /* no table, no rows */
+}
+
 static struct span span_of_text(const char *text)
 {
 	return text != NULL ? span_str(text) : span_of(NULL, 0);
@@ -260,6 +294,8 @@ void campaign_bind(struct campaign *c)
 	c->tpl_data.files_first = c->spec.files != NULL && strcmp(c->spec.files, "first") == 0;
 	c->tpl_data.postal_address = span_of_text(c->spec.postal_address);
 	c->tpl_data.sign_with = span_of_text(c->spec.dkim);
+	c->dsn = dsn_of(&c->spec);
+	c->address_column = address_column_of(c);
 }
 
 void campaign_free(struct campaign *c)

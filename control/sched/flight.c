@@ -160,7 +160,10 @@ void sched_on_composed(struct sched *s, const struct compose_done *done)
 	f->out = done->out;
 	take_texts(f);
 	f->mail_from = done->mail_from;
-	f->rcpt.address = done->rcpt_to;
+	f->envid = done->envid;
+	f->rcpt = (struct dp_rcpt){ .address = done->rcpt_to,
+		                    .orcpt = done->orcpt,
+		                    .notify = f->slice->load->c->dsn.notify };
 	f->state = FLIGHT_READY;
 	lane_push(s, f->lane, f);
 }
@@ -193,6 +196,7 @@ static struct store_rec outcome(struct sched *s, const struct flight *f, const s
 	};
 	size_t n;
 
+	memcpy(rec.enhanced, v->enhanced, sizeof(rec.enhanced));
 	if (evt != NULL) {
 		rec.code = evt->code;
 		rec.reach = evt->reach;
@@ -256,6 +260,7 @@ static void on_settled(struct sched *s, struct flight *f)
 
 	ok = campaign_apply(load->c, &rec);
 	assert(ok);
+	load->c->rcpts[rec.row].again = 0;
 	flight_put(s, f);
 	if (rec.state == RCPT_DELIVERED)
 		site->delivered++;

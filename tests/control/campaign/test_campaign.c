@@ -464,6 +464,33 @@ static void a_name_is_taken_from_the_start_of_the_import(void)
 	state_del(&s);
 }
 
+static void what_reports_and_what_tls_were_asked_for_outlive_a_restart(void)
+{
+	struct campaign_spec spec;
+	struct campaign *c;
+	struct state_dir s;
+
+	state_make(&s);
+	spec = state_spec(&s, "welcome");
+	spec.dsn_notify = (char[]){ "success,delay" };
+	spec.dsn_ret = (char[]){ "full" };
+	spec.requiretls = true;
+	CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+	state_wait(&s);
+	state_reopen(&s);
+	c = campaign_find(s.cs, "welcome");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_EQUAL(c->dsn.notify, DP_NOTIFY_SUCCESS | DP_NOTIFY_DELAY);
+	CU_ASSERT_EQUAL(c->dsn.ret, DP_RET_FULL);
+	CU_ASSERT_TRUE(c->dsn.is_asked);
+	CU_ASSERT_TRUE(c->spec.requiretls);
+	c = state_import(&s, "other");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_FALSE(c->dsn.is_asked);
+	CU_ASSERT_FALSE(c->spec.requiretls);
+	state_del(&s);
+}
+
 static void a_spec_that_cannot_be_is_refused_at_once(void)
 {
 	struct campaign_spec spec;
@@ -481,6 +508,9 @@ static void a_spec_that_cannot_be_is_refused_at_once(void)
 	REFUSED_SPEC("ok", encoding = (char[]){ "9bit" }, -EINVAL,
 	             "--encoding \"9bit\": 7bit or 8");
 	REFUSED_SPEC("ok", class = (char[]){ "spam" }, -EINVAL, "--class \"spam\": bulk or trans");
+	REFUSED_SPEC("ok", dsn_notify = (char[]){ "never,delay" }, -EINVAL,
+	             "--dsn-notify \"never,delay\": none, never, or some of success,");
+	REFUSED_SPEC("ok", dsn_ret = (char[]){ "all" }, -EINVAL, "--dsn-ret \"all\": none, full");
 	REFUSED_SPEC("ok", tenant = (char[]){ "a:b" }, -EINVAL, "--tenant \"a:b\"");
 	REFUSED_SPEC("ok", stream = (char[]){ "a b" }, -EINVAL, "--stream \"a b\"");
 	REFUSED_SPEC("ok", list_id = (char[]){ "news" }, -EINVAL, "--list-id \"news\"");
@@ -530,7 +560,7 @@ static void an_import_that_fails_leaves_nothing_but_its_line(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.line,
 	                              "list.csv:1: no column named \"email\" (found: mail, "
 	                              "name, city); rename it or use --address-column mail"));
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_PTR_NULL(campaign_find(s.cs, "welcome"));
 
 	state_write(&s, "list.csv", "email,name\na@b.test,x\n");
@@ -674,7 +704,7 @@ static void only_a_start_that_succeeds_lists_rejected_rows(void)
 		state_wait(&s);
 		CU_ASSERT_TRUE(s.result != 0);
 		CU_ASSERT_EQUAL(exists(&s, "list.rejected.csv"), earlier);
-		CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp") || exists(&s, "campaigns/2.tmp"));
+		CU_ASSERT_FALSE(exists(&s, "campaigns/welcome.import"));
 	}
 	CU_ASSERT_EQUAL(file_read(state_path(&s, "list.rejected.csv", path), 100, &got, &bytes), 0);
 	CU_ASSERT_STRING_EQUAL(got, "earlier\n");
@@ -715,7 +745,7 @@ static void an_import_that_is_cancelled_says_so_and_leaves_nothing(void)
 	CU_ASSERT_EQUAL(s.result, -ECANCELED);
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "cancelled"));
 	CU_ASSERT_PTR_NULL(campaign_at(s.cs, 0));
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_FALSE(exists(&s, "list.rejected.csv"));
 	state_del(&s);
 }
@@ -731,7 +761,7 @@ static void closing_in_the_middle_of_an_import_leaves_nothing(void)
 	state_reopen(&s);
 	CU_ASSERT_EQUAL(s.n_done, 0);
 	/* Done or not done by then, but never half. */
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_EQUAL(exists(&s, "campaigns/1"), campaign_find(s.cs, "welcome") != NULL);
 	state_del(&s);
 }
@@ -809,6 +839,7 @@ SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending
       TEST(an_illegal_move_changes_nothing), TEST(records_out_of_bounds_are_refused),
       TEST(in_flight_is_counted_beside_the_states),
       TEST(a_name_is_taken_from_the_start_of_the_import),
+      TEST(what_reports_and_what_tls_were_asked_for_outlive_a_restart),
       TEST(a_spec_that_cannot_be_is_refused_at_once), TEST(more_than_campaigns_max_are_refused),
       TEST(an_import_that_fails_leaves_nothing_but_its_line),
       TEST(a_template_folder_is_copied_within_bounds),
