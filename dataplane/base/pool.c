@@ -99,6 +99,7 @@ uint32_t pool_foresee(const struct pool *p, uint32_t slot)
 {
 	uint32_t next, fresh = p->n_ever < p->n ? p->n_ever : POOL_NONE;
 
+	assert(p->n != 0);
 	if (slot != POOL_NONE && slot >= p->n_ever) {
 		if (slot + 1 < p->n)
 			return slot + 1;
