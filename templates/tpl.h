@@ -262,11 +262,23 @@ struct tpl_job {
 	struct span unsubscribe_url; /* the room's own; leave it empty */
 };
 
-/* What a part of the text is, for scanners. */
-enum tpl_label { TPL_LABEL_SUBJECT, TPL_LABEL_HEADER, TPL_LABEL_TEXT, TPL_LABEL_HTML };
+/* What a part of the text is, for scanners. Those of files hold several, a zero byte behind each;
+ * but TPL_LABEL_FILES, which is the bytes of all files in no order.
+ */
+enum tpl_label {
+	TPL_LABEL_SUBJECT,
+	TPL_LABEL_HEADER,
+	TPL_LABEL_TEXT,
+	TPL_LABEL_HTML,
+	TPL_LABEL_FILE_NAMES, /* of attachments and inline files */
+	TPL_LABEL_FILE_TEXT,  /* files of a type text/..., in UTF-8 */
+	TPL_LABEL_FILE_HTML,  /* likewise, HTML */
+	TPL_LABEL_FILES,      /* as they are, whatever they are */
+	TPL_N_LABELS
+};
 
 struct tpl_text {
-	struct span bytes; /* decoded, UTF-8 */
+	struct span bytes; /* decoded, UTF-8 but for TPL_LABEL_FILES */
 	enum tpl_label label;
 	uint32_t segment; /* the same in all messages of this tpl that say so; 0: its own */
 };

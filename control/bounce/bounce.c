@@ -72,6 +72,10 @@ static const struct rule rules[] = {
 	{ DP_OUT_REFUSED,      DP_REACH_RECIPIENT,  ANY,           400, 499, ANY, ANY, ANY, LATER(RECIPIENT) },
 	{ DP_OUT_REFUSED,      ANY,                 ANY,           400, 499, ANY, ANY, ANY, LATER(MESSAGE) },
 
+	/* RFC 8689 4.2.1: before MAIL we say so ourselves, and nobody was offered anything. */
+	{ DP_OUT_REFUSED,      ANY,                 DP_STEP_MAIL,  550, 550, 7, 30,    ANY,
+	  { .state = RCPT_FAILED, .about = BOUNCE_ABOUT_MESSAGE } },
+
 	/* For good. x.7: policy; x.1.7, x.1.8: the sender's address or its domain; x.3.4: too big;
 	 * x.6: its bytes (RFC 3463 3). Without an enhanced code the step tells. */
 	{ DP_OUT_REFUSED,      ANY,                 ANY,           500, 599, 7, ANY,   ANY, NEVER(SENDER) },
@@ -196,12 +200,46 @@ bool bounce_is_relaying(const struct dp_evt *evt)
 
 struct verdict bounce_judge_mx(const struct mx_answer *answer)
 {
-	assert(answer->fate != MX_OK);
-	/* DNS trouble is for now; it spends an attempt, so that the waits grow as for any other. */
-	if (answer->fate == MX_TRY_LATER)
-		return (struct verdict){ .state = RCPT_DEFERRED, .counts_attempt = 1 };
-	/* RFC 7505 3, RFC 5321 5.1: nobody takes mail for this domain. */
-	return (struct verdict){ .state = RCPT_BOUNCED, .about = BOUNCE_ABOUT_RECIPIENT };
+	/* RFC 5321 5.1: nobody takes mail for this domain. RFC 7505 4.2, RFC 3463 3.2, 3.5. */
+	static const struct verdict verdicts[] = {
+		[MX_NULL] = { .state = RCPT_BOUNCED,
+		              .about = BOUNCE_ABOUT_RECIPIENT,
+		              .enhanced = { 5, 1, 10 } },
+		[MX_NO_DOMAIN] = { .state = RCPT_BOUNCED,
+		                   .about = BOUNCE_ABOUT_RECIPIENT,
+		                   .enhanced = { 5, 1, 2 } },
+		[MX_NO_HOSTS] = { .state = RCPT_BOUNCED,
+		                  .about = BOUNCE_ABOUT_RECIPIENT,
+		                  .enhanced = { 5, 4, 4 } },
+		/* For now; it spends an attempt, so that the waits grow as for any other. */
+		[MX_TRY_LATER] = { .state = RCPT_DEFERRED,
+		                   .counts_attempt = 1,
+		                   .enhanced = { 4, 4, 3 } },
+	};
+
+	assert(answer->fate != MX_OK && answer->fate < sizeof(verdicts) / sizeof(verdicts[0]));
+	return verdicts[answer->fate];
+}
+
+struct verdict bounce_judge_hosts(bool takes_no_mail)
+{
+	/* RFC 3463 3.4, 3.5: 5.3.2, the system takes no mail; 4.4.1, no answer from the host. */
+	static const struct verdict never = { .state = RCPT_BOUNCED,
+		                              .counts_attempt = 1,
+		                              .about = BOUNCE_ABOUT_HOST,
+		                              .enhanced = { 5, 3, 2 } },
+				    later = { .state = RCPT_DEFERRED,
+		                              .counts_attempt = 1,
+		                              .about = BOUNCE_ABOUT_HOST,
+		                              .enhanced = { 4, 4, 1 } };
+
+	return takes_no_mail ? never : later;
+}
+
+bool bounce_takes_no_mail(const struct dp_evt *evt)
+{
+	return evt->kind == DP_EVT_CLOSED && evt->step == DP_STEP_BANNER && evt->code == 521 &&
+	       evt->enhanced[1] != 7;
 }
 
 uint32_t bounce_retry_after_s(const uint32_t *after_s, uint32_t n_after, uint32_t attempts)

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <utlist.h>
 
+#include "control/campaign/dsn.h"
 #include "control/sched/sched_int.h"
 #include "control/xalloc.h"
 
@@ -171,17 +172,30 @@ static uint32_t gather(struct sched *s, struct lane *lane, struct flight *first,
 	return n;
 }
 
-/* The addresses are copied: a worker does not wait for the disk that the table lies on. */
+static struct span copy_into(uint8_t **at, struct span s)
+{
+	struct span copy = span_of(*at, s.bytes);
+
+	memcpy(*at, s.at, s.bytes);
+	*at += s.bytes;
+	return copy;
+}
+
+/* The addresses are copied: a worker does not wait for the disk that the table lies on. A report
+ * (RFC 3461) names its recipient by the address alone, since the message is not of one row.
+ */
 static struct batch *batch_get(struct sched *s, struct flight *const *list, uint32_t n)
 {
+	const struct campaign_dsn *dsn = &list[0]->slice->load->c->dsn;
 	struct batch *b = s->free_batches;
 	size_t bytes = n * (sizeof(*b->flights) + sizeof(*b->rcpts));
+	char orcpt[DSN_ORCPT_MAX];
 	uint8_t *at;
 
 	assert(b != NULL && b->n_open == 0); /* each has a credit at least */
 	LL_DELETE(s->free_batches, b);
 	for (uint32_t i = 0; i < n; i++)
-		bytes += address_of(list[i]).bytes;
+		bytes += address_of(list[i]).bytes + (dsn->is_asked ? sizeof(orcpt) : 0);
 	b->flights = xcalloc(1, bytes);
 	b->rcpts = (struct dp_rcpt *)(b->flights + n);
 	at = (uint8_t *)(b->rcpts + n);
@@ -189,10 +203,11 @@ static struct batch *batch_get(struct sched *s, struct flight *const *list, uint
 		struct span address = address_of(list[i]);
 
 		b->flights[i] = list[i];
-		b->rcpts[i] = list[i]->rcpt;
-		b->rcpts[i].address = span_of(at, address.bytes);
-		memcpy(at, address.at, address.bytes);
-		at += address.bytes;
+		b->rcpts[i] =
+		    (struct dp_rcpt){ .address = copy_into(&at, address), .notify = dsn->notify };
+		if (dsn->is_asked)
+			b->rcpts[i].orcpt =
+			    copy_into(&at, span_of(orcpt, dsn_orcpt(address, orcpt)));
 	}
 	b->gen++;
 	b->n_open = n;

@@ -54,6 +54,7 @@ static void a_reply_is_judged_by_reach_and_code(void)
 		{ "goodbye to RCPT",           DP_REACH_RECIPIENT, DP_STEP_RCPT, 421, { 4, 3, 2 },  0, { DEF, 1, 0, 0, 1, BOUNCE_ABOUT_HOST } },
 		{ "MAIL for now",              DP_REACH_MESSAGE,   DP_STEP_MAIL, 451, { 4, 3, 0 },  0, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
 		{ "MAIL for good",             DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 0, 0, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
+		{ "REQUIRETLS, said by us",    DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 5, 7, 30 }, 0, { RCPT_FAILED, 0, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
 		{ "sender's domain",           DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 5, 1, 8 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
 		{ "too big, with code",        DP_REACH_MESSAGE,   DP_STEP_MAIL, 552, { 5, 3, 4 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
 		{ "too big, without",          DP_REACH_MESSAGE,   DP_STEP_MAIL, 552, { 0, 0, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
@@ -310,17 +311,54 @@ static void a_domain_without_hosts_bounces_and_dns_trouble_waits(void)
 	static const struct {
 		enum mx_fate fate;
 		struct want want;
+		uint8_t enhanced[3];
 	} cases[] = {
-		{ MX_NULL, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
-		{ MX_NO_DOMAIN, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
-		{ MX_NO_HOSTS, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
-		{ MX_TRY_LATER, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_NOTHING } },
+		{ MX_NULL, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT }, { 5, 1, 10 } },
+		{ MX_NO_DOMAIN, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT }, { 5, 1, 2 } },
+		{ MX_NO_HOSTS, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT }, { 5, 4, 4 } },
+		{ MX_TRY_LATER, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_NOTHING }, { 4, 4, 3 } },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct mx_answer answer = { .fate = cases[i].fate };
 
-		check("MX fate", bounce_judge_mx(&answer), &cases[i].want);
+		const struct verdict v = bounce_judge_mx(&answer);
+
+		check("MX fate", v, &cases[i].want);
+		CU_ASSERT_EQUAL(memcmp(v.enhanced, cases[i].enhanced, 3), 0);
+	}
+}
+
+static void hosts_that_take_no_mail_are_final_and_all_other_silence_waits(void)
+{
+	static const struct want never = { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_HOST },
+				 later = { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_HOST };
+	static const struct {
+		const char *why;
+		enum dp_step step;
+		uint16_t code;
+		uint8_t enhanced[3];
+		bool want;
+	} cases[] = {
+		{ "RFC 7504", DP_STEP_BANNER, 521, { 0, 0, 0 }, true },
+		{ "the same in full", DP_STEP_BANNER, 521, { 5, 3, 2 }, true },
+		{ "policy is about us", DP_STEP_BANNER, 521, { 5, 7, 1 }, false },
+		{ "no service for us", DP_STEP_BANNER, 554, { 5, 3, 2 }, false },
+		{ "somewhere else", DP_STEP_EHLO, 521, { 0, 0, 0 }, false },
+	};
+
+	check("never", bounce_judge_hosts(true), &never);
+	check("later", bounce_judge_hosts(false), &later);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dp_evt evt = { .kind = DP_EVT_CLOSED,
+			              .reach = DP_REACH_HOST,
+			              .step = (uint8_t)cases[i].step,
+			              .code = cases[i].code };
+
+		memcpy(evt.enhanced, cases[i].enhanced, sizeof(evt.enhanced));
+		if (bounce_takes_no_mail(&evt) != cases[i].want)
+			printf("\n    %s", cases[i].why);
+		CU_ASSERT_EQUAL(bounce_takes_no_mail(&evt), cases[i].want);
 	}
 }
 
@@ -354,4 +392,6 @@ SUITE("control/bounce/bounce", TEST(what_our_own_rules_say_spends_no_attempt_and
       TEST(what_was_not_tried_goes_again_at_once_or_waits_by_why),
       TEST(every_step_has_a_verdict_for_each_kind_of_refusal),
       TEST(no_event_is_without_a_verdict_and_none_breaks_the_laws),
-      TEST(a_domain_without_hosts_bounces_and_dns_trouble_waits), TEST(the_last_wait_repeats))
+      TEST(a_domain_without_hosts_bounces_and_dns_trouble_waits),
+      TEST(hosts_that_take_no_mail_are_final_and_all_other_silence_waits),
+      TEST(the_last_wait_repeats))
