@@ -39,11 +39,11 @@ class Running:
     def stop(self, seconds=15):
         return systest.stop(self.proc, seconds)
 
-    def campaign(self, name, recipients, template):
+    def campaign(self, name, recipients, template, *more):
         done = subprocess.run(
             [systest.engine(), "campaign", "start", "-c", self.conf, "--name", name, "--template",
-             str(template), "--recipients", str(recipients), "--class", "transactional", "--from", "news@sender.test"],
-            capture_output=True, text=True, check=False, timeout=60)
+             str(template), "--recipients", str(recipients), "--class", "transactional", "--from", "news@sender.test",
+             *more], capture_output=True, text=True, check=False, timeout=60)
         systest.equal(done.returncode, 0, f"campaign start: {done.stderr}{done.stdout}")
 
     def states(self, name):
