@@ -150,21 +150,31 @@ void flight_texts(const struct tpl_out *out, struct dp_text text[TPL_TEXTS_MAX])
 			                    .segment = out->text[i].segment };
 }
 
+static void on_uncomposed(struct sched *s, struct flight *f, const struct tpl_err *err)
+{
+	static const struct verdict failed = { .state = RCPT_FAILED };
+	struct campaign *c = f->slice->load->c;
+	char why[sizeof(*err) + 32];
+
+	snprintf(why, sizeof(why), "%s:%u:%u: %s", err->file, err->line, err->column, err->text);
+	flight_settle(s, f, &failed, NULL, why);
+	campaign_uncomposed(s, c, why);
+}
+
 void flight_composed(struct sched *s, struct flight *f, const struct compose_done *done)
 {
-	if (done->result != 0) {
-		static const struct verdict failed = { .state = RCPT_FAILED };
-		char why[sizeof(done->err) + 32];
+	struct campaign *c = f->slice->load->c;
 
-		snprintf(why, sizeof(why), "%s:%u:%u: %s", done->err.file, done->err.line,
-		         done->err.column, done->err.text);
-		flight_settle(s, f, &failed, NULL, why);
-		return;
-	}
-	if (s->stopping || f->lane->site->blocked || f->slice->load->c->paused) {
+	/* Of a campaign that is paused none fails either: what paused it may be put right. */
+	if (s->stopping || f->lane->site->blocked || c->paused) {
 		flight_return(s, f);
 		return;
 	}
+	if (done->result != 0) {
+		on_uncomposed(s, f, &done->err);
+		return;
+	}
+	c->n_uncomposed = 0;
 	f->out = done->out;
 	flight_texts(&f->out, f->text);
 	f->mail_from = done->mail_from;

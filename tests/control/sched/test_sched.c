@@ -4,10 +4,10 @@
  * The fakes below stand for the rooms the scheduler drives; what each answers is decided by the
  * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls", "choosy": not from the
  * first source; "relay": not on a session of another domain, "norelay": not at all; "slam": hosts
- * that let us in and close at the first message, at MAIL or behind it; "521": takes no mail,
- * "521dead": says so only once; "nobdat": offers CHUNKING and refuses BDAT; "mixed": by row, see
- * answer_of(); "few": 4 recipients in a transaction; "bye": goodbye to every MAIL; all others
- * deliver).
+ * that let us in and close at the first message, at MAIL or behind it, "hasty": before one; "521":
+ * takes no mail, "521dead": says so only once; "grey": takes each recipient the second time;
+ * "nobdat": offers CHUNKING and refuses BDAT; "mixed": by row, see answer_of(); "few": 4 recipients
+ * in a transaction; "bye": goodbye to every MAIL; all others deliver).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +29,7 @@ enum {
 struct fake_conn {
 	uint64_t name;
 	uint32_t gen; /* of its handle */
-	uint32_t worker;
+	uint32_t worker, source;
 	char domain[32];
 	uint32_t jobs, jobs_max, msgs;
 	uint32_t carried; /* domain of its last message + 1; 0: none */
@@ -71,14 +71,14 @@ static struct world {
 	struct fake_conn conns[CONNS_MAX];
 	uint32_t unsettled[WORKERS]; /* recipients submitted whose outcome is not durable */
 	uint32_t dialled[WORKERS], dials_in_all, dials_to[DOMAINS_MAX];
-	uint8_t submitted[ROWS_MAX]; /* its worker + 1 */
+	uint8_t submitted[ROWS_MAX];                  /* its worker + 1 */
+	uint8_t tries[ROWS_MAX], source_of[ROWS_MAX]; /* by row; the source + 1, once it left */
 	uint32_t gens;
 	uint32_t slabs; /* handed out and not freed */
 	uint32_t conns_open, conns_open_most, msgs_most, submits;
 	uint32_t sent, together_most; /* recipients submitted, and most of them in one job */
 	uint32_t orders;              /* to compose */
 	uint32_t utf8_jobs, utf8_together;
-	bool compose_fails;
 	uint16_t rcpts_max; /* hosts say so */
 	uint32_t dials_secret, dials_clear, dials_as[DP_N_TLS];
 	int tls_min;        /* of the campaign */
@@ -95,6 +95,7 @@ static struct world {
 	uint32_t came_back;                 /* to be composed as 7-bit */
 	uint32_t stops;                     /* messages of "gatestop" that are still stopped */
 	uint32_t pauses, released;
+	uint32_t uncomposed;      /* of the next messages so many cannot be composed */
 	uint8_t enhanced_last[3]; /* of the newest outcome */
 	uint32_t alone_dials;     /* to the host of the configuration */
 	const char *broken;       /* the first promise that did not hold */
@@ -204,6 +205,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		                 .gen = ++w.gens,
 		                 .worker = worker,
 		                 .used = true,
+		                 .source = dial->source,
 		                 .requiretls_ok = dial->requiretls_ok };
 	w.dialled[worker]++;
 	w.dials_in_all++;
@@ -264,6 +266,13 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	l->evt.mail_max = w.mail_max;
 	l->evt.rcpts_max = w.rcpts_max;
 	l->evt.learnt = w.pipelining ? DP_KNOWN_PIPELINING : 0;
+	if (strncmp(c->domain, "hasty", 5) == 0) {
+		uint64_t at_us = l->at_us;
+
+		closed(c, DP_WHY_PEER_CLOSED);
+		w.late[w.n_late - 1].at_us = at_us + 1;
+		w.late[w.n_late - 1].evt.reach = DP_REACH_NONE;
+	}
 	if (dial->tls != DP_TLS_NONE) {
 		l->evt.tls = 13;
 		w.tls_works -= w.tls_works > 0;
@@ -332,6 +341,13 @@ static void answer_of(const struct fake_conn *c, const struct dp_job *job, uint3
 		evt->step = DP_STEP_RCPT;
 		evt->text_bytes = 8;
 		memcpy(evt->text, "no, says", 8);
+	}
+	if (strncmp(domain, "grey", 4) == 0 && w.tries[row] == 1) {
+		evt->outcome = DP_OUT_REFUSED;
+		evt->code = 450;
+		evt->reach = DP_REACH_RECIPIENT;
+		evt->step = DP_STEP_RCPT;
+		memcpy(evt->enhanced, (const uint8_t[]){ 4, 7, 1 }, 3);
 	}
 	if (slams(c)) {
 		evt->outcome = DP_OUT_NOT_TRIED;
@@ -421,7 +437,7 @@ static void not_tried(const struct dp_job *job, uint32_t worker, uint64_t conn, 
 }
 
 /* All of one domain, each once, and no more than any limit says. */
-static void check_together(const struct dp_job *job, uint32_t worker)
+static void check_together(const struct dp_job *job, const struct fake_conn *c, uint32_t worker)
 {
 	HOLDS(job->n_rcpts >= 1 && job->n_rcpts <= conf.limits.rcpts_max);
 	HOLDS(w.rcpts_max == 0 || job->n_rcpts <= w.rcpts_max);
@@ -438,6 +454,11 @@ static void check_together(const struct dp_job *job, uint32_t worker)
 		HOLDS((job->rcpts[i].orcpt.bytes > 0) == w.c.dsn.is_asked);
 		w.submitted[row] = (uint8_t)(worker + 1);
 		w.submit_us[w.sent++] = w.now_us;
+		/* RFC 6647 5: every attempt of a recipient leaves from one source. */
+		HOLDS(c == NULL || w.source_of[row] == 0 || w.source_of[row] == c->source + 1);
+		if (c != NULL)
+			w.source_of[row] = (uint8_t)(c->source + 1);
+		w.tries[row] += c != NULL;
 	}
 	for (uint16_t i = 0; i < job->n_rcpts; i++)
 		if (job->rcpts[i].address.at[0] >= 0x80) {
@@ -456,7 +477,7 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 	(void)dp;
 	if (below(50) == 0)
 		return -EAGAIN;
-	check_together(job, worker);
+	check_together(job, c, worker);
 	if (c == NULL) {
 		not_tried(job, worker, 0, DP_WHY_PEER_CLOSED, DP_STEP_IDLE, 0);
 		return 0;
@@ -718,9 +739,9 @@ int campaign_tls_min(const struct campaign_spec *spec)
 
 void campaign_pause(struct campaign *c, bool paused, const char *why)
 {
-	(void)why;
 	c->paused = paused;
-	c->n_stopped = 0;
+	c->n_stopped = c->n_uncomposed = 0;
+	snprintf(c->paused_why, sizeof(c->paused_why), "%s", why);
 }
 
 /* Rows that are held get another state. */
@@ -871,6 +892,15 @@ static void deliver(struct sched *s, struct late l)
 		                     .out = { .n_wire = 1, .needs_8bit = !l.as_7bit },
 		                     .rcpt_to = span_of(NULL, 0) };
 
+	if (w.uncomposed > 0 && l.kind == LATE_COMPOSED) {
+		w.uncomposed--;
+		compose_free(NULL, done.slab);
+		done.slab = NULL;
+		done.result = -EINVAL;
+		done.err = (struct tpl_err){
+			.file = "body.html.liquid", .line = 7, .column = 3, .text = "this says why"
+		};
+	}
 	switch (l.kind) {
 	case LATE_EVT:
 		deliver_evt(s, &l);
@@ -882,10 +912,6 @@ static void deliver(struct sched *s, struct late l)
 		break;
 	case LATE_COMPOSED:
 		done.rcpt_to = span_str(w.addresses[l.row]);
-		if (w.compose_fails) {
-			w.slabs--;
-			done = (struct compose_done){ .cookie = l.cookie, .result = -EINVAL };
-		}
 		sched_on_composed(s, &done);
 		break;
 	case LATE_MX:
@@ -1004,10 +1030,11 @@ static void each_kind_of_trouble_ends_in_its_own_state(void)
 /* What it lets in it must answer, too: a host that only says hello has not worked. */
 static void a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer(void)
 {
-	static const char *const slams[][2] = { { "slammail.test", NULL },
+	static const char *const slams[][2] = { { "hasty.test", NULL },
+		                                { "slammail.test", NULL },
 		                                { "slamdata.test", NULL } };
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		struct sched *s;
 
 		begin(3, slams[i], 1);
@@ -1020,6 +1047,22 @@ static void a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer(void
 		CU_ASSERT_TRUE(w.dialled[0] + w.dialled[1] <= 6);
 		sched_close(s);
 	}
+}
+
+/* RFC 6647 2, 5: nothing is held against anybody, and the second attempt is as the first. */
+static void who_is_greylisted_comes_again_as_before_and_blames_nobody(void)
+{
+	static const char *const domains[] = { "grey.test", NULL };
+	struct sched *s;
+
+	begin(7, domains, 40);
+	s = run(0, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 40);
+	CU_ASSERT_EQUAL(w.submits, 80);
+	CU_ASSERT_TRUE(w.submit_us[39] - w.submit_us[0] < 1000000); /* no host was avoided */
+	for (uint32_t i = 0; i < 40; i++)
+		CU_ASSERT_EQUAL(w.rcpts[i].attempts, 2);
+	sched_close(s);
 }
 
 /* The hosts of all domains are the first one's, of these preferences; the others take no mail. */
@@ -1949,7 +1992,7 @@ static void a_shared_copy_is_held_released_paused_and_stopped_as_any_message(voi
 
 	for (uint32_t seed = 1; seed <= 10; seed++) { /* at any moment */
 		begin_shared(seed, a, 2000);
-		w.compose_fails = seed == 10;
+		w.uncomposed = seed == 10 ? UINT32_MAX : 0;
 		s = run(0, 1);
 		sched_stop(s);
 		idle(s, 500);
@@ -1983,6 +2026,44 @@ static void a_reload_composes_a_shared_copy_anew(void)
 	conf.limits.rate_per_s = 0;
 }
 
+/* One that comes out between others begins the count anew; of those that were with the composing
+ * threads when it was paused, none is lost.
+ */
+static void as_many_in_a_row_as_cannot_be_composed_pause_a_campaign(void)
+{
+	static const char *const domains[] = { "fine.test", NULL };
+	struct sched *s;
+
+	begin(36, domains, 400);
+	conf.compose.pause_failures = 5;
+	w.uncomposed = 4;
+	s = run(0, 60);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(w.pauses, 0);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 4);
+	sched_close(s);
+
+	begin(37, domains, 400);
+	w.uncomposed = 300;
+	s = run(0, 60);
+	CU_ASSERT_EQUAL(w.pauses, 1);
+	CU_ASSERT_TRUE(w.c.paused);
+	CU_ASSERT_STRING_EQUAL(w.c.paused_why,
+	                       "5 messages in a row could not be composed; the last: "
+	                       "body.html.liquid:7:3: this says why");
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 5);
+	CU_ASSERT_EQUAL(in_state(RCPT_PENDING), 395);
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	CU_ASSERT_EQUAL(w.slabs, 0);
+	w.uncomposed = 0;
+	sched_resume(s, &w.c);
+	idle(s, 20000);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 395);
+	conf.compose.pause_failures = 0;
+	sched_close(s);
+}
+
 SUITE("control/sched/sched",
       TEST(recipients_of_one_message_share_transactions_and_it_is_composed_once),
       TEST(each_recipient_of_a_transaction_has_its_own_verdict),
@@ -1996,6 +2077,7 @@ SUITE("control/sched/sched",
       TEST(what_was_held_before_a_restart_is_released_once), TEST(what_is_held_may_be_given_up),
       TEST(three_stops_pause_a_campaign_until_it_is_resumed),
       TEST(no_number_of_stops_pauses_where_none_is_set),
+      TEST(as_many_in_a_row_as_cannot_be_composed_pause_a_campaign),
       TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
       TEST(requiretls_fails_where_no_host_is_named_for_it),
       TEST(a_reload_that_names_no_host_any_more_strands_nobody),
@@ -2012,6 +2094,7 @@ SUITE("control/sched/sched",
       TEST(everyone_is_delivered_once_within_all_limits),
       TEST(each_kind_of_trouble_ends_in_its_own_state),
       TEST(a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer),
+      TEST(who_is_greylisted_comes_again_as_before_and_blames_nobody),
       TEST(hosts_are_tried_by_preference_and_equals_by_chance),
       TEST(a_host_that_the_guard_refuses_leaves_the_others),
       TEST(only_hosts_that_all_take_no_mail_are_final),
