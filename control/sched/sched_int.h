@@ -279,6 +279,7 @@ struct sched {
 	uint64_t n_domain_ids;
 	uint32_t n_confs; /* configurations so far */
 	struct hosts *hosts;
+	uint8_t tls_unread; /* 0 or 1: the store could not say which hosts have done TLS */
 	uint32_t n_looking; /* look-ups under way */
 	uint32_t fed;       /* flights and connections that came free since the last run */
 	uint64_t fed_us;    /* when hungry sites were last looked at for the passing of time */
