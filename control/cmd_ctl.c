@@ -187,6 +187,7 @@ static int campaign_start_client(int argc, char **argv)
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)c.spec.limit);
 	put_word(line, "limit", c.spec.limit > 0 ? limit : NULL);
 	put_word(line, "dry_run", c.spec.dry_run ? "true" : NULL);
+	put_word(line, "no_resume", c.spec.no_resume ? "true" : NULL);
 	fclose(line);
 	status = call(socket_path, text);
 	free(text);

@@ -22,6 +22,7 @@ enum {
 	O_TYPES,
 	O_DELIMITER,
 	O_DRY_RUN,
+	O_NO_RESUME,
 	O_TO_TEST,
 	O_LIMIT,
 	O_REJECTED,
@@ -60,6 +61,7 @@ static const struct option long_options[] = {
 	{ "types",          required_argument, NULL, O_TYPES },
 	{ "delimiter",      required_argument, NULL, O_DELIMITER },
 	{ "dry-run",        no_argument,       NULL, O_DRY_RUN },
+	{ "no-resume",      no_argument,       NULL, O_NO_RESUME },
 	{ "to-test",        required_argument, NULL, O_TO_TEST },
 	{ "limit",          required_argument, NULL, O_LIMIT },
 	{ "rejected",       required_argument, NULL, O_REJECTED },
@@ -121,6 +123,8 @@ static const char common_help[] =
     "                       encoded (default: 7bit)\n"
     "  --files first        attachments before the bodies: they are hashed once for all messages,\n"
     "                       but some readers then show the text as a file (default: last)\n"
+    "  --no-resume          import the list from its first row, whatever an interrupted import of\n"
+    "                       this name has left\n"
     "  --dry-run            import and compose everything, send and keep nothing\n";
 
 static void print_help(const char *command)
@@ -239,6 +243,9 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return replace(&s->to_test, optarg);
 	case O_DRY_RUN:
 		s->dry_run = true;
+		return 0;
+	case O_NO_RESUME:
+		s->no_resume = true;
 		return 0;
 	case O_LIMIT:
 		return read_number(command, "limit", optarg, UINT32_MAX, &s->limit);

@@ -22,6 +22,7 @@ enum {
 	CAMPAIGN_NAME_MAX = 64, /* letters, digits, '.', '_', '-' */
 	CAMPAIGN_WHY_BYTES = 512,
 	CAMPAIGN_REASON_MAX = 160,
+	CAMPAIGN_STORY_BYTES = 96,
 };
 
 /* Where a recipient stands; the sum over a campaign is its recipients, always. */
@@ -100,6 +101,7 @@ struct campaign_spec {
 	uint64_t limit;      /* 0: all */
 	bool requiretls;     /* RFC 8689: only over hosts of the configuration, names verified */
 	bool dry_run;        /* import and compose all, send and keep nothing */
+	bool no_resume;      /* an import of that name that was interrupted is begun anew */
 };
 
 /* What every message of a campaign asks of reports on delivery (RFC 3461). */
@@ -135,6 +137,8 @@ struct campaign {
 	 * way to it.
 	 */
 	uint32_t n_stopped, n_stopping;
+	uint32_t
+	    n_uncomposed; /* messages in a row that could not be composed; begins anew likewise */
 };
 
 /* A campaign's own frozen source of composing, made and removed with it. */
@@ -160,7 +164,8 @@ struct campaigns_conf {
 };
 
 /* Loads every campaign of the state directory and folds its records; removes what a crash left
- * half-imported. Before the loop runs: blocks. Returns 0 or -errno with one line in `why`.
+ * half-imported, but for imports of the last days that can go on. Before the loop runs: blocks.
+ * Returns 0 or -errno with one line in `why`.
  */
 int campaigns_open(const struct campaigns_conf *conf, struct campaigns **out,
                    char why[CAMPAIGN_WHY_BYTES]);
@@ -175,6 +180,10 @@ void campaigns_close(struct campaigns *cs);
 typedef void campaign_done_fn(void *ctx, int result, struct campaign *c, const char *line);
 int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campaign_done_fn *done,
                    void *ctx, char why[CAMPAIGN_WHY_BYTES]);
+
+/* "", or as the end of a sentence that its import went on from an earlier one, or why it did not.
+ */
+const char *campaign_import_story(const struct campaign *c, char out[CAMPAIGN_STORY_BYTES]);
 
 /* Imports a campaign into `folder`, which is made, as a dry run does, for who wants to look at it
  * without a registry. Blocks. Returns 0 or -errno with one line; campaign_look_end() is due either

@@ -292,6 +292,7 @@ void load_try_end(struct sched *s, struct load *load); /* when all its recipient
 bool notes_append(struct sched *s); /* what the store did not take; false: it still does not */
 bool note_try_durable(struct sched *s, uint64_t cookie); /* false: the cookie is a flight's */
 void campaign_stopped(struct sched *s, struct campaign *c, const struct dp_evt *evt);
+void campaign_uncomposed(struct sched *s, struct campaign *c, const char *why);
 
 /* slice.c */
 void slice_new(struct sched *s, struct load *load, uint32_t domain);

@@ -560,7 +560,7 @@ static void an_import_that_fails_leaves_nothing_but_its_line(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.line,
 	                              "list.csv:1: no column named \"email\" (found: mail, "
 	                              "name, city); rename it or use --address-column mail"));
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_PTR_NULL(campaign_find(s.cs, "welcome"));
 
 	state_write(&s, "list.csv", "email,name\na@b.test,x\n");
@@ -573,6 +573,51 @@ static void an_import_that_fails_leaves_nothing_but_its_line(void)
 	state_write(&s, "tpl/message.liquid", "Subject: Hi {{ name }}\nFrom: us@sender.test\n");
 	CU_ASSERT_PTR_NOT_NULL(state_import(&s, "welcome"));
 	state_del(&s);
+}
+
+/* By its path, and when the engine starts again as all that the folder of its copy holds. */
+static void a_template_may_be_one_file(void)
+{
+	static const char *const files[] = { "one.liquid", "one.merge" };
+	struct campaign_trial trial = { .now_s = 1700000000 };
+
+	for (size_t i = 0; i < 2; i++) {
+		char path[STATE_PATH_BYTES], place[STATE_PATH_BYTES + 8];
+		struct campaign_spec spec;
+		struct tpl_err err;
+		struct tpl_out out;
+		struct state_dir s;
+
+		state_make(&s);
+		state_write(&s, files[i],
+		            i == 0
+		                ? "Subject: To {{ name }}\nFrom: us@sender.test\n\nHi {{ name }}\n"
+		                : "Subject: To [name]\nFrom: us@sender.test\n\nHi [name]\n");
+		spec = state_spec(&s, "welcome");
+		state_path(&s, files[i], path);
+		spec.template_dir = path;
+		CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+		state_wait(&s);
+		CU_ASSERT_EQUAL(s.result, 0);
+		state_reopen(&s);
+		trial.c = campaign_find(s.cs, "welcome");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(trial.c);
+		CU_ASSERT_EQUAL_FATAL(campaign_try(&trial, 1, &out, &err), 0);
+		CU_ASSERT(out.n_text > 0 && memmem(out.text[0].bytes.at, out.text[0].bytes.bytes,
+		                                   "To Bo", 5) != NULL);
+
+		state_write(&s, files[i],
+		            i == 0 ? "Subject: x\n\n{{ nme }}\n" : "Subject: x\n\n[nme]\n");
+		snprintf(spec.name, sizeof(spec.name), "wrong");
+		CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+		state_wait(&s);
+		CU_ASSERT_EQUAL(s.result, -EINVAL);
+		snprintf(place, sizeof(place), "%s:3:", path);
+		CU_ASSERT_EQUAL(strncmp(s.line, place, strlen(place)), 0);
+		free(trial.slab);
+		trial.slab = NULL;
+		state_del(&s);
+	}
 }
 
 static void a_template_folder_is_copied_within_bounds(void)
@@ -704,7 +749,7 @@ static void only_a_start_that_succeeds_lists_rejected_rows(void)
 		state_wait(&s);
 		CU_ASSERT_TRUE(s.result != 0);
 		CU_ASSERT_EQUAL(exists(&s, "list.rejected.csv"), earlier);
-		CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp") || exists(&s, "campaigns/2.tmp"));
+		CU_ASSERT_FALSE(exists(&s, "campaigns/welcome.import"));
 	}
 	CU_ASSERT_EQUAL(file_read(state_path(&s, "list.rejected.csv", path), 100, &got, &bytes), 0);
 	CU_ASSERT_STRING_EQUAL(got, "earlier\n");
@@ -745,7 +790,7 @@ static void an_import_that_is_cancelled_says_so_and_leaves_nothing(void)
 	CU_ASSERT_EQUAL(s.result, -ECANCELED);
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "cancelled"));
 	CU_ASSERT_PTR_NULL(campaign_at(s.cs, 0));
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_FALSE(exists(&s, "list.rejected.csv"));
 	state_del(&s);
 }
@@ -761,7 +806,7 @@ static void closing_in_the_middle_of_an_import_leaves_nothing(void)
 	state_reopen(&s);
 	CU_ASSERT_EQUAL(s.n_done, 0);
 	/* Done or not done by then, but never half. */
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_EQUAL(exists(&s, "campaigns/1"), campaign_find(s.cs, "welcome") != NULL);
 	state_del(&s);
 }
@@ -841,7 +886,7 @@ SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending
       TEST(a_name_is_taken_from_the_start_of_the_import),
       TEST(what_reports_and_what_tls_were_asked_for_outlive_a_restart),
       TEST(a_spec_that_cannot_be_is_refused_at_once), TEST(more_than_campaigns_max_are_refused),
-      TEST(an_import_that_fails_leaves_nothing_but_its_line),
+      TEST(an_import_that_fails_leaves_nothing_but_its_line), TEST(a_template_may_be_one_file),
       TEST(a_template_folder_is_copied_within_bounds),
       TEST(what_a_crash_left_half_imported_is_removed),
       TEST(a_missing_or_damaged_campaign_stops_the_start_with_one_line),

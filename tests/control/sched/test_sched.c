@@ -90,6 +90,7 @@ static struct world {
 	uint32_t came_back;                 /* to be composed as 7-bit */
 	uint32_t stops;                     /* messages of "gatestop" that are still stopped */
 	uint32_t pauses, released;
+	uint32_t uncomposed;      /* of the next messages so many cannot be composed */
 	uint8_t enhanced_last[3]; /* of the newest outcome */
 	uint32_t alone_dials;     /* to the host of the configuration */
 	const char *broken;       /* the first promise that did not hold */
@@ -636,9 +637,9 @@ int campaign_tls_min(const struct campaign_spec *spec)
 
 void campaign_pause(struct campaign *c, bool paused, const char *why)
 {
-	(void)why;
 	c->paused = paused;
-	c->n_stopped = 0;
+	c->n_stopped = c->n_uncomposed = 0;
+	snprintf(c->paused_why, sizeof(c->paused_why), "%s", why);
 }
 
 /* Rows that are held get another state. */
@@ -784,6 +785,15 @@ static void deliver(struct sched *s, struct late l)
 		                     .out = { .n_wire = 1, .needs_8bit = !l.as_7bit },
 		                     .rcpt_to = w.domains[l.domain].name };
 
+	if (w.uncomposed > 0 && l.kind == LATE_COMPOSED) {
+		w.uncomposed--;
+		compose_free(NULL, done.slab);
+		done.slab = NULL;
+		done.result = -EINVAL;
+		done.err = (struct tpl_err){
+			.file = "body.html.liquid", .line = 7, .column = 3, .text = "this says why"
+		};
+	}
 	switch (l.kind) {
 	case LATE_EVT:
 		deliver_evt(s, l.worker, &l.evt);
@@ -1673,10 +1683,49 @@ static void no_number_of_stops_pauses_where_none_is_set(void)
 	sched_close(s);
 }
 
+/* One that comes out between others begins the count anew; of those that were with the composing
+ * threads when it was paused, none is lost.
+ */
+static void as_many_in_a_row_as_cannot_be_composed_pause_a_campaign(void)
+{
+	static const char *const domains[] = { "fine.test", NULL };
+	struct sched *s;
+
+	begin(36, domains, 400);
+	conf.compose.pause_failures = 5;
+	w.uncomposed = 4;
+	s = run(0, 60);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(w.pauses, 0);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 4);
+	sched_close(s);
+
+	begin(37, domains, 400);
+	w.uncomposed = 300;
+	s = run(0, 60);
+	CU_ASSERT_EQUAL(w.pauses, 1);
+	CU_ASSERT_TRUE(w.c.paused);
+	CU_ASSERT_STRING_EQUAL(w.c.paused_why,
+	                       "5 messages in a row could not be composed; the last: "
+	                       "body.html.liquid:7:3: this says why");
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 5);
+	CU_ASSERT_EQUAL(in_state(RCPT_PENDING), 395);
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	CU_ASSERT_EQUAL(w.slabs, 0);
+	w.uncomposed = 0;
+	sched_resume(s, &w.c);
+	idle(s, 20000);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 395);
+	conf.compose.pause_failures = 0;
+	sched_close(s);
+}
+
 SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released),
       TEST(what_was_held_before_a_restart_is_released_once), TEST(what_is_held_may_be_given_up),
       TEST(three_stops_pause_a_campaign_until_it_is_resumed),
       TEST(no_number_of_stops_pauses_where_none_is_set),
+      TEST(as_many_in_a_row_as_cannot_be_composed_pause_a_campaign),
       TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
       TEST(requiretls_fails_where_no_host_is_named_for_it),
       TEST(a_reload_that_names_no_host_any_more_strands_nobody),
