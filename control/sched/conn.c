@@ -107,7 +107,7 @@ static void conn_learn(struct sched *s, struct conn *c, const struct dp_evt *evt
 	}
 }
 
-/* RFC 9422: MAILMAX is obeyed; the rest is shown, and for whoever makes transactions. */
+/* RFC 9422: what a host takes, by its EHLO or by a refusal. */
 static void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	const struct host_limits limits = { evt->rcpts_max, evt->mail_max, evt->domains_max };
@@ -116,6 +116,7 @@ static void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_e
 		host_set_limits(host_of(s, c), limits, fact_until_us(s, HOST_LIMITS));
 	if (limits.mails_max != 0 && limits.mails_max < c->msgs_max)
 		c->msgs_max = limits.mails_max;
+	c->rcpts_max = limits.rcpts_max;
 }
 
 /* What a session that is over says about windows: all its transactions answered, or some lost. */
@@ -247,8 +248,11 @@ static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 
 static struct flight *flight_of(struct sched *s, const struct dp_evt *evt)
 {
-	struct flight *f = &s->flights[(uint32_t)evt->message];
+	struct flight *f;
 
+	if (batch_is_message(evt->message))
+		return batch_flight(s, evt);
+	f = &s->flights[(uint32_t)evt->message];
 	assert((uint32_t)evt->message < s->flights_max && f->gen == evt->message >> 32);
 	assert(f->state == FLIGHT_SENT && f->conn != NULL);
 	return f;
@@ -256,8 +260,9 @@ static struct flight *flight_of(struct sched *s, const struct dp_evt *evt)
 
 static void on_body_taken(struct sched *s, struct flight *f)
 {
-	if (f->slab != NULL)
-		compose_free(s->cf.composer, f->slab);
+	if (f == NULL || f->slab == NULL)
+		return; /* a shared one is kept while there is somebody for it */
+	compose_free(s->cf.composer, f->slab);
 	f->slab = NULL;
 }
 
@@ -297,12 +302,31 @@ static bool goes_again(struct sched *s, const struct conn *c, struct rcpt *r,
 {
 	if (s->stopping)
 		return true;
+	/* Others of its transaction have got their answer, each time. */
+	if (evt->why == DP_WHY_TOO_MANY)
+		return true;
 	if (!now || r->again == AGAIN_AT_ONCE_MAX ||
 	    (evt->why == DP_WHY_NO_CHUNKING &&
 	     !host_is(host_of(s, c), HOST_NO_CHUNKING, s->now_us)))
 		return false;
 	r->again++;
 	return true;
+}
+
+/* Transactions that were answered, and those that their session lost. */
+static void count_answer(struct sched *s, struct conn *c, const struct dp_evt *evt, bool is_last)
+{
+	bool not_tried = evt->outcome == DP_OUT_NOT_TRIED;
+
+	if (not_tried && evt->why == DP_WHY_NEEDS_7BIT)
+		needs_7bit(s, c);
+	else if (not_tried && evt->why == DP_WHY_TOO_MANY)
+		conn_learn_limits(s, c, evt);
+	else if (is_last && (evt->outcome == DP_OUT_UNCONFIRMED ||
+	                     (not_tried && evt->why != DP_WHY_NO_CHUNKING)))
+		c->lost++;
+	else if (is_last && (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED))
+		c->answered++;
 }
 
 /* The connection is the flight's: one that was gone when the job reached it has no name to tell. */
@@ -313,23 +337,16 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	struct campaign *campaign = f->slice->load->c;
 	struct rcpt *r = &campaign->rcpts[f->row];
 	struct verdict v = bounce_judge(evt, spent(s, r, evt));
+	bool is_last = batch_leave(s, f); /* of its transaction */
 
-	c->jobs--;
+	c->jobs -= is_last;
 	if (c->jobs == 0)
 		c->idle_us = s->now_us;
 	if (evt->outcome == DP_OUT_DELIVERED)
 		c->delivered++;
 	else if (evt->outcome != DP_OUT_NOT_TRIED && evt->outcome != DP_OUT_GATED)
 		remember_trouble(lane->site, c, evt);
-	if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
-		c->answered++;
-	else if (evt->outcome == DP_OUT_UNCONFIRMED)
-		c->lost++;
-	if (evt->outcome == DP_OUT_NOT_TRIED && evt->why == DP_WHY_NEEDS_7BIT)
-		needs_7bit(s, c);
-	else if (evt->outcome == DP_OUT_NOT_TRIED && evt->why != DP_WHY_TOO_MANY &&
-	         evt->why != DP_WHY_NO_CHUNKING)
-		c->lost++;
+	count_answer(s, c, evt, is_last);
 	if (v.avoid_host)
 		conn_failed(s, c, evt);
 	else if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
@@ -341,6 +358,7 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 		c->quitting = 1;
 	f->conn = NULL;
 	f->lane = NULL;
+	lane->n_shared -= f->slice->load->is_shared;
 	if (is_for_sharing(f, evt)) {
 		f->slice->dom->is_alone = 1;
 		flight_return(s, f);

@@ -146,6 +146,19 @@ struct smtp_step {
 
 extern const struct smtp_step smtp_steps[DP_N_STEPS];
 
+/* Where a refusal concerns somebody else than its step's row says; the first that fits. */
+enum reach_when { REACH_ALWAYS, REACH_IN_LMTP, REACH_ONCE_SETTLED };
+
+struct reach_rule {
+	uint16_t code; /* 0: any */
+	uint8_t step;  /* enum dp_step; DP_N_STEPS: any */
+	uint8_t when;  /* enum reach_when; settled: the session has had a message answered */
+	uint8_t reach; /* enum dp_reach */
+};
+
+enum { SMTP_REACHES = 9 };
+extern const struct reach_rule smtp_reaches[SMTP_REACHES];
+
 /* Its time-outs. */
 static inline const struct dp_times *session_times(const struct session *s)
 {
