@@ -329,6 +329,23 @@ static void count_answer(struct sched *s, struct conn *c, const struct dp_evt *e
 		c->answered++;
 }
 
+/* RFC 8689 4.2.1: a host that does not offer REQUIRETLS is passed over for the domain's others.
+ * True when there is one.
+ */
+static bool goes_to_another(struct sched *s, const struct conn *c, const struct dp_evt *evt,
+                            struct verdict *v)
+{
+	static const uint8_t lacking[] = { 5, 7, 30 };
+
+	if (!c->lane->requiretls || evt->outcome != DP_OUT_REFUSED || evt->step != DP_STEP_MAIL ||
+	    memcmp(evt->enhanced, lacking, sizeof(lacking)) != 0)
+		return false;
+	v->end_session = 1;
+	learn(s, host_of(s, c), HOST_NO_REQUIRETLS);
+	return host_is(host_of(s, c), HOST_NO_REQUIRETLS, s->now_us) &&
+	       site_takes_requiretls(s, c->lane->site, NULL);
+}
+
 /* The connection is the flight's: one that was gone when the job reached it has no name to tell. */
 static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 {
@@ -338,6 +355,7 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	struct rcpt *r = &campaign->rcpts[f->row];
 	struct verdict v = bounce_judge(evt, spent(s, r, evt));
 	bool is_last = batch_leave(s, f); /* of its transaction */
+	bool to_another = goes_to_another(s, c, evt, &v);
 
 	c->jobs -= is_last;
 	if (c->jobs == 0)
@@ -362,7 +380,8 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	if (is_for_sharing(f, evt)) {
 		f->slice->dom->is_alone = 1;
 		flight_return(s, f);
-	} else if (evt->outcome == DP_OUT_NOT_TRIED && goes_again(s, c, r, evt, v.now)) {
+	} else if (to_another ||
+	           (evt->outcome == DP_OUT_NOT_TRIED && goes_again(s, c, r, evt, v.now))) {
 		flight_return(s, f);
 	} else {
 		v.now = v.now && evt->outcome != DP_OUT_NOT_TRIED;

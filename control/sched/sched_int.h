@@ -378,9 +378,10 @@ enum dialled {
 	DIALLED_NEVER,   /* no host is one that the lane may go to */
 };
 
-/* Whether a host of the site may get REQUIRETLS mail; NULL: whether one of them may. */
-bool site_takes_requiretls(const struct sched *s, const struct site *site,
-                           const struct mx_host *host);
+/* Whether an address of the site may get REQUIRETLS mail: it is named for it, and not known to lack
+ * it; NULL: whether one of them may.
+ */
+bool site_takes_requiretls(struct sched *s, const struct site *site, const struct host_addr *addr);
 
 /* Transactions in flight: what is asked of every host, more of one that has proven to take it. */
 uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us);

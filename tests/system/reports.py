@@ -2,8 +2,9 @@
 """Reports on delivery (RFC 3461): what a campaign asks for reaches a real receiver. Postfix sends its
 reports to the envelope sender, and they say which campaign and row they are about and for whom the
 message was in the list's own spelling, RFC 6533 included; how much they return is as asked; the
-defaults of class and tenant hold where a campaign says nothing, and not where it does. `posthaste
-sink` shows the words themselves, and a host that does not offer DSN is told none of them."""
+defaults of class and tenant hold where a campaign says nothing, and not where it does. They outlive
+a kill. `posthaste sink` shows the words themselves, and a host that does not offer DSN is told none of
+them."""
 
 import csv
 import email
@@ -157,6 +158,12 @@ def a_real_receiver_reports_as_the_campaign_asks():
         rows = [f"{part}@{name}.test" for name in ("words", "old") for part in ("A+b", "c")]
         all_delivered(send(engine, "words", rows, "--dsn-notify", "failure,delay", "--dsn-ret", "full"))
         all_delivered(send(engine, "unasked", ["d@words.test"], "--dsn-notify", "none", "--dsn-ret", "none"))
+        again = "451-1+later@words.test"
+        first = send(engine, "again", [again], "--dsn-notify", "delay")
+        systest.equal(first[again]["state"], "deferred", "before the kill")
+        engine.kill()
+        engine.start()
+        systest.wait_for(lambda: engine.is_settled("again", 1), 30, "it is delivered by another life")
         engine.stop()
         for sink in sinks:
             sink.stop()
@@ -165,6 +172,9 @@ def a_real_receiver_reports_as_the_campaign_asks():
 
 def check_words(sinks):
     words, old = (sink.envelopes() for sink in sinks)
+    later = words.pop("451-1+later@words.test")
+    systest.check(" NOTIFY=DELAY ORCPT=rfc822;451-1+2Blater@words.test" in later[1], later[1])
+    systest.check(" ENVID=" in later[0], f"MAIL {later[0]}")
     systest.equal(sorted(words), ["A+b@words.test", "c@words.test", "d@words.test"], "recipients")
     for local, xtext in (("A+b", "A+2Bb"), ("c", "c")):
         mail, rcpt = words[f"{local}@words.test"]
