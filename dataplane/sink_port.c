@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/random.h>
 
 #include "dataplane/base/pool.h"
 #include "dataplane/counters.h"
@@ -385,7 +385,6 @@ static void shut(struct dp_sink *d)
 static int open_stack(struct dp_sink *d, char why[DP_WHY_BYTES])
 {
 	struct sink_stack *st = calloc(1, sizeof(*st));
-	struct timespec t;
 	int rc = -ENOMEM;
 
 	snprintf(why, DP_WHY_BYTES, "no memory for the sink");
@@ -393,9 +392,11 @@ static int open_stack(struct dp_sink *d, char why[DP_WHY_BYTES])
 		return rc;
 	st->d = d;
 	d->own = st;
-	/* Sequence numbers that two runs do not share; nobody else's mail depends on them. */
-	clock_gettime(CLOCK_REALTIME, &t);
-	memcpy(st->secret, &t, sizeof(t));
+	if (getrandom(st->secret, sizeof(st->secret), 0) != sizeof(st->secret)) {
+		snprintf(why, DP_WHY_BYTES, "getrandom failed");
+		shut(d);
+		return -EIO;
+	}
 	if (pool_init(&st->conns, d->conf->sink.conns_max, sizeof(struct conn), NULL) == 0)
 		rc = make_sources(st, why);
 	if (rc == 0) {
