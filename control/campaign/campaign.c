@@ -168,7 +168,7 @@ static bool apply_release(struct campaign *c, const struct store_rec *rec)
 void campaign_pause(struct campaign *c, bool paused, const char *why)
 {
 	c->paused = paused;
-	c->n_stopped = c->n_stopping = 0;
+	c->n_stopped = c->n_stopping = c->n_uncomposed = 0;
 	snprintf(c->paused_why, sizeof(c->paused_why), "%s", paused ? why : "");
 }
 

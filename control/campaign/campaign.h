@@ -137,6 +137,8 @@ struct campaign {
 	 * way to it.
 	 */
 	uint32_t n_stopped, n_stopping;
+	uint32_t
+	    n_uncomposed; /* messages in a row that could not be composed; begins anew likewise */
 };
 
 /* A campaign's own frozen source of composing, made and removed with it. */

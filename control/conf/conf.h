@@ -211,6 +211,7 @@ struct conf {
 		uint32_t threads;
 		uint64_t slab_bytes; /* all composed messages in flight */
 		uint32_t message_bytes_max;
+		uint32_t pause_failures; /* in a row, before a campaign is paused; 0: never */
 	} compose;
 	struct {
 		uint32_t batch_max; /* records in one durable batch */

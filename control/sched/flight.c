@@ -138,25 +138,34 @@ static void take_texts(struct flight *f)
 			                       .segment = f->out.text[i].segment };
 }
 
+static void on_uncomposed(struct sched *s, struct flight *f, const struct tpl_err *err)
+{
+	static const struct verdict failed = { .state = RCPT_FAILED };
+	struct campaign *c = f->slice->load->c;
+	char why[sizeof(*err) + 32];
+
+	snprintf(why, sizeof(why), "%s:%u:%u: %s", err->file, err->line, err->column, err->text);
+	flight_settle(s, f, &failed, NULL, why);
+	campaign_uncomposed(s, c, why);
+}
+
 void sched_on_composed(struct sched *s, const struct compose_done *done)
 {
 	struct flight *f = &s->flights[(uint32_t)done->cookie];
+	struct campaign *c = f->slice->load->c;
 
 	assert(f->state == FLIGHT_COMPOSE && f->gen == done->cookie >> 32);
 	f->slab = done->slab;
-	if (done->result != 0) {
-		static const struct verdict failed = { .state = RCPT_FAILED };
-		char why[sizeof(done->err) + 32];
-
-		snprintf(why, sizeof(why), "%s:%u:%u: %s", done->err.file, done->err.line,
-		         done->err.column, done->err.text);
-		flight_settle(s, f, &failed, NULL, why);
-		return;
-	}
-	if (s->stopping || f->lane->site->blocked || f->slice->load->c->paused) {
+	/* Of a campaign that is paused none fails either: what paused it may be put right. */
+	if (s->stopping || f->lane->site->blocked || c->paused) {
 		flight_return(s, f);
 		return;
 	}
+	if (done->result != 0) {
+		on_uncomposed(s, f, &done->err);
+		return;
+	}
+	c->n_uncomposed = 0;
 	f->out = done->out;
 	take_texts(f);
 	f->mail_from = done->mail_from;

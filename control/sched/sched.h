@@ -35,7 +35,9 @@ struct sched_conf {
 	uint32_t attempts_max; /* leave a recipient deferred after so many attempts; 0: go on */
 	/* Called when the last recipient of a campaign became final. */
 	void (*campaign_over)(void *ctx, struct campaign *c);
-	/* Called when the content gate's stop rules have paused one. */
+	/* Called when the content gate's stop rules, or too many messages in a row that could not
+	 * be composed, have paused one.
+	 */
 	void (*campaign_paused)(void *ctx, struct campaign *c);
 	void *ctx;
 };
