@@ -199,18 +199,28 @@ static bool will_say_data(struct sched *s, const struct conn *c, const struct dp
 	       host_is(host_of(s, c), HOST_NO_CHUNKING, s->now_us);
 }
 
+/* Who ends an idle session may be tired of it; who ends each new one is no host to send to. */
+static bool is_hosts_fault(struct sched *s, const struct conn *c, const struct dp_evt *evt,
+                           bool in_order)
+{
+	bool ours = evt->why == DP_WHY_NO_ROOM || evt->why == DP_WHY_NO_PORTS;
+	bool is_hasty =
+	    c->open && !in_order && c->answered == 0 && s->now_us - c->opened_us < CONN_HASTE_US;
+
+	return !ours && c->delivered == 0 && (evt->reach == DP_REACH_HOST || is_hasty) &&
+	       !will_say_data(s, c, evt);
+}
+
 static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	struct site *site = c->lane->site;
 	bool in_order = evt->why == DP_WHY_QUIT || evt->why == DP_WHY_SHUTDOWN;
-	bool ours = evt->why == DP_WHY_NO_ROOM || evt->why == DP_WHY_NO_PORTS;
 
 	if (!in_order)
 		remember_trouble(site, c, evt);
 	if (evt->why == DP_WHY_EGRESS && !site->blocked)
 		bar(s, site, c);
-	else if (evt->reach == DP_REACH_HOST && !ours && c->delivered == 0 &&
-	         !falls_back(s, c, evt) && !will_say_data(s, c, evt))
+	else if (is_hosts_fault(s, c, evt, in_order) && !falls_back(s, c, evt))
 		conn_failed(s, c, evt);
 	conn_prove_window(s, c, in_order);
 	c->closed = 1;
@@ -341,7 +351,7 @@ static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	c->open = 1;
 	c->handle = evt->handle;
-	c->idle_us = s->now_us;
+	c->idle_us = c->opened_us = s->now_us;
 	c->lane->n_connecting--;
 	/* Without PIPELINING all but one would wait. */
 	if (!(evt->learnt & DP_KNOWN_PIPELINING))

@@ -24,6 +24,7 @@ enum {
 	    60, /* a host without 8BITMIME is composed for as 7-bit this long at least */
 	SLICE_TURN_ROWS =
 	    16, /* rows a slice gives before the next slice of its site has its turn */
+	CONN_HASTE_US = 1000000, /* a host that ends a new session sooner did not tire of it */
 	AGAIN_AT_ONCE_MAX = 7, /* times in a row that nothing is said of a recipient (rcpt.again) */
 	SITE_ROUNDS_MAX = 3,   /* times all addresses may fail in a row before recipients wait */
 	SITES_PER_RUN = 256,   /* sites looked at before the loop turns */
@@ -201,6 +202,7 @@ struct conn {
 	struct ip_addr addr;
 	struct dp_handle handle;
 	uint64_t idle_us;         /* since when without a job */
+	uint64_t opened_us;       /* since when messages may be handed over */
 	struct conn *prev, *next; /* in lane->conns, or the free list */
 };
 

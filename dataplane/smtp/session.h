@@ -183,8 +183,26 @@ static inline bool is_refusal(const struct smtp_reply *reply)
 }
 
 /* The queue of what is due; dues.c. */
-uint32_t dues_count(const struct session *s);
-const struct due *dues_first(const struct session *s); /* NULL: nothing is */
+static inline struct dues *dues_of(const struct session *s)
+{
+	return s->dues == POOL_NONE ? NULL : pool_at(&s->smtp->dues, s->dues);
+}
+
+static inline uint32_t dues_count(const struct session *s)
+{
+	const struct dues *d = dues_of(s);
+
+	return d == NULL ? 0 : d->n;
+}
+
+/* NULL: nothing is. */
+static inline const struct due *dues_first(const struct session *s)
+{
+	const struct dues *d = dues_of(s);
+
+	return d == NULL || d->n == 0 ? NULL : &d->ring[d->first];
+}
+
 void dues_push(struct session *s, enum dp_step step, uint8_t txn, uint8_t rcpt);
 struct due dues_pop(struct session *s);
 void dues_open(struct session *s);  /* a first transaction begins */
@@ -254,6 +272,11 @@ void wire_close(struct session *s, uint64_t now_us);
  */
 bool session_say(struct session *s, uint64_t now_us, const char *text, size_t bytes);
 
+static inline bool session_say_line(struct session *s, uint64_t now_us, const char *line)
+{
+	return session_say(s, now_us, line, strlen(line));
+}
+
 /* The driver's entries. After pump, received, timer and peer_closed `s` may be gone. */
 void session_begin(struct session *s, uint64_t now_us);
 void session_opened(struct session *s, uint64_t now_us);
@@ -262,8 +285,16 @@ void session_peer_closed(struct session *s, uint64_t now_us);
 void session_timer(struct session *s, uint64_t now_us);
 void session_secured(struct session *s, uint64_t now_us);
 
+/* A job was queued: it begins where that is possible. */
+void session_submitted(struct session *s, uint64_t now_us);
+
 /* Says what may be said, carries out an end that was decided and sets the timer. */
 void session_pump(struct session *s, uint64_t now_us);
+
+/* Fetches what session_received() of these sessions will touch, and does nothing else; see
+ * tcp_ops.expect.
+ */
+void session_expect(void *const *sessions, uint32_t n);
 
 /* While the engine drains nothing more is said of transactions: the session ends when none is left
  * that the server has whole.

@@ -8,11 +8,6 @@ enum {
 	GREETING_BYTES = 8 + DP_HELO_BYTES,
 };
 
-static bool say_line(struct session *s, uint64_t now_us, const char *line)
-{
-	return session_say(s, now_us, line, strlen(line));
-}
-
 static bool say_greeting(struct session *s, uint64_t now_us, const char *verb)
 {
 	char line[GREETING_BYTES];
@@ -34,12 +29,12 @@ static bool say_helo(struct session *s, uint64_t now_us)
 
 static bool say_starttls(struct session *s, uint64_t now_us)
 {
-	return say_line(s, now_us, "STARTTLS\r\n");
+	return session_say_line(s, now_us, "STARTTLS\r\n");
 }
 
 static bool say_quit(struct session *s, uint64_t now_us)
 {
-	s->has_quit = say_line(s, now_us, "QUIT\r\n");
+	s->has_quit = session_say_line(s, now_us, "QUIT\r\n");
 	return s->has_quit;
 }
 

@@ -4,8 +4,9 @@
  * The fakes below stand for the rooms the scheduler drives; what each answers is decided by the
  * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls", "choosy": not from the
  * first source; "relay": not on a session of another domain, "norelay": not at all; "slam": hosts
- * that let us in and close at the first message, at MAIL or behind it; "521": takes no mail,
- * "521dead": says so only once; "nobdat": offers CHUNKING and refuses BDAT; all others deliver).
+ * that let us in and close at the first message, at MAIL or behind it, "hasty": before one; "521":
+ * takes no mail, "521dead": says so only once; "grey": takes each recipient the second time;
+ * "nobdat": offers CHUNKING and refuses BDAT; all others deliver).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@ enum {
 struct fake_conn {
 	uint64_t name;
 	uint32_t gen; /* of its handle */
-	uint32_t worker;
+	uint32_t worker, source;
 	char domain[32];
 	uint32_t jobs, jobs_max, msgs;
 	uint32_t carried; /* domain of its last message + 1; 0: none */
@@ -69,6 +70,8 @@ static struct world {
 	uint32_t dialled[WORKERS], dials_in_all, dials_to[DOMAINS_MAX];
 	/* By flight, the low half of a message's name, cookie / 2: its worker + 1. */
 	uint8_t submitted[4 * WORKERS * WINDOW];
+	uint32_t row_of[4 * WORKERS * WINDOW];
+	uint8_t tries[ROWS_MAX], source_of[ROWS_MAX]; /* by row; the source + 1, once it left */
 	uint32_t gens;
 	uint32_t slabs; /* handed out and not freed */
 	uint32_t conns_open, conns_open_most, msgs_most, submits;
@@ -196,6 +199,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		                 .gen = ++w.gens,
 		                 .worker = worker,
 		                 .used = true,
+		                 .source = dial->source,
 		                 .requiretls_ok = dial->requiretls_ok };
 	w.dialled[worker]++;
 	w.dials_in_all++;
@@ -255,6 +259,13 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = c->gen };
 	l->evt.mail_max = w.mail_max;
 	l->evt.learnt = w.pipelining ? DP_KNOWN_PIPELINING : 0;
+	if (strncmp(c->domain, "hasty", 5) == 0) {
+		uint64_t at_us = l->at_us;
+
+		closed(c, DP_WHY_PEER_CLOSED);
+		w.late[w.n_late - 1].at_us = at_us + 1;
+		w.late[w.n_late - 1].evt.reach = DP_REACH_NONE;
+	}
 	if (dial->tls != DP_TLS_NONE) {
 		l->evt.tls = 13;
 		w.tls_works -= w.tls_works > 0;
@@ -312,6 +323,13 @@ static void answer(struct fake_conn *c, const struct dp_job *job)
 			l->evt.step = DP_STEP_RCPT;
 		}
 	}
+	if (strncmp(c->domain, "grey", 4) == 0 && w.tries[w.row_of[(uint32_t)job->message]] == 1) {
+		l->evt.outcome = DP_OUT_REFUSED;
+		l->evt.code = 450;
+		l->evt.reach = DP_REACH_RECIPIENT;
+		l->evt.step = DP_STEP_RCPT;
+		memcpy(l->evt.enhanced, (const uint8_t[]){ 4, 7, 1 }, 3);
+	}
 	if (slams(c)) {
 		l->evt.outcome = DP_OUT_NOT_TRIED;
 		l->evt.code = 0;
@@ -351,6 +369,7 @@ static void not_tried(const struct dp_job *job, uint32_t worker, uint64_t conn)
 int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 {
 	struct fake_conn *c = conn_of(job->conn);
+	uint32_t row = w.row_of[(uint32_t)job->message];
 
 	(void)dp;
 	if (below(50) == 0)
@@ -371,6 +390,10 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 	if (++c->msgs > w.msgs_most)
 		w.msgs_most = c->msgs;
 	w.submit_us[w.submits++] = w.now_us;
+	/* RFC 6647 5: every attempt of a recipient leaves from one source. */
+	HOLDS(w.source_of[row] == 0 || w.source_of[row] == c->source + 1);
+	w.source_of[row] = (uint8_t)(c->source + 1);
+	w.tries[row]++;
 	if (strncmp(c->domain, "seven", 5) == 0 && job->needs_8bit) {
 		not_tried(job, worker, c->name);
 		w.late[w.n_late - 1].evt.why = DP_WHY_NEEDS_7BIT;
@@ -482,6 +505,7 @@ bool compose_try_order(struct composer *co, uint64_t cookie, const struct campai
 	if (w.slabs >= 40)
 		return false;
 	w.slabs++;
+	w.row_of[(uint32_t)cookie] = row;
 	l = later(LATE_COMPOSED, 2000);
 	l->cookie = cookie;
 	while (row >= w.domains[l->domain].first_row + w.domains[l->domain].n_rows)
@@ -898,10 +922,11 @@ static void each_kind_of_trouble_ends_in_its_own_state(void)
 /* What it lets in it must answer, too: a host that only says hello has not worked. */
 static void a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer(void)
 {
-	static const char *const slams[][2] = { { "slammail.test", NULL },
+	static const char *const slams[][2] = { { "hasty.test", NULL },
+		                                { "slammail.test", NULL },
 		                                { "slamdata.test", NULL } };
 
-	for (size_t i = 0; i < 2; i++) {
+	for (size_t i = 0; i < 3; i++) {
 		struct sched *s;
 
 		begin(3, slams[i], 1);
@@ -914,6 +939,22 @@ static void a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer(void
 		CU_ASSERT_TRUE(w.dialled[0] + w.dialled[1] <= 6);
 		sched_close(s);
 	}
+}
+
+/* RFC 6647 2, 5: nothing is held against anybody, and the second attempt is as the first. */
+static void who_is_greylisted_comes_again_as_before_and_blames_nobody(void)
+{
+	static const char *const domains[] = { "grey.test", NULL };
+	struct sched *s;
+
+	begin(7, domains, 40);
+	s = run(0, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 40);
+	CU_ASSERT_EQUAL(w.submits, 80);
+	CU_ASSERT_TRUE(w.submit_us[39] - w.submit_us[0] < 1000000); /* no host was avoided */
+	for (uint32_t i = 0; i < 40; i++)
+		CU_ASSERT_EQUAL(w.rcpts[i].attempts, 2);
+	sched_close(s);
 }
 
 /* The hosts of all domains are the first one's, of these preferences; the others take no mail. */
@@ -1701,6 +1742,7 @@ SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released
       TEST(everyone_is_delivered_once_within_all_limits),
       TEST(each_kind_of_trouble_ends_in_its_own_state),
       TEST(a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer),
+      TEST(who_is_greylisted_comes_again_as_before_and_blames_nobody),
       TEST(hosts_are_tried_by_preference_and_equals_by_chance),
       TEST(a_host_that_the_guard_refuses_leaves_the_others),
       TEST(only_hosts_that_all_take_no_mail_are_final),
