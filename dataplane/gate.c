@@ -12,7 +12,7 @@
 #include "dataplane/gate_place.h"
 
 enum {
-	PREFETCH_BYTES_MAX = 4096, /* of a text; from there on the processor sees the stream */
+	PREFETCH_BYTES_MAX = 16384, /* of a text; measured: beyond, it costs what it saves */
 };
 
 /* One text, in one piece or several, being scanned. */
@@ -21,8 +21,9 @@ struct unit {
 	struct gate_lane *lane;
 	struct gate_place place;
 	uint8_t part;
+	gate_find_fn *find; /* who wants to know of each place; NULL: nobody */
+	void *find_ctx;
 	uint8_t n_found;
-	bool is_full; /* more rules were found than there is room for */
 	uint16_t found[GATE_HITS_MAX];
 };
 
@@ -46,13 +47,24 @@ static bool looks_here(const struct unit *u, const struct gate_rule *r)
 	return (r->where & 1u << u->part) != 0 || ((r->where & GATE_IN_URL) != 0 && is_body);
 }
 
-static void found(struct unit *u, uint32_t rule)
+/* Where there is no room, one that asks for less makes it: the severest is never lost. */
+static void found(struct unit *u, uint32_t rule, uint64_t at)
 {
+	const struct gate_rule *rules = u->gate->rules;
+	uint32_t i = 0;
+
+	if (u->find != NULL) {
+		u->find(u->find_ctx, rule, at);
+		return;
+	}
 	u->lane->seen[rule] = u->lane->epoch;
 	if (u->n_found < GATE_HITS_MAX)
-		u->found[u->n_found++] = (uint16_t)rule;
+		i = u->n_found++;
 	else
-		u->is_full = true;
+		while (i < GATE_HITS_MAX && rules[u->found[i]].action >= rules[rule].action)
+			i++;
+	if (i < GATE_HITS_MAX)
+		u->found[i] = (uint16_t)rule;
 }
 
 /* A link's host begins at `at`. */
@@ -73,7 +85,7 @@ static void look_at_host(struct unit *u, uint64_t at)
 
 		if ((u->gate->rules[rule].checks & odd << GATE_HOST_SHIFT) != 0 &&
 		    u->lane->seen[rule] != u->lane->epoch)
-			found(u, rule);
+			found(u, rule, at);
 	}
 }
 
@@ -94,7 +106,7 @@ static bool on_match(void *ctx, uint32_t pattern, uint64_t end)
 	if (!looks_here(u, r))
 		u->lane->seen[rule] = u->lane->epoch; /* nor anywhere else in this text */
 	else if (stands(u, r, end))
-		found(u, rule);
+		found(u, rule, end);
 	return true;
 }
 
@@ -114,12 +126,25 @@ static void look_for_cards(struct unit *u, const char *const *pieces, const uint
 
 				if (u->lane->seen[rule] != u->lane->epoch &&
 				    stands(u, &u->gate->rules[rule], before + start + 1))
-					found(u, rule);
+					found(u, rule, before + start);
 			}
 	}
 }
 
-static void scan_unit(struct unit *u, const struct dp_text *texts, uint32_t n)
+static void unit_begin(struct unit *u, uint8_t part)
+{
+	u->part = part;
+	u->n_found = 0;
+	if (++u->lane->epoch == 0) { /* once in 2^32 texts */
+		memset(u->lane->seen, 0, u->gate->n_rules * sizeof(*u->lane->seen));
+		u->lane->epoch = 1;
+	}
+}
+
+/* Scans one text that lies in several pieces. Of a unit several may be scanned: a rule that was
+ * found in one, or that does not look at this part, is found no more.
+ */
+static void scan_pieces(struct unit *u, const struct dp_text *texts, uint32_t n)
 {
 	const char *pieces[MATCH_PIECES_MAX];
 	uint32_t bytes[MATCH_PIECES_MAX], n_pieces = 0;
@@ -129,13 +154,6 @@ static void scan_unit(struct unit *u, const struct dp_text *texts, uint32_t n)
 			continue;
 		pieces[n_pieces] = (const char *)texts[i].bytes.at;
 		bytes[n_pieces++] = (uint32_t)texts[i].bytes.bytes;
-	}
-	u->part = texts[0].part;
-	u->n_found = 0;
-	u->is_full = false;
-	if (++u->lane->epoch == 0) { /* once in 2^32 texts */
-		memset(u->lane->seen, 0, u->gate->n_rules * sizeof(*u->lane->seen));
-		u->lane->epoch = 1;
 	}
 	gate_place_begin(&u->place, pieces, bytes, n_pieces, u->part == DP_PART_HTML);
 	match_scan(u->gate->set, u->lane->scratch, pieces, bytes, n_pieces, on_match, u);
@@ -167,32 +185,61 @@ static void add_hits(const struct gate *g, bool released, const uint16_t *rules,
 	}
 }
 
+/* Where the verdict of a shared text is, or where it may be put: its `segment` is another then. */
 static struct gate_known *known_of(struct gate_lane *l, uint32_t campaign, const struct dp_text *t)
 {
 	uint64_t h = ((uint64_t)campaign << 32 | t->segment) * 0x9e3779b97f4a7c15ull;
+	struct gate_known *oldest = NULL;
 
-	return &l->known[(h >> 32) % GATE_KNOWN_MAX];
+	for (uint32_t i = 0; i < GATE_KNOWN_WAYS; i++) {
+		struct gate_known *k = &l->known[((h >> 32) + i) % GATE_KNOWN_MAX];
+
+		if (k->campaign == campaign && k->segment == t->segment && k->part == t->part)
+			return k;
+		if (oldest == NULL || l->epoch - k->asked > l->epoch - oldest->asked)
+			oldest = k;
+	}
+	oldest->segment = 0;
+	return oldest;
 }
 
-/* A text that other messages of the campaign have, too: its hits are kept, if they are few. */
+/* One text after another, a zero byte between them; but the bytes of files are whole. */
+static void scan_several(struct unit *u, const struct dp_text *t)
+{
+	struct span left = t->bytes;
+
+	unit_begin(u, t->part);
+	while (left.bytes > 0) {
+		const uint8_t *zero =
+		    t->part == DP_PART_FILE ? NULL : memchr(left.at, '\0', left.bytes);
+		size_t bytes = zero == NULL ? left.bytes : (size_t)(zero - left.at);
+		size_t past = bytes + (zero != NULL);
+		struct dp_text one = { .bytes = span_of(left.at, bytes), .part = t->part };
+
+		scan_pieces(u, &one, 1);
+		left = span_of(left.at + past, left.bytes - past);
+	}
+}
+
+/* A text that other messages of the campaign have, too: its hits are kept. */
 static void scan_shared(struct unit *u, uint32_t campaign, bool released, const struct dp_text *t,
                         struct gate_verdict *out)
 {
 	struct gate_known *k = known_of(u->lane, campaign, t);
 
-	if (k->campaign == campaign && k->segment == t->segment && k->part == t->part) {
+	k->asked = u->lane->epoch;
+	if (k->segment != 0) {
 		add_hits(u->gate, released, k->rules, k->n, out);
 		out->known_bytes += (uint32_t)t->bytes.bytes;
 		return;
 	}
-	scan_unit(u, t, 1);
+	scan_several(u, t);
 	add_hits(u->gate, released, u->found, u->n_found, out);
 	out->scanned_bytes += (uint32_t)t->bytes.bytes;
-	if (u->n_found > GATE_KNOWN_HITS_MAX)
-		return;
-	*k = (struct gate_known){
-		.campaign = campaign, .segment = t->segment, .part = t->part, .n = u->n_found
-	};
+	k->campaign = campaign;
+	k->segment = t->segment;
+	k->part = t->part;
+	k->n = u->n_found;
 	memcpy(k->rules, u->found, u->n_found * sizeof(*u->found));
 }
 
@@ -218,6 +265,7 @@ void gate_scan(struct gate *gate, uint32_t lane, uint32_t campaign, bool release
 	assert(lane < gate->n_lanes && n_texts <= DP_TEXTS_MAX);
 	u.gate = gate;
 	u.lane = gate->lanes[lane];
+	u.find = NULL;
 	out->action = DP_GATE_PASS;
 	out->n_tags = 0;
 	out->n_hits = 0;
@@ -233,11 +281,22 @@ void gate_scan(struct gate *gate, uint32_t lane, uint32_t campaign, bool release
 		while (i + n < n_texts && texts[i + n].segment == 0 &&
 		       texts[i + n].part == texts[i].part && texts[i].part != DP_PART_NAME)
 			n++;
-		scan_unit(&u, &texts[i], n);
+		unit_begin(&u, texts[i].part);
+		scan_pieces(&u, &texts[i], n);
 		add_hits(gate, released, u.found, u.n_found, out);
 		for (uint32_t k = 0; k < n; k++)
 			out->scanned_bytes += (uint32_t)texts[i + k].bytes.bytes;
 	}
 	for (uint32_t i = 0; i < out->n_hits; i++)
 		gate_tally_add(u.lane, campaign, out->hits[i]);
+}
+
+void gate_find(struct gate *gate, uint32_t lane, const struct dp_text *text, gate_find_fn *fn,
+               void *ctx)
+{
+	struct unit u = { .gate = gate, .lane = gate->lanes[lane], .find = fn, .find_ctx = ctx };
+
+	assert(lane < gate->n_lanes);
+	unit_begin(&u, text->part);
+	scan_pieces(&u, text, 1);
 }

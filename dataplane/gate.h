@@ -29,6 +29,7 @@ enum {
 /* Where a rule looks: bits 1 << enum dp_part, and: */
 enum {
 	GATE_IN_URL = 1 << 7, /* links in text and HTML */
+	/* What bytes of files are searched for must be said: they look like much by chance. */
 	GATE_IN_ALL = (1 << DP_PART_SUBJECT) | (1 << DP_PART_TEXT) | (1 << DP_PART_HTML) |
 	              (1 << DP_PART_HEADER) | (1 << DP_PART_NAME),
 };
@@ -90,6 +91,14 @@ struct gate_verdict {
  */
 void gate_scan(struct gate *gate, uint32_t lane, uint32_t campaign, bool released,
                const struct dp_text *texts, uint32_t n_texts, struct gate_verdict *out);
+
+/* Tells of each place of a text where a rule counts: the byte behind it where a pattern was found,
+ * its first one where a number or a host was. For people; nothing is counted. Patterns compiled
+ * with MATCH_ONCE are told of once.
+ */
+typedef void gate_find_fn(void *ctx, uint32_t rule, uint64_t at);
+void gate_find(struct gate *gate, uint32_t lane, const struct dp_text *text, gate_find_fn *fn,
+               void *ctx);
 
 /* How many messages of a campaign hit a rule. */
 struct gate_tally {

@@ -138,10 +138,10 @@ const struct sink_below *sink_conn_below(bool can_slow)
 /* ---- from the carrier up ---- */
 
 bool sink_conn_open(struct sink_conn *conn, struct sink_host *host, void *carrier,
-                    const struct ip_addr *peer, uint64_t now_us)
+                    const struct ip_addr *peer, const struct ip_addr *local, uint64_t now_us)
 {
 	*conn = (struct sink_conn){ .host = host, .carrier = carrier, .now_us = now_us };
-	conn->session = sink_begin(host->sink, now_us, peer, conn);
+	conn->session = sink_begin(host->sink, now_us, peer, local, conn);
 	if (conn->session == NULL)
 		return false;
 	if (host->is_implicit)

@@ -343,11 +343,22 @@ static struct ip_addr addr_of(const struct sockaddr_storage *ss)
 	return a;
 }
 
+/* The address that the client asked for; only a script wants to know it. */
+static struct ip_addr local_of(const struct loop *l, int fd)
+{
+	struct sockaddr_storage ss = { .ss_family = AF_INET };
+	socklen_t n = sizeof(ss);
+
+	if (l->d->conf->sink.script != NULL)
+		(void)getsockname(fd, (struct sockaddr *)&ss, &n);
+	return addr_of(&ss);
+}
+
 static void adopt(struct loop *l, int fd, const struct sockaddr_storage *from)
 {
 	struct conn *c = l->free;
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = c };
-	struct ip_addr peer = addr_of(from);
+	struct ip_addr peer = addr_of(from), local = local_of(l, fd);
 	int one = 1;
 
 	if (c == NULL || epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) != 0) {
@@ -358,7 +369,7 @@ static void adopt(struct loop *l, int fd, const struct sockaddr_storage *from)
 	l->free = c->next;
 	*c = (struct conn){ .loop = l, .fd = fd, .events = ev.events, .slow = UINT32_MAX };
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (!sink_conn_open(&c->sink, &l->d->host, c, &peer, l->now_us))
+	if (!sink_conn_open(&c->sink, &l->d->host, c, &peer, &local, l->now_us))
 		drop(c, true);
 }
 
@@ -402,12 +413,11 @@ static int patience_ms(struct loop *l, uint64_t due_us)
 
 static void serve(struct loop *l, const struct epoll_event *ev, bool *stops)
 {
-	for (uint32_t i = 0; i < l->n_listens; i++)
-		if (ev->data.ptr == &l->listens[i]) {
-			accept_some(l, l->listens[i]);
-			return;
-		}
-	if (ev->data.ptr == l)
+	size_t at = (size_t)((uintptr_t)ev->data.ptr - (uintptr_t)l->listens);
+
+	if (at < l->n_listens * sizeof(l->listens[0]))
+		accept_some(l, l->listens[at / sizeof(l->listens[0])]);
+	else if (ev->data.ptr == l)
 		*stops = true;
 	else if (((struct conn *)ev->data.ptr)->fd >= 0)
 		on_ready(ev->data.ptr, ev->events);

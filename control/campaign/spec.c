@@ -23,6 +23,7 @@ static const struct {
 	{ "delimiter", offsetof(struct campaign_spec, delimiter) },
 	{ "from", offsetof(struct campaign_spec, from) },
 	{ "return_path", offsetof(struct campaign_spec, return_path) },
+	{ "shared_copy", offsetof(struct campaign_spec, shared_copy) },
 	{ "pool", offsetof(struct campaign_spec, pool) },
 	{ "class", offsetof(struct campaign_spec, class) },
 	{ "tls_min", offsetof(struct campaign_spec, tls_min) },
@@ -32,6 +33,8 @@ static const struct {
 	{ "feedback_id", offsetof(struct campaign_spec, feedback_id) },
 	{ "unsubscribe_url", offsetof(struct campaign_spec, unsubscribe_url) },
 	{ "unsubscribe_mailto", offsetof(struct campaign_spec, unsubscribe_mailto) },
+	{ "dsn_notify", offsetof(struct campaign_spec, dsn_notify) },
+	{ "dsn_ret", offsetof(struct campaign_spec, dsn_ret) },
 	{ "files", offsetof(struct campaign_spec, files) },
 	{ "encoding", offsetof(struct campaign_spec, encoding) },
 	{ "postal_address", offsetof(struct campaign_spec, postal_address) },
@@ -99,7 +102,8 @@ int spec_check(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES])
 		         spec->template_dir);
 		return -ENOENT;
 	}
-	if (spec_check_kind(spec, why) != 0 || spec_check_list(spec, why) != 0)
+	if (spec_check_kind(spec, why) != 0 || spec_check_list(spec, why) != 0 ||
+	    spec_check_shared(spec, why) != 0)
 		return -EINVAL;
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		struct address parsed;
@@ -136,6 +140,7 @@ int spec_save(const struct campaign *c, const char *folder, char why[CAMPAIGN_WH
 	json_object_set_new(o, "bounce_domain", json_string(c->bounce_domain));
 	json_object_set_new(o, "started_s", json_integer(c->started_s));
 	json_object_set_new(o, "limit", json_integer((json_int_t)c->spec.limit));
+	json_object_set_new(o, "requiretls", json_boolean(c->spec.requiretls));
 	json_object_set_new(o, "rows", json_integer((json_int_t)c->import.rows));
 	json_object_set_new(o, "recipients", json_integer((json_int_t)c->import.recipients));
 	json_object_set_new(o, "rejected", json_integer((json_int_t)c->import.rejected));
@@ -193,6 +198,7 @@ static bool read_spec(struct campaign *c, json_t *o)
 	}
 	c->started_s = json_integer_value(json_object_get(o, "started_s"));
 	c->spec.limit = (uint64_t)json_integer_value(json_object_get(o, "limit"));
+	c->spec.requiretls = json_is_true(json_object_get(o, "requiretls"));
 	c->import.rows = (uint64_t)json_integer_value(json_object_get(o, "rows"));
 	c->import.recipients = (uint64_t)json_integer_value(json_object_get(o, "recipients"));
 	c->import.rejected = (uint64_t)json_integer_value(json_object_get(o, "rejected"));

@@ -1,9 +1,10 @@
 /* start.c - what a helper thread does for `campaign start`, and how control takes it over.
  *
- *	<id>.tmp: template copied, list imported, both opened, spec written
+ *	<name>.import: template copied, list imported, both opened, spec written
  *	-> renamed to <id>, durable -> store: "campaign/<id>" -> the campaign runs
  *
- * Up to the store's word a crash leaves only what campaigns_open() removes.
+ * Up to the store's word a crash leaves only what campaigns_open() removes, or an import with a
+ * checkpoint, with which the next start of that name goes on. A dry run is made in <id>.tmp.
  */
 #include <errno.h>
 #include <libgen.h>
@@ -34,7 +35,11 @@ static int fail(struct job *job, int result, const char *what)
 static void paths_of(const struct job *job, char made[REGISTRY_PATH_BYTES],
                      char kept[REGISTRY_PATH_BYTES])
 {
-	snprintf(made, REGISTRY_PATH_BYTES, "%s/%u.tmp", job->cs->dir, job->draft->id);
+	if (job->draft->spec.dry_run)
+		snprintf(made, REGISTRY_PATH_BYTES, "%s/%u.tmp", job->cs->dir, job->draft->id);
+	else
+		snprintf(made, REGISTRY_PATH_BYTES, "%s/%s" REGISTRY_IMPORT, job->cs->dir,
+		         job->draft->spec.name);
 	snprintf(kept, REGISTRY_PATH_BYTES, "%s/%u", job->cs->dir, job->draft->id);
 }
 
@@ -70,6 +75,21 @@ static int check_rejected(struct job *job, const char *path)
 	return 0;
 }
 
+/* An empty folder, or one with an import that goes on. The template is copied anew either way: a
+ * message depends on the one with which its campaign is started.
+ */
+static int make_folder(struct job *job, const char *folder, const char *template)
+{
+	const struct campaign_spec *spec = &job->draft->spec;
+	bool resume = !spec->dry_run && !spec->no_resume && table_has_checkpoint(folder);
+	int result = dir_del(resume ? template : folder);
+
+	if (result != 0 || (mkdir(folder, 0700) != 0 && (!resume || errno != EEXIST)))
+		return fail(job, result != 0 ? result : -errno, folder);
+	return dir_copy(spec->template_dir, template, &template_limits, job->line,
+	                sizeof(job->line));
+}
+
 static int make_parts(struct job *job, const char *folder)
 {
 	struct campaign *c = job->draft;
@@ -86,15 +106,12 @@ static int make_parts(struct job *job, const char *folder)
 		.to_test = c->spec.to_test,
 		.cancel = &job->cancel,
 		.progress = &job->progress,
+		.checkpoint_bytes = c->spec.dry_run ? 0 : TABLE_CHECKPOINT_BYTES,
 	};
 	int result, moved;
 
-	if ((result = dir_del(folder)) != 0 || mkdir(folder, 0700) != 0)
-		return fail(job, result != 0 ? result : -errno, folder);
 	snprintf(path, sizeof(path), "%s/template", folder);
-	result =
-	    dir_copy(c->spec.template_dir, path, &template_limits, job->line, sizeof(job->line));
-	if (result != 0)
+	if ((result = make_folder(job, folder, path)) != 0)
 		return result;
 	if (conf.rejected_final != NULL && (result = check_rejected(job, conf.rejected_final)) != 0)
 		return result;
@@ -135,17 +152,20 @@ static int keep(struct job *job, const char *made, const char *kept)
 /* ---- dry run ---- */
 
 struct dry {
-	uint64_t composed, failed;
+	uint64_t composed, failed, errors_n;
 	char errors[256];
 	size_t errors_bytes;
 };
 
-static void note_error(struct dry *dry, struct span address, const struct tpl_err *err)
+/* The message of `each` rows cannot be composed; `address` is the first. */
+static void note_error(struct dry *dry, struct span address, uint32_t each,
+                       const struct tpl_err *err)
 {
 	size_t room = sizeof(dry->errors) - dry->errors_bytes;
 	int n;
 
-	if (++dry->failed > DRY_ERRORS_SHOWN)
+	dry->failed += each;
+	if (++dry->errors_n > DRY_ERRORS_SHOWN)
 		return;
 	n = snprintf(dry->errors + dry->errors_bytes, room, "; %.*s: %s:%u:%u: %s",
 	             (int)address.bytes, (const char *)address.at, err->file, err->line,
@@ -160,20 +180,22 @@ static int compose_all(struct job *job)
 	struct campaign_trial trial = { .c = c,
 		                        .tokens = keys == NULL ? NULL : keyring_tokens(keys),
 		                        .now_s = time(NULL) };
+	/* A shared copy is one message. */
+	uint32_t each = c->spec.shared_copy != NULL ? table_n_rows(c->table) : 1;
 	struct dry dry = { 0 };
 	char said[CAMPAIGN_WHY_BYTES];
 	int result = 0;
 
 	snprintf(said, sizeof(said), "%s", job->line); /* by who judged it */
-	for (uint32_t row = 0; row < table_n_rows(c->table) && result == 0; row++) {
+	for (uint32_t row = 0; row < table_n_rows(c->table) && result == 0; row += each) {
 		struct tpl_out out;
 		struct tpl_err err;
 
 		trial.signers = keys != NULL && row < DRY_SIGNED ? keyring_signers(keys) : NULL;
 		if (campaign_try(&trial, row, &out, &err) != 0)
-			note_error(&dry, table_address(c->table, row), &err);
+			note_error(&dry, table_address(c->table, row), each, &err);
 		else
-			dry.composed++;
+			dry.composed += each;
 		if (atomic_load_explicit(&job->cancel, memory_order_relaxed))
 			result = -ECANCELED;
 	}
@@ -190,6 +212,37 @@ static int compose_all(struct job *job)
 
 /* ---- the job ---- */
 
+const char *campaign_import_story(const struct campaign *c, char out[CAMPAIGN_STORY_BYTES])
+{
+	const struct table_import_result *r = &c->import;
+
+	out[0] = '\0';
+	if (r->resumed_rows > 0)
+		snprintf(out, CAMPAIGN_STORY_BYTES, "; resumed behind row %llu",
+		         (unsigned long long)r->resumed_rows);
+	else if (r->anew != NULL)
+		snprintf(out, CAMPAIGN_STORY_BYTES, "; not resumed: %s", r->anew);
+	return out;
+}
+
+/* What was imported is kept when it can go on: when nobody but us stopped it, or when there was no
+ * room, which no other campaign needs for its outcomes.
+ */
+static bool keeps_import(struct job *job)
+{
+	const struct table_import_result *r = &job->draft->import;
+	bool full = job->result == -ENOSPC || job->result == -EDQUOT;
+	size_t used = strlen(job->line);
+
+	if (job->draft->spec.dry_run || r->checkpoint_rows == 0 ||
+	    !(job->result == -ECANCELED || (full && job->is_alone)))
+		return false;
+	snprintf(job->line + used, sizeof(job->line) - used,
+	         "; the same start goes on behind row %llu",
+	         (unsigned long long)r->checkpoint_rows);
+	return true;
+}
+
 void import_run(struct job *job)
 {
 	char made[REGISTRY_PATH_BYTES], kept[REGISTRY_PATH_BYTES];
@@ -203,6 +256,8 @@ void import_run(struct job *job)
 	else
 		job->result = make_parts(job, made);
 	campaign_bind(c);
+	if (job->result == 0)
+		job->result = shared_check(c, job->line);
 	if (job->result == 0 && cc->judge != NULL)
 		job->result = cc->judge(cc->judge_ctx, c, job->keys, &job->cancel, job->line);
 	if (job->result == 0 && c->spec.dry_run)
@@ -211,17 +266,20 @@ void import_run(struct job *job)
 		job->result = keep(job, made, kept);
 	job->keep = job->result == 0 && !c->spec.dry_run;
 	if (job->keep) {
+		char story[CAMPAIGN_STORY_BYTES];
+
 		campaign_make_rows(c);
 		snprintf(job->line, sizeof(job->line),
-		         "rows=%llu recipients=%llu rejected=%llu duplicates=%llu",
+		         "rows=%llu recipients=%llu rejected=%llu duplicates=%llu%s",
 		         (unsigned long long)c->import.rows,
 		         (unsigned long long)c->import.recipients,
 		         (unsigned long long)c->import.rejected,
-		         (unsigned long long)c->import.duplicates);
+		         (unsigned long long)c->import.duplicates, campaign_import_story(c, story));
 		return;
 	}
 	/* What cannot be removed now is removed at the next start. */
-	(void)dir_del(made);
+	if (!keeps_import(job))
+		(void)dir_del(made);
 	(void)dir_del(kept);
 }
 
@@ -233,6 +291,7 @@ int campaign_look(const struct campaigns_conf *conf, const struct campaign_spec 
 	int result = spec_check(spec, why);
 
 	c->id = 1;
+	c->started_s = time(NULL);
 	c->bounce_domain = xstrdup(conf->bounce_domain);
 	spec_copy(&c->spec, spec);
 	spec_fill(&c->spec, conf);
@@ -244,6 +303,8 @@ int campaign_look(const struct campaigns_conf *conf, const struct campaign_spec 
 	else
 		result = make_parts(&job, folder);
 	campaign_bind(c);
+	if (result == 0)
+		result = shared_check(c, job.line);
 	if (result != 0)
 		snprintf(why, CAMPAIGN_WHY_BYTES, "%s", job.line);
 	return result;

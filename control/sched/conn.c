@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <utlist.h>
 
+#include "control/log.h"
 #include "control/sched/host_tls.h"
 #include "control/sched/sched_int.h"
 
@@ -60,12 +61,16 @@ static struct host *host_of(struct sched *s, const struct conn *c)
 /* A host that failed is left alone, longer each time, up to retry.host. What it says concerns who
  * asked; silence and closed ports everybody.
  */
-static void conn_failed(struct sched *s, const struct conn *c, const struct dp_evt *evt)
+static void conn_failed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	bool said = evt->code != 0;
 	struct host *host =
 	    hosts_get(s->hosts, &c->addr, said ? c->lane->source : (uint32_t)HOST_ANY_SOURCE);
 
+	if (c->has_failed) /* a refusal, and the end that follows it */
+		return;
+	c->has_failed = 1;
+	c->lane->no_mail_in_row += bounce_takes_no_mail(evt);
 	if (said)
 		c->lane->fails_in_row++;
 	else
@@ -73,12 +78,13 @@ static void conn_failed(struct sched *s, const struct conn *c, const struct dp_e
 	host_failed(host, s->now_us, (uint64_t)s->conf->retry.host_s * 1000000);
 }
 
+/* It answered a message: to be let in alone proves nothing. */
 static void conn_worked(struct sched *s, const struct conn *c)
 {
 	struct host *all = hosts_find(s->hosts, &c->addr, HOST_ANY_SOURCE);
 	struct host *ours = hosts_find(s->hosts, &c->addr, c->lane->source);
 
-	c->lane->site->fails_in_row = c->lane->fails_in_row = 0;
+	c->lane->site->fails_in_row = c->lane->fails_in_row = c->lane->no_mail_in_row = 0;
 	if (all != NULL)
 		host_worked(all);
 	if (ours != NULL)
@@ -101,7 +107,7 @@ static void conn_learn(struct sched *s, struct conn *c, const struct dp_evt *evt
 	}
 }
 
-/* RFC 9422: MAILMAX is obeyed; the rest is shown, and for whoever makes transactions. */
+/* RFC 9422: what a host takes, by its EHLO or by a refusal. */
 static void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	const struct host_limits limits = { evt->rcpts_max, evt->mail_max, evt->domains_max };
@@ -110,6 +116,7 @@ static void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_e
 		host_set_limits(host_of(s, c), limits, fact_until_us(s, HOST_LIMITS));
 	if (limits.mails_max != 0 && limits.mails_max < c->msgs_max)
 		c->msgs_max = limits.mails_max;
+	c->rcpts_max = limits.rcpts_max;
 }
 
 /* What a session that is over says about windows: all its transactions answered, or some lost. */
@@ -130,7 +137,10 @@ static void remember_trouble(struct site *site, const struct conn *c, const stru
 	int n = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
 
 	ip_format(&c->addr, ip);
-	if (n == 0 && evt->kind == DP_EVT_CLOSED && evt->step == DP_STEP_TLS)
+	if (evt->kind == DP_EVT_CLOSED && evt->why == DP_WHY_TLS_GONE)
+		site_set_error(site, "%s: %s%s%.*s", ip, dp_why_text(evt->why), n > 0 ? ": " : "",
+		               n, evt->text);
+	else if (n == 0 && evt->kind == DP_EVT_CLOSED && evt->step == DP_STEP_TLS)
 		site_set_error(site, "%s: TLS handshake: %s", ip, dp_why_text(evt->why));
 	else if (n > 0)
 		site_set_error(site, "%s: %.*s", ip, n, evt->text);
@@ -138,18 +148,37 @@ static void remember_trouble(struct site *site, const struct conn *c, const stru
 		site_set_error(site, "%s: %s", ip, dp_why_text(evt->why));
 }
 
-/* Nothing can go to this site until the configuration changes: what was ready waits untouched. */
-static void block(struct sched *s, struct site *site, const struct conn *c)
+/* True when that was the last address that its source reaches. */
+static bool bar_address(const struct sched *s, const struct conn *c)
+{
+	struct site *site = c->lane->site;
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < site->n_addrs; i++) {
+		struct host_addr *h = &site->addrs[i];
+
+		h->is_barred |= memcmp(&h->addr, &c->addr, sizeof(h->addr)) == 0;
+		left += !h->is_barred && lane_reaches(s, c->lane, &h->addr);
+	}
+	return left == 0;
+}
+
+/* The egress guard refuses a host: others of the domain may do. If none is left nothing can go to
+ * this site until the configuration changes: what was ready waits untouched.
+ */
+static void bar(struct sched *s, struct site *site, const struct conn *c)
 {
 	bool live = s->conf->egress.mode == CONF_EGRESS_LIVE;
 	char ip[IP_TEXT_MAX];
 	struct lane *lane;
 
-	site->blocked = 1;
 	site_set_error(site,
 	               "%s is outside of what egress.mode = %s allows; add it to egress.allow%s",
 	               ip_format(&c->addr, ip), live ? "live" : "sandbox",
 	               live ? "" : " or set egress.mode = live");
+	if (!bar_address(s, c))
+		return;
+	site->blocked = 1;
 	DL_FOREACH(site->lanes, lane)
 	while (lane->ready != NULL)
 		flight_return(s, lane->ready);
@@ -161,25 +190,56 @@ static void block(struct sched *s, struct site *site, const struct conn *c)
 static bool falls_back(struct sched *s, const struct conn *c, const struct dp_evt *evt)
 {
 	if (evt->step != DP_STEP_TLS || s->conf->tls.clear_s == 0 ||
-	    !lane_tls_plan(s, c->lane, &c->addr, c->is_implicit).may_clear ||
-	    host_tls_is_known(s, &c->addr))
+	    !lane_tls_plan(s, c->lane, &c->addr, c->is_implicit).may_clear)
 		return false;
 	learn(s, host_of(s, c), HOST_CLEAR);
 	return true;
+}
+
+/* Told once: a host that has given TLS up for good waits for an operator's word. */
+static void note_tls_gone(struct sched *s, const struct conn *c)
+{
+	struct host *host = host_of(s, c);
+	char ip[IP_TEXT_MAX];
+
+	if (!host_is(host, HOST_TLS_GONE, s->now_us))
+		log_warn("host %s of %s did TLS before and does not offer it now: its mail waits; "
+		         "if that is meant, say `posthaste ctl host forget %s`",
+		         ip_format(&c->addr, ip), c->lane->site->key, ip);
+	learn(s, host, HOST_TLS_GONE);
+}
+
+/* Refused BDAT and nothing else: the next session with it says DATA, if that is remembered. */
+static bool will_say_data(struct sched *s, const struct conn *c, const struct dp_evt *evt)
+{
+	return evt->step == DP_STEP_BDAT && evt->learnt & DP_KNOWN_NO_CHUNKING &&
+	       host_is(host_of(s, c), HOST_NO_CHUNKING, s->now_us);
+}
+
+/* Who ends an idle session may be tired of it; who ends each new one is no host to send to. */
+static bool is_hosts_fault(struct sched *s, const struct conn *c, const struct dp_evt *evt,
+                           bool in_order)
+{
+	bool ours = evt->why == DP_WHY_NO_ROOM || evt->why == DP_WHY_NO_PORTS;
+	bool is_hasty =
+	    c->open && !in_order && c->answered == 0 && s->now_us - c->opened_us < CONN_HASTE_US;
+
+	return !ours && c->delivered == 0 && (evt->reach == DP_REACH_HOST || is_hasty) &&
+	       !will_say_data(s, c, evt);
 }
 
 static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	struct site *site = c->lane->site;
 	bool in_order = evt->why == DP_WHY_QUIT || evt->why == DP_WHY_SHUTDOWN;
-	bool ours = evt->why == DP_WHY_NO_ROOM || evt->why == DP_WHY_NO_PORTS;
 
 	if (!in_order)
 		remember_trouble(site, c, evt);
+	if (evt->why == DP_WHY_TLS_GONE)
+		note_tls_gone(s, c);
 	if (evt->why == DP_WHY_EGRESS && !site->blocked)
-		block(s, site, c);
-	else if (evt->reach == DP_REACH_HOST && !ours && c->delivered == 0 &&
-	         !falls_back(s, c, evt))
+		bar(s, site, c);
+	else if (is_hosts_fault(s, c, evt, in_order) && !falls_back(s, c, evt))
 		conn_failed(s, c, evt);
 	conn_prove_window(s, c, in_order);
 	c->closed = 1;
@@ -188,8 +248,11 @@ static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 
 static struct flight *flight_of(struct sched *s, const struct dp_evt *evt)
 {
-	struct flight *f = &s->flights[(uint32_t)evt->message];
+	struct flight *f;
 
+	if (batch_is_message(evt->message))
+		return batch_flight(s, evt);
+	f = &s->flights[(uint32_t)evt->message];
 	assert((uint32_t)evt->message < s->flights_max && f->gen == evt->message >> 32);
 	assert(f->state == FLIGHT_SENT && f->conn != NULL);
 	return f;
@@ -197,8 +260,9 @@ static struct flight *flight_of(struct sched *s, const struct dp_evt *evt)
 
 static void on_body_taken(struct sched *s, struct flight *f)
 {
-	if (f->slab != NULL)
-		compose_free(s->cf.composer, f->slab);
+	if (f == NULL || f->slab == NULL)
+		return; /* a shared one is kept while there is somebody for it */
+	compose_free(s->cf.composer, f->slab);
 	f->slab = NULL;
 }
 
@@ -230,43 +294,78 @@ static void needs_7bit(struct sched *s, const struct conn *c)
 	c->lane->site->as_7bit_until_us = until_us > least_us ? until_us : least_us;
 }
 
+/* Whether what no reply was about goes again at once. Nothing may come back for ever: not to a host
+ * whose refusal of BDAT is not remembered, and not too often in a row whatever the reason.
+ */
+static bool goes_again(struct sched *s, const struct conn *c, struct rcpt *r,
+                       const struct dp_evt *evt, bool now)
+{
+	if (s->stopping)
+		return true;
+	/* Others of its transaction have got their answer, each time. */
+	if (evt->why == DP_WHY_TOO_MANY)
+		return true;
+	if (!now || r->again == AGAIN_AT_ONCE_MAX ||
+	    (evt->why == DP_WHY_NO_CHUNKING &&
+	     !host_is(host_of(s, c), HOST_NO_CHUNKING, s->now_us)))
+		return false;
+	r->again++;
+	return true;
+}
+
+/* Transactions that were answered, and those that their session lost. */
+static void count_answer(struct sched *s, struct conn *c, const struct dp_evt *evt, bool is_last)
+{
+	bool not_tried = evt->outcome == DP_OUT_NOT_TRIED;
+
+	if (not_tried && evt->why == DP_WHY_NEEDS_7BIT)
+		needs_7bit(s, c);
+	else if (not_tried && evt->why == DP_WHY_TOO_MANY)
+		conn_learn_limits(s, c, evt);
+	else if (is_last && (evt->outcome == DP_OUT_UNCONFIRMED ||
+	                     (not_tried && evt->why != DP_WHY_NO_CHUNKING)))
+		c->lost++;
+	else if (is_last && (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED))
+		c->answered++;
+}
+
 /* The connection is the flight's: one that was gone when the job reached it has no name to tell. */
 static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 {
 	struct conn *c = f->conn;
 	struct lane *lane = c->lane;
-	const struct rcpt *r = &f->slice->load->c->rcpts[f->row];
 	struct campaign *campaign = f->slice->load->c;
+	struct rcpt *r = &campaign->rcpts[f->row];
 	struct verdict v = bounce_judge(evt, spent(s, r, evt));
+	bool is_last = batch_leave(s, f); /* of its transaction */
 
-	c->jobs--;
+	c->jobs -= is_last;
 	if (c->jobs == 0)
 		c->idle_us = s->now_us;
 	if (evt->outcome == DP_OUT_DELIVERED)
 		c->delivered++;
 	else if (evt->outcome != DP_OUT_NOT_TRIED && evt->outcome != DP_OUT_GATED)
 		remember_trouble(lane->site, c, evt);
-	if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
-		c->answered++;
-	else if (evt->outcome == DP_OUT_UNCONFIRMED)
-		c->lost++;
-	if (evt->outcome == DP_OUT_NOT_TRIED && evt->why == DP_WHY_NEEDS_7BIT)
-		needs_7bit(s, c);
-	else if (evt->outcome == DP_OUT_NOT_TRIED)
-		c->lost++;
+	count_answer(s, c, evt, is_last);
 	if (v.avoid_host)
 		conn_failed(s, c, evt);
+	else if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
+		conn_worked(s, c);
+	if (v.state == RCPT_DEFERRED && !v.now && evt->outcome != DP_OUT_GATED && lane_is_out(lane))
+		v.counts_attempt = 1;
 	if (v.end_session && !c->quitting && !c->closed &&
 	    dp_quit(s->cf.dp, c->worker, c->handle) == 0)
 		c->quitting = 1;
 	f->conn = NULL;
 	f->lane = NULL;
+	lane->n_shared -= f->slice->load->is_shared;
 	if (is_for_sharing(f, evt)) {
 		f->slice->dom->is_alone = 1;
 		flight_return(s, f);
-	} else if (evt->outcome == DP_OUT_NOT_TRIED && (v.now || s->stopping)) {
+	} else if (evt->outcome == DP_OUT_NOT_TRIED && goes_again(s, c, r, evt, v.now)) {
 		flight_return(s, f);
 	} else {
+		v.now = v.now && evt->outcome != DP_OUT_NOT_TRIED;
 		flight_settle(s, f, &v, evt, dp_why_text(evt->why));
 	}
 	site_todo(s, lane->site);
@@ -288,7 +387,7 @@ static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	c->open = 1;
 	c->handle = evt->handle;
-	c->idle_us = s->now_us;
+	c->idle_us = c->opened_us = s->now_us;
 	c->lane->n_connecting--;
 	/* Without PIPELINING all but one would wait. */
 	if (!(evt->learnt & DP_KNOWN_PIPELINING))
@@ -296,9 +395,9 @@ static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
 	if (evt->tls != 0) {
 		host_tls_learn(s, &c->addr);
 		host_learn(host_of(s, c), HOST_CLEAR, 0);
+		host_learn(host_of(s, c), HOST_TLS_GONE, 0);
 	}
 	conn_learn_limits(s, c, evt);
-	conn_worked(s, c);
 	site_todo(s, c->lane->site);
 }
 

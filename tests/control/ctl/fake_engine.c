@@ -93,6 +93,12 @@ struct campaign *campaign_at(struct campaigns *cs, uint32_t n)
 	return n < fake.n_campaigns ? &fake.campaign : NULL;
 }
 
+const char *campaign_import_story(const struct campaign *c, char out[CAMPAIGN_STORY_BYTES])
+{
+	snprintf(out, CAMPAIGN_STORY_BYTES, c->import.resumed_rows > 0 ? "; resumed" : "");
+	return out;
+}
+
 int campaign_export(struct campaigns *cs, struct campaign *c, const char *path,
                     campaign_done_fn *done, void *ctx, char why[CAMPAIGN_WHY_BYTES])
 {
@@ -365,6 +371,16 @@ bool sched_host_next(struct sched *s, const char *key, uint32_t *cursor,
 	strcpy(view->known, *cursor == 0 ? "TLS, BDAT works" : "");
 	(*cursor)++;
 	return true;
+}
+
+int sched_forget_host(struct sched *s, const struct ip_addr *addr)
+{
+	struct ip_addr full;
+
+	(void)s;
+	fake.forgotten = *addr;
+	ip_parse("192.0.2.9", &full);
+	return ip_eq(addr, &full) ? -EAGAIN : ip_is_v4(addr);
 }
 
 uint32_t sched_n_hosts(const struct sched *s)

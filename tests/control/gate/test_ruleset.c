@@ -127,6 +127,10 @@ static const struct {
 	{ "secret.openai", DP_PART_TEXT, "the sk-project", false },
 	{ "test.eicar", DP_PART_TEXT, "x " EICAR, true },
 	{ "test.eicar", DP_PART_TEXT, "the EICAR test file", false },
+	{ "test.eicar", DP_PART_FILE, EICAR, true },
+	{ "secret.private-key", DP_PART_FILE, "-----BEGIN PRIVATE KEY-----\nMII", true },
+	{ "placeholder.percent", DP_PART_FILE, "%%EOF\n%%", false },
+	{ "placeholder.curly", DP_PART_FILE, "{{ name }}", false },
 	{ "test.gtube", DP_PART_HTML, "<p>" GTUBE, true },
 	{ "test.gtube", DP_PART_HTML, "GTUBE", false },
 	{ "note.card", DP_PART_TEXT, "card 4111 1111 1111 1111", true },
@@ -310,6 +314,21 @@ static void a_compiled_set_is_kept_and_a_broken_one_made_again(void)
 		gate_free(gate);
 	}
 	text[bytes / 2] ^= 1; /* and with a bit turned */
+	f = fopen(cache, "we");
+	fwrite(text, 1, bytes, f);
+	fclose(f);
+	CU_ASSERT_EQUAL(ruleset_open(&conf, &gate, &info, why), 0);
+	CU_ASSERT_TRUE(info.compile_ms > 0);
+	gate_free(gate);
+
+	read_file(cache, text, &bytes);
+	match_platform(why);
+	{
+		char *platform = memmem(text, bytes, why, strlen(why));
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(platform);
+		platform[0] ^= 1; /* of another version of the library, on another processor */
+	}
 	f = fopen(cache, "we");
 	fwrite(text, 1, bytes, f);
 	fclose(f);
