@@ -13,6 +13,11 @@ static EVP_CIPHER_CTX *sealing(const struct tls_conn *c)
 	abort();
 }
 
+bool craft_can(const struct tls_conn *c)
+{
+	return c->is_opening;
+}
+
 size_t craft_record(const struct tls_conn *c, uint8_t type, const void *text, size_t bytes,
                     size_t zeros, uint8_t *out)
 {

@@ -75,7 +75,7 @@ static bool has_said_alert(void)
 static void each_suite_opens_records_of_every_size_in_pieces_of_any(void)
 {
 	static const size_t sizes[] = { 1, 2, 15, 16, 17, 100, 1448, 4096, 16384, 16385, 40000 };
-	static const size_t pieces[] = { 1, 4, 5, 6, 22, 1448, 8948, SAID_MAX };
+	static const size_t pieces[] = { 1, 6, 1448, SAID_MAX };
 
 	for (size_t i = 0; i < N_SUITES; i++) {
 		for (size_t k = 0; k < sizeof(pieces) / sizeof(pieces[0]); k++) {
@@ -102,7 +102,7 @@ static void each_suite_opens_records_of_every_size_in_pieces_of_any(void)
 static void records_that_come_together_are_opened_in_order(void)
 {
 	for (size_t i = 0; i < N_SUITES; i++) {
-		for (size_t piece = 1; piece < 400; piece += 13) {
+		for (size_t piece = 1; piece < 400; piece += 79) {
 			begin_secure(i, SAID_MAX);
 			for (size_t n = 0; n < 1000; n += 50)
 				server_says(b.server, text + n, 50);
@@ -125,7 +125,7 @@ static void a_changed_record_is_never_text(void)
 	for (size_t i = 0; i < N_FIRST; i++) {
 		size_t n = 1;
 
-		for (size_t at = 0; at < n; at++) {
+		for (size_t at = 0; at < n; at += at < 8 ? 1 : 6) {
 			begin_secure(i, SAID_MAX);
 			server_says(b.server, "250 2.0.0 Ok\r\n", 14);
 			n = server_gives(b.server, bytes, sizeof(bytes));
@@ -271,7 +271,7 @@ static void a_few_empty_records_are_borne_and_a_flood_is_not(void)
 static void a_connection_may_be_stopped_in_the_middle(void)
 {
 	for (size_t i = 0; i < N_SUITES; i++) {
-		for (size_t piece = 7; piece < 200; piece += 48) {
+		for (size_t piece = 7; piece < 200; piece += 96) {
 			begin_secure(i, SAID_MAX);
 			server_says(b.server, text, 20);
 			server_says(b.server, text, 20);
