@@ -22,6 +22,7 @@ struct tls_conn;
 enum {
 	TLS_WHY_BYTES = 256, /* room for one line that says why something failed */
 	TLS_SUITE_BYTES = 64,
+	TLS_HOT_BYTES = 256, /* of a connection, from its beginning on: what a record touches */
 };
 
 /* What the layer above is told, from inside tls_received(), tls_finish() and tls_turn(). After
