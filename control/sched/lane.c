@@ -231,7 +231,8 @@ bool lane_is_out(const struct lane *lane)
 static void give_up(struct sched *s, struct lane *lane)
 {
 	struct site *site = lane->site;
-	bool takes_no_mail = site->fails_in_row == 0 && lane->no_mail_in_row == lane->fails_in_row;
+	bool takes_no_mail = site->fails_in_row == 0 && lane->no_mail_in_row > 0 &&
+	                     lane->no_mail_in_row == lane->fails_in_row;
 	struct verdict v = bounce_judge_hosts(takes_no_mail);
 
 	while (lane->ready != NULL)
@@ -322,7 +323,8 @@ static void open_more(struct sched *s, struct lane *lane)
 			site_set_error(site, "no host that this message may go to from its source");
 			give_up(s, lane);
 		}
-		if (dialled == DIALLED_NOWHERE && lane->n_conns == 0 && lane_is_out(lane))
+		if (dialled == DIALLED_NOWHERE && lane->n_conns == 0 &&
+		    (lane_is_out(lane) || credential_is_out(s, lane)))
 			give_up(s, lane);
 		if (dialled != DIALLED)
 			break;
