@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <utlist.h>
 
+#include "control/log.h"
 #include "control/sched/host_tls.h"
 #include "control/sched/sched_int.h"
 
@@ -136,7 +137,10 @@ static void remember_trouble(struct site *site, const struct conn *c, const stru
 	int n = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
 
 	ip_format(&c->addr, ip);
-	if (n == 0 && evt->kind == DP_EVT_CLOSED && evt->step == DP_STEP_TLS)
+	if (evt->kind == DP_EVT_CLOSED && evt->why == DP_WHY_TLS_GONE)
+		site_set_error(site, "%s: %s%s%.*s", ip, dp_why_text(evt->why), n > 0 ? ": " : "",
+		               n, evt->text);
+	else if (n == 0 && evt->kind == DP_EVT_CLOSED && evt->step == DP_STEP_TLS)
 		site_set_error(site, "%s: TLS handshake: %s", ip, dp_why_text(evt->why));
 	else if (n > 0)
 		site_set_error(site, "%s: %.*s", ip, n, evt->text);
@@ -186,11 +190,23 @@ static void bar(struct sched *s, struct site *site, const struct conn *c)
 static bool falls_back(struct sched *s, const struct conn *c, const struct dp_evt *evt)
 {
 	if (evt->step != DP_STEP_TLS || s->conf->tls.clear_s == 0 ||
-	    !lane_tls_plan(s, c->lane, &c->addr, c->is_implicit).may_clear ||
-	    host_tls_is_known(s, &c->addr))
+	    !lane_tls_plan(s, c->lane, &c->addr, c->is_implicit).may_clear)
 		return false;
 	learn(s, host_of(s, c), HOST_CLEAR);
 	return true;
+}
+
+/* Told once: a host that has given TLS up for good waits for an operator's word. */
+static void note_tls_gone(struct sched *s, const struct conn *c)
+{
+	struct host *host = host_of(s, c);
+	char ip[IP_TEXT_MAX];
+
+	if (!host_is(host, HOST_TLS_GONE, s->now_us))
+		log_warn("host %s of %s did TLS before and does not offer it now: its mail waits; "
+		         "if that is meant, say `posthaste ctl host forget %s`",
+		         ip_format(&c->addr, ip), c->lane->site->key, ip);
+	learn(s, host, HOST_TLS_GONE);
 }
 
 /* Refused BDAT and nothing else: the next session with it says DATA, if that is remembered. */
@@ -219,6 +235,8 @@ static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 
 	if (!in_order)
 		remember_trouble(site, c, evt);
+	if (evt->why == DP_WHY_TLS_GONE)
+		note_tls_gone(s, c);
 	if (evt->why == DP_WHY_EGRESS && !site->blocked)
 		bar(s, site, c);
 	else if (c->credential != 0 && bounce_is_about_credential(evt))
@@ -385,6 +403,7 @@ static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
 	if (evt->tls != 0) {
 		host_tls_learn(s, &c->addr);
 		host_learn(host_of(s, c), HOST_CLEAR, 0);
+		host_learn(host_of(s, c), HOST_TLS_GONE, 0);
 	}
 	conn_learn_limits(s, c, evt);
 	site_todo(s, c->lane->site);

@@ -227,11 +227,13 @@ bool lane_is_out(const struct lane *lane)
 	return site->fails_in_row + lane->fails_in_row >= SITE_ROUNDS_MAX * site->n_addrs;
 }
 
-/* All hosts have failed again and again: what waits in the lane is judged without them. */
+/* All hosts have failed again and again, or are none that the lane may go to: what waits in it is
+ * judged without them.
+ */
 static void give_up(struct sched *s, struct lane *lane)
 {
 	struct site *site = lane->site;
-	bool takes_no_mail = site->fails_in_row == 0 && lane->no_mail_in_row > 0 &&
+	bool takes_no_mail = lane_is_out(lane) && site->fails_in_row == 0 &&
 	                     lane->no_mail_in_row == lane->fails_in_row;
 	struct verdict v = bounce_judge_hosts(takes_no_mail);
 

@@ -270,10 +270,12 @@ uint64_t sched_run(struct sched *s, uint64_t now_us, int64_t now_s)
 	uint64_t wait_us = RUN_AT_MOST_US;
 	bool all;
 
-	if (s->now_s == 0)
-		host_tls_prune(s, now_s);
+	bool is_first = s->now_s == 0;
+
 	s->now_us = now_us;
 	s->now_s = now_s;
+	if (is_first)
+		host_tls_load(s);
 	flight_retry_waiting(s);
 	if (s->stopping)
 		return s->append_wait != NULL ? RETRY_US : RUN_AT_MOST_US;

@@ -288,9 +288,10 @@ struct sched {
 	uint32_t n_confs; /* configurations so far */
 	struct hosts *hosts;
 	struct credential credentials[DP_CREDENTIALS_MAX]; /* by number - 1 */
-	uint32_t n_looking;                                /* look-ups under way */
-	uint32_t fed;    /* flights and connections that came free since the last run */
-	uint64_t fed_us; /* when hungry sites were last looked at for the passing of time */
+	uint8_t tls_unread; /* 0 or 1: the store could not say which hosts have done TLS */
+	uint32_t n_looking; /* look-ups under way */
+	uint32_t fed;       /* flights and connections that came free since the last run */
+	uint64_t fed_us;    /* when hungry sites were last looked at for the passing of time */
 	struct load *loads;
 	struct pool *pools;
 	struct heap due;   /* key Unix s, a slice, b row */

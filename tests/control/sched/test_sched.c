@@ -3,11 +3,12 @@
  *
  * The fakes below stand for the rooms the scheduler drives; what each answers is decided by the
  * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls", "choosy": not from the
- * first source; "relay": not on a session of another domain, "norelay": not at all; "slam": hosts
- * that let us in and close at the first message, at MAIL or behind it, "hasty": before one; "521":
- * takes no mail, "521dead": says so only once; "grey": takes each recipient the second time;
- * "nobdat": offers CHUNKING and refuses BDAT; "mixed": by row, see answer_of(); "few": 4 recipients
- * in a transaction; "bye": goodbye to every MAIL; all others deliver).
+ * first source; "strip": offers TLS to as many sessions as "badtls" does; "relay": not on a session
+ * of another domain, "norelay": not at all; "slam": hosts that let us in and close at the first
+ * message, at MAIL or behind it, "hasty": before one; "521": takes no mail, "521dead": says so only
+ * once; "grey": takes each recipient the second time; "nobdat": offers CHUNKING and refuses BDAT;
+ * "mixed": by row, see answer_of(); "few": 4 recipients in a transaction; "bye": goodbye to every
+ * MAIL; all others deliver).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +84,8 @@ static struct world {
 	uint16_t rcpts_max; /* hosts say so */
 	uint32_t dials_secret, dials_clear, dials_as[DP_N_TLS];
 	int tls_min;        /* of the campaign */
-	uint32_t tls_works; /* handshakes of "badtls" that still succeed */
+	uint32_t tls_works; /* handshakes of "badtls" and "strip" that still succeed */
+	uint32_t gone;      /* sessions that ended because TLS was not offered any more */
 	uint64_t submit_us[ROWS_MAX * 4];
 	const char *requiretls_host; /* named for it in the configuration; NULL: none */
 	uint32_t requiretls_jobs;
@@ -195,6 +197,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 {
 	uint32_t slot = 0, domain = dial->remote.b[15];
 	struct fake_conn *c;
+	bool offers_tls;
 	struct late *l;
 
 	(void)dp;
@@ -272,6 +275,12 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		l->evt.code = 535;
 		return 0;
 	}
+	offers_tls = strncmp(c->domain, "strip", 5) != 0 || w.tls_works > 0;
+	if (!offers_tls && dial->known & DP_KNOWN_TLS) {
+		closed(c, DP_WHY_TLS_GONE);
+		w.gone++;
+		return 0;
+	}
 	c->open = true;
 	l = later(LATE_EVT, 30000);
 	l->evt.kind = DP_EVT_OPEN;
@@ -288,7 +297,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		w.late[w.n_late - 1].at_us = at_us + 1;
 		w.late[w.n_late - 1].evt.reach = DP_REACH_NONE;
 	}
-	if (dial->tls != DP_TLS_NONE) {
+	if (dial->tls != DP_TLS_NONE && offers_tls) {
 		l->evt.tls = 13;
 		w.tls_works -= w.tls_works > 0;
 	}
@@ -1433,6 +1442,113 @@ static void clear_text_after_a_failed_handshake_is_for_the_opportunistic(void)
 	conf = before;
 }
 
+/* RFC 3207 6: what is taken out of an answer on the way is no reason to send in the clear, to who
+ * has done TLS in 30 days, before a restart or not; nobody else waits.
+ */
+static void starttls_that_vanishes_stops_mail_to_who_has_done_tls(void)
+{
+	static const char *const domains[] = { "strip.test", NULL };
+	static const struct {
+		const char *why;
+		enum dp_tls_policy policy;
+		uint32_t tls_s, tls_works;
+		int32_t noted_days; /* a run before this one saw TLS so long ago; 0: none did */
+		uint32_t delivered;
+	} cases[] = {
+		/* clang-format off */
+		{ "never seen", DP_TLS_OPPORTUNISTIC, 30 * 86400, 0, 0, 60 },
+		{ "seen in this run", DP_TLS_OPPORTUNISTIC, 30 * 86400, 1, 0, 20 },
+		{ "seen before the restart", DP_TLS_OPPORTUNISTIC, 30 * 86400, 0, 29, 0 },
+		{ "seen long ago", DP_TLS_OPPORTUNISTIC, 30 * 86400, 0, 32, 60 },
+		{ "the memory is switched off", DP_TLS_OPPORTUNISTIC, 0, 0, 1, 60 },
+		{ "the memory was shortened", DP_TLS_OPPORTUNISTIC, 86400, 0, 29, 60 },
+		{ "TLS is not wanted", DP_TLS_NONE, 30 * 86400, 0, 29, 60 },
+		/* clang-format on */
+	};
+	struct conf before = conf;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sched *s;
+
+		begin(3, domains, 60);
+		w.tls_works = cases[i].tls_works;
+		w.c.spec.pool = sources[0].pool;
+		conf.limits.tls = cases[i].policy;
+		conf.limits.conns_max = 1;
+		conf.limits.msgs_per_conn_max = 20;
+		conf.hosts.tls_s = cases[i].tls_s;
+		if (cases[i].noted_days > 0) {
+			strcpy(notes[0].name, "tls/192.0.2.0");
+			notes[0].at_s = (int64_t)(w.now_us / 1000000) - 86400 * cases[i].noted_days;
+		}
+		s = run(1, 600);
+		if (in_state(RCPT_DELIVERED) != cases[i].delivered)
+			printf("\n    %s: %u delivered", cases[i].why, in_state(RCPT_DELIVERED));
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), cases[i].delivered);
+		CU_ASSERT_EQUAL(in_state(RCPT_DEFERRED), 60 - cases[i].delivered);
+		CU_ASSERT_EQUAL(w.gone > 0, cases[i].delivered < 60);
+		sched_close(s);
+		conf = before;
+	}
+}
+
+/* The operator's word: it goes on in the clear, and a later life knows nothing of TLS either. */
+static void a_host_that_is_forgotten_gets_mail_in_the_clear(void)
+{
+	static const char *const domains[] = { "strip.test", NULL };
+	struct conf before = conf;
+	struct sched_host_view view;
+	struct ip_addr addr;
+	uint32_t cursor = 0;
+	struct sched *s;
+	int known;
+
+	begin(5, domains, 60);
+	conf.limits.tls = DP_TLS_OPPORTUNISTIC;
+	strcpy(notes[0].name, "tls/192.0.2.0");
+	notes[0].at_s = (int64_t)(w.now_us / 1000000) - 86400;
+	s = run(0, 3);
+	CU_ASSERT_TRUE(w.gone > 0);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 0);
+	CU_ASSERT_TRUE(sched_host_next(s, "mx.strip.test", &cursor, &view));
+	CU_ASSERT_NSTRING_EQUAL(view.known, "TLS, TLS gone, left alone", 25);
+	ip_parse("192.0.2.0", &addr);
+	while ((known = sched_forget_host(s, &addr)) == -EAGAIN) /* the store's queue was full */
+		continue;
+	CU_ASSERT_EQUAL(known, 1);
+	CU_ASSERT_EQUAL(notes[0].name[0], '\0');
+	idle(s, 10000);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 60);
+	ip_parse("192.0.2.77", &addr);
+	CU_ASSERT_EQUAL(sched_forget_host(s, &addr), 0);
+	sched_close(s);
+	conf = before;
+}
+
+/* Memory is bounded: what left it is asked of the store, so a full table is no way to clear text.
+ */
+static void a_full_table_forgets_no_tls(void)
+{
+	static const char *const domains[] = { "strip.test", "a.test", "b.test", NULL };
+	struct conf before = conf;
+	struct sched *s;
+
+	begin(6, domains, 40);
+	conf.limits.tls = DP_TLS_OPPORTUNISTIC;
+	conf.hosts.entries_max = 1;
+	strcpy(notes[0].name, "tls/192.0.2.0");
+	strcpy(notes[1].name, "tls/192.0.2.1");
+	strcpy(notes[2].name, "tls/192.0.2.2");
+	for (int i = 0; i < 3; i++)
+		notes[i].at_s = (int64_t)(w.now_us / 1000000) - 86400;
+	s = run(1, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 80);
+	CU_ASSERT_EQUAL(in_state(RCPT_DEFERRED), 40);
+	CU_ASSERT_TRUE(w.gone > 0);
+	sched_close(s);
+	conf = before;
+}
+
 /* RFC 8689 4.2.1: where nobody vouches for a host, nothing is said to it. */
 static void requiretls_fails_where_no_host_is_named_for_it(void)
 {
@@ -2210,6 +2326,8 @@ SUITE("control/sched/sched",
       TEST(no_number_of_stops_pauses_where_none_is_set),
       TEST(as_many_in_a_row_as_cannot_be_composed_pause_a_campaign),
       TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
+      TEST(starttls_that_vanishes_stops_mail_to_who_has_done_tls),
+      TEST(a_host_that_is_forgotten_gets_mail_in_the_clear), TEST(a_full_table_forgets_no_tls),
       TEST(requiretls_fails_where_no_host_is_named_for_it),
       TEST(a_reload_that_names_no_host_any_more_strands_nobody),
       TEST(a_new_policy_takes_new_sessions_of_the_same_site),
