@@ -98,7 +98,7 @@ uint32_t lane_room(const struct sched *s, const struct lane *lane, const struct 
 		ahead = LANE_LOOKAHEAD_MIN;
 	if (load->is_shared) {
 		ahead *= share_rcpts_max(lane);
-		most = s->flights_max / SHARED_PART;
+		most = s->flights_max < SHARED_PART ? 1 : s->flights_max / SHARED_PART;
 	}
 	if (lane->n_ahead >= ahead || (load->is_shared && lane->n_shared >= most))
 		return 0;
