@@ -2211,19 +2211,24 @@ static void a_shared_copy_is_held_released_paused_and_stopped_as_any_message(voi
 	uint32_t n_held;
 	struct sched *s;
 
-	begin_shared(13, held, 60);
-	conf.limits.rate_per_s = 10;
-	s = run(0, 3);
-	n_held = in_state(RCPT_HELD);
-	CU_ASSERT_TRUE(n_held > 10 && n_held < 50);
-	sched_release(s, &w.c, RCPT_PENDING, NULL, NULL);
-	conf.limits.rate_per_s = 0;
-	idle(s, 20000);
-	CU_ASSERT_TRUE(in_state(RCPT_DELIVERED) >= n_held);
-	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED) + in_state(RCPT_HELD), 60);
-	CU_ASSERT_TRUE(in_state(RCPT_HELD) > 0); /* those that came behind */
-	CU_ASSERT_PTR_NULL(w.broken);
-	sched_close(s);
+	for (uint32_t seed = 13; seed <= 20; seed++) {
+		struct conf unlimited = conf;
+
+		begin_shared(seed, held, 60);
+		conf.limits.rate_per_s = 10;
+		s = run(0, 3);
+		n_held = in_state(RCPT_HELD);
+		CU_ASSERT_TRUE(n_held > 10 && n_held < 50);
+		sched_set_conf(s, &unlimited); /* so that they meet with those that come fresh */
+		sched_release(s, &w.c, RCPT_PENDING, NULL, NULL);
+		idle(s, 20000);
+		CU_ASSERT_TRUE(in_state(RCPT_DELIVERED) >= n_held);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED) + in_state(RCPT_HELD), 60);
+		CU_ASSERT_TRUE(in_state(RCPT_HELD) > 0); /* those that came behind */
+		CU_ASSERT_PTR_NULL(w.broken);
+		conf.limits.rate_per_s = 0;
+		sched_close(s);
+	}
 
 	begin_shared(14, stopped, 300);
 	w.stops = 3;
