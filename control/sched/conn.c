@@ -239,6 +239,8 @@ static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 		note_tls_gone(s, c);
 	if (evt->why == DP_WHY_EGRESS && !site->blocked)
 		bar(s, site, c);
+	else if (c->credential != 0 && bounce_is_about_credential(evt))
+		(void)credential_refused(s, c, evt);
 	else if (is_hosts_fault(s, c, evt, in_order) && !falls_back(s, c, evt))
 		conn_failed(s, c, evt);
 	conn_prove_window(s, c, in_order);
@@ -347,6 +349,12 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	else if (evt->outcome != DP_OUT_NOT_TRIED && evt->outcome != DP_OUT_GATED)
 		remember_trouble(lane->site, c, evt);
 	count_answer(s, c, evt, is_last);
+	if (c->credential != 0 && bounce_is_about_credential(evt)) {
+		v.avoid_host = 0;
+		v.now = credential_refused(s, c, evt);
+	} else if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED) {
+		credential_taken(s, c);
+	}
 	if (v.avoid_host)
 		conn_failed(s, c, evt);
 	else if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)

@@ -216,6 +216,8 @@ enum dialled dial(struct sched *s, struct lane *lane)
 	uint32_t worker = pick_worker(s, lane);
 	struct dp_dial d;
 
+	if (h != NULL && !credential_may_dial(s, lane, &again_us))
+		h = NULL;
 	if (h == NULL) {
 		if (again_us == UINT64_MAX)
 			return DIALLED_NEVER;
@@ -241,6 +243,7 @@ enum dialled dial(struct sched *s, struct lane *lane)
 		            .is_implicit = d.remote_port == SMTPS_PORT,
 		            .window = d.window,
 		            .msgs_max = site->limits->msgs_per_conn_max };
+	credential_dialled(s, c);
 	DL_APPEND(lane->conns, c);
 	lane->n_conns++;
 	lane->n_connecting++;
