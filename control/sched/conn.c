@@ -189,8 +189,8 @@ static void bar(struct sched *s, struct site *site, const struct conn *c)
  */
 static bool falls_back(struct sched *s, const struct conn *c, const struct dp_evt *evt)
 {
-	if (evt->step != DP_STEP_TLS || s->conf->tls.clear_s == 0 ||
-	    !lane_tls_plan(s, c->lane, &c->addr, c->is_implicit).may_clear)
+	if (evt->step != DP_STEP_TLS || s->conf->tls.clear_s == 0 || !c->may_clear ||
+	    host_tls_is_known(s, &c->addr))
 		return false;
 	learn(s, host_of(s, c), HOST_CLEAR);
 	return true;

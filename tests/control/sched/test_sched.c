@@ -695,6 +695,12 @@ struct conf_limits conf_limits_for(const struct conf *conf, const char *domain, 
 	                                                                         : conf->limits;
 }
 
+uint8_t conf_provider_tls(const struct conf_limits *limits, const char *mx_host)
+{
+	(void)limits, (void)mx_host;
+	return DP_TLS_NONE;
+}
+
 bool conf_is_requiretls_host(const struct conf *conf, const char *mx_host)
 {
 	(void)conf;
