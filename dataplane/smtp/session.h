@@ -180,6 +180,12 @@ static inline bool session_chunks(const struct session *s)
 	       ((s->known | s->learnt) & DP_KNOWN_NO_CHUNKING) == 0;
 }
 
+/* TLS that is only liked, of a host that has done it: without it nothing more is said. */
+static inline bool session_expects_tls(const struct session *s)
+{
+	return (s->known & DP_KNOWN_TLS) != 0;
+}
+
 static inline bool session_bdat_works(const struct session *s)
 {
 	return ((s->known | s->learnt) & DP_KNOWN_BDAT_WORKS) != 0;
@@ -254,6 +260,9 @@ void session_start_tls(struct session *s, uint64_t now_us);
 
 /* Ends because of TLS; `text` says what was wrong. */
 void session_end_by_tls(struct session *s, uint64_t now_us, const char *text);
+
+/* Ends because TLS has gone; `reply` refused STARTTLS, NULL: it was not offered. */
+void session_end_by_gone(struct session *s, uint64_t now_us, const struct smtp_reply *reply);
 
 /* Decides the end, once; the jobs get their last events now, CLOSED follows when TCP is through.
  * The driver, never its caller, carries it out.

@@ -159,6 +159,16 @@ void session_end_by_tls(struct session *s, uint64_t now_us, const char *text)
 	                 &told);
 }
 
+/* RFC 3207 6: who stands between may take STARTTLS out of the answer, or refuse it for the host. */
+void session_end_by_gone(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
+{
+	count(&s->smtp->conf.counters->smtp_tls_gone);
+	if (reply != NULL)
+		session_end_with(s, now_us, SESSION_END_QUIT, DP_WHY_TLS_GONE, reply);
+	else
+		session_end(s, now_us, SESSION_END_QUIT, DP_WHY_TLS_GONE);
+}
+
 void session_emit_closed(struct session *s, uint64_t now_us)
 {
 	struct dp_evt evt = { .kind = DP_EVT_CLOSED,
