@@ -136,6 +136,7 @@ static void remember_trouble(struct site *site, const struct conn *c, const stru
 	char ip[IP_TEXT_MAX];
 	int n = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
 
+	site->last_why = evt->kind == DP_EVT_RCPT && evt->code != 0 ? DP_WHY_REPLY : evt->why;
 	ip_format(&c->addr, ip);
 	if (evt->kind == DP_EVT_CLOSED && evt->why == DP_WHY_TLS_GONE)
 		site_set_error(site, "%s: %s%s%.*s", ip, dp_why_text(evt->why), n > 0 ? ": " : "",

@@ -185,6 +185,7 @@ struct site {
 	uint8_t queued;            /* enum site_queue */
 	uint64_t wake_us;          /* of its entry in sched.wakes; UINT64_MAX: none */
 	uint64_t deferred, delivered, refused;
+	uint8_t last_why; /* enum dp_why of that: */
 	char last_error[224];
 	struct site *prev, *next; /* in sched.todo or sched.hungry */
 	char domain[MX_NAME_BYTES];
