@@ -58,7 +58,8 @@ enum dp_reach session_reach(const struct session *s, enum dp_step step, uint16_t
 	/* RFC 4954 6: what we are, or how we came, and no word on message or recipient. */
 	if (code == 530 || code == 534 || code == 535 || code == 538)
 		return DP_REACH_HOST;
-	if (s->is_lmtp && step == DP_STEP_DOT) /* RFC 2033 4.2: one reply a recipient */
+	if (s->is_lmtp &&
+	    (step == DP_STEP_DOT || step == DP_STEP_BDAT)) /* RFC 2033 4.2: one reply a recipient */
 		return DP_REACH_RECIPIENT;
 	if (code == 421 && (step == DP_STEP_MAIL || step == DP_STEP_DATA))
 		return s->has_settled_jobs ? DP_REACH_MESSAGE : DP_REACH_HOST;
