@@ -171,6 +171,9 @@ static int campaign_start_client(int argc, char **argv)
 	put_word(line, "to_test", c.spec.to_test);
 	put_word(line, "class", c.spec.class);
 	put_word(line, "tls_min", c.spec.tls_min);
+	put_word(line, "requiretls", c.spec.requiretls ? "true" : NULL);
+	put_word(line, "dsn_notify", c.spec.dsn_notify);
+	put_word(line, "dsn_ret", c.spec.dsn_ret);
 	put_word(line, "tenant", c.spec.tenant);
 	put_word(line, "stream", c.spec.stream);
 	put_word(line, "list_id", c.spec.list_id);
@@ -184,6 +187,7 @@ static int campaign_start_client(int argc, char **argv)
 	snprintf(limit, sizeof(limit), "%llu", (unsigned long long)c.spec.limit);
 	put_word(line, "limit", c.spec.limit > 0 ? limit : NULL);
 	put_word(line, "dry_run", c.spec.dry_run ? "true" : NULL);
+	put_word(line, "no_resume", c.spec.no_resume ? "true" : NULL);
 	fclose(line);
 	status = call(socket_path, text);
 	free(text);

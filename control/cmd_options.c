@@ -22,6 +22,7 @@ enum {
 	O_TYPES,
 	O_DELIMITER,
 	O_DRY_RUN,
+	O_NO_RESUME,
 	O_TO_TEST,
 	O_LIMIT,
 	O_REJECTED,
@@ -30,6 +31,9 @@ enum {
 	O_JSON,
 	O_CLASS,
 	O_TLS_MIN,
+	O_REQUIRETLS,
+	O_DSN_NOTIFY,
+	O_DSN_RET,
 	O_TENANT,
 	O_STREAM,
 	O_LIST_ID,
@@ -57,6 +61,7 @@ static const struct option long_options[] = {
 	{ "types",          required_argument, NULL, O_TYPES },
 	{ "delimiter",      required_argument, NULL, O_DELIMITER },
 	{ "dry-run",        no_argument,       NULL, O_DRY_RUN },
+	{ "no-resume",      no_argument,       NULL, O_NO_RESUME },
 	{ "to-test",        required_argument, NULL, O_TO_TEST },
 	{ "limit",          required_argument, NULL, O_LIMIT },
 	{ "rejected",       required_argument, NULL, O_REJECTED },
@@ -65,6 +70,9 @@ static const struct option long_options[] = {
 	{ "json",           no_argument,       NULL, O_JSON },
 	{ "class",          required_argument, NULL, O_CLASS },
 	{ "tls-min",        required_argument, NULL, O_TLS_MIN },
+	{ "requiretls",     no_argument,       NULL, O_REQUIRETLS },
+	{ "dsn-notify",     required_argument, NULL, O_DSN_NOTIFY },
+	{ "dsn-ret",        required_argument, NULL, O_DSN_RET },
 	{ "tenant",         required_argument, NULL, O_TENANT },
 	{ "stream",         required_argument, NULL, O_STREAM },
 	{ "list-id",        required_argument, NULL, O_LIST_ID },
@@ -97,6 +105,13 @@ static const char common_help[] =
     "  --rejected FILE      where bad rows are listed (default: beside the list)\n"
     "  --class C            bulk (default) or transactional\n"
     "  --tls-min P          none, opportunistic, encrypt or verify: never less, whatever the site\n"
+    "  --requiretls         only over hosts with site.requiretls, names verified (RFC 8689); "
+    "fails\n"
+    "                       elsewhere\n"
+    "  --dsn-notify N       reports (RFC 3461): never, or some of success,failure,delay; none\n"
+    "                       (default: dsn_notify of tenant or class)\n"
+    "  --dsn-ret R          how much of the message they return: hdrs, full or none (default:\n"
+    "                       dsn_ret of tenant or class)\n"
     "  --tenant T           who sends, in Feedback-ID and unsubscribe tokens\n"
     "  --stream S           what kind of mail, there too (default: the class)\n"
     "  --list-id L          List-Id, like \"News <news.shop.example>\"\n"
@@ -108,6 +123,8 @@ static const char common_help[] =
     "                       encoded (default: 7bit)\n"
     "  --files first        attachments before the bodies: they are hashed once for all messages,\n"
     "                       but some readers then show the text as a file (default: last)\n"
+    "  --no-resume          import the list from its first row, whatever an interrupted import of\n"
+    "                       this name has left\n"
     "  --dry-run            import and compose everything, send and keep nothing\n";
 
 static void print_help(const char *command)
@@ -227,6 +244,9 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 	case O_DRY_RUN:
 		s->dry_run = true;
 		return 0;
+	case O_NO_RESUME:
+		s->no_resume = true;
+		return 0;
 	case O_LIMIT:
 		return read_number(command, "limit", optarg, UINT32_MAX, &s->limit);
 	case O_REJECTED:
@@ -242,6 +262,13 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return replace(&s->class, optarg);
 	case O_TLS_MIN:
 		return replace(&s->tls_min, optarg);
+	case O_REQUIRETLS:
+		s->requiretls = true;
+		return 0;
+	case O_DSN_NOTIFY:
+		return replace(&s->dsn_notify, optarg);
+	case O_DSN_RET:
+		return replace(&s->dsn_ret, optarg);
 	case O_TENANT:
 		return replace(&s->tenant, optarg);
 	case O_STREAM:
@@ -338,6 +365,8 @@ void cmd_campaign_free(struct cmd_campaign *c)
 	free(s->rejected_path);
 	free(s->class);
 	free(s->tls_min);
+	free(s->dsn_notify);
+	free(s->dsn_ret);
 	free(s->tenant);
 	free(s->stream);
 	free(s->list_id);

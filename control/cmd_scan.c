@@ -30,11 +30,10 @@ static const char help[] = "posthaste scan [-c FILE | --rules FILE] [--json] FIL
 			   "something is wrong with the\n"
 			   "words, the rules or a file.\n";
 
-static const char *const part_names[] = { [DP_PART_SUBJECT] = "subject",
-	                                  [DP_PART_TEXT] = "text",
-	                                  [DP_PART_HTML] = "html",
-	                                  [DP_PART_HEADER] = "header",
-	                                  [DP_PART_NAME] = "attachment" };
+static const char *const part_names[] = {
+	[DP_PART_SUBJECT] = "subject", [DP_PART_TEXT] = "text",       [DP_PART_HTML] = "html",
+	[DP_PART_HEADER] = "header",   [DP_PART_NAME] = "attachment", [DP_PART_FILE] = "file"
+};
 
 struct scan {
 	const char *conf_path, *rules_path;

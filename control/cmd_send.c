@@ -161,7 +161,7 @@ static void begin(struct sending *s, struct campaign *c)
 
 static void tell_imported(const struct sending *s, const struct campaign *c)
 {
-	char number[4][TEXT_NUMBER_BYTES];
+	char number[4][TEXT_NUMBER_BYTES], story[CAMPAIGN_STORY_BYTES];
 	const char *path = c->spec.rejected_path;
 
 	printf("%scampaign \"%s\": %s rows, %s recipients, %s rejected",
@@ -171,7 +171,8 @@ static void tell_imported(const struct sending *s, const struct campaign *c)
 	       text_thousands(c->import.rejected, number[2]));
 	if (path != NULL && c->import.rejected > 0)
 		printf(" (%s)", strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path);
-	printf(", %s duplicates\n", text_thousands(c->import.duplicates, number[3]));
+	printf(", %s duplicates%s\n", text_thousands(c->import.duplicates, number[3]),
+	       campaign_import_story(c, story));
 }
 
 static void on_started(void *ctx, int result, struct campaign *c, const char *line)

@@ -366,7 +366,7 @@ static int open_gate(struct engine *e, char why[CONF_WHY_BYTES])
 	struct keeper_rules rules = rules_of(e->conf);
 
 	static_assert((int)RULES_WHY_BYTES == (int)CONF_WHY_BYTES, "lines are passed on");
-	return keeper_open(&e->loop, e->dp, e->conf->state_dir, &rules, &e->keeper, why);
+	return keeper_open(&e->loop, e->dp, e->store, e->conf->state_dir, &rules, &e->keeper, why);
 }
 
 static void open_scheduler(struct engine *e)
@@ -585,9 +585,24 @@ static int check_dkim(const struct engine *e, const char *names, char why[CAMPAI
 	return -EINVAL;
 }
 
+/* The spec with what the configuration says for its class and tenant; the strings stay borrowed. */
+static struct campaign_spec with_reports(const struct engine *e, const struct campaign_spec *spec)
+{
+	const struct conf_dsn dsn =
+	    conf_dsn(e->conf, spec->class != NULL ? spec->class : "bulk", spec->tenant);
+	struct campaign_spec filled = *spec;
+
+	if (filled.dsn_notify == NULL)
+		filled.dsn_notify = (char *)(uintptr_t)dsn.notify;
+	if (filled.dsn_ret == NULL)
+		filled.dsn_ret = (char *)(uintptr_t)dsn.ret;
+	return filled;
+}
+
 int engine_campaign_start(struct engine *e, const struct campaign_spec *spec,
                           campaign_done_fn *done, void *ctx, char why[CAMPAIGN_WHY_BYTES])
 {
+	const struct campaign_spec filled = with_reports(e, spec);
 	struct starting *st;
 	int err;
 
@@ -602,7 +617,7 @@ int engine_campaign_start(struct engine *e, const struct campaign_spec *spec,
 		return err;
 	st = xcalloc(1, sizeof(*st));
 	*st = (struct starting){ e, done, ctx };
-	err = campaign_start(e->campaigns, spec, on_imported, st, why);
+	err = campaign_start(e->campaigns, &filled, on_imported, st, why);
 	if (err != 0)
 		free(st);
 	return err;

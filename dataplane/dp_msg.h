@@ -133,8 +133,16 @@ enum dp_notify {
 /* How much of the message a report returns (RFC 3461 4.3). */
 enum dp_ret { DP_RET_NONE, DP_RET_FULL, DP_RET_HDRS };
 
-/* Which part of a message a piece of text is, as templates label them. */
-enum dp_part { DP_PART_SUBJECT, DP_PART_TEXT, DP_PART_HTML, DP_PART_HEADER, DP_PART_NAME };
+/* Which part of a message a piece of text is. */
+enum dp_part {
+	DP_PART_SUBJECT,
+	DP_PART_TEXT,
+	DP_PART_HTML,
+	DP_PART_HEADER,
+	DP_PART_NAME, /* of an attached or inline file */
+	DP_PART_FILE, /* bytes of files, text or not */
+	DP_N_PARTS
+};
 
 /* What a rule of the content gate asks for, mildest first, and how bad it is that it had to. */
 enum dp_gate_action { DP_GATE_PASS, DP_GATE_TAG, DP_GATE_HOLD, DP_GATE_REJECT };
@@ -170,7 +178,9 @@ struct dp_rcpt {
 	uint8_t notify;      /* enum dp_notify */
 };
 
-/* A piece of a message as a reader sees it, decoded: what the content gate looks at. */
+/* A piece of a message as a reader sees it, decoded: what the content gate looks at. One with a
+ * segment may be several texts (or names), with a zero byte between them.
+ */
 struct dp_text {
 	struct span bytes;
 	uint8_t part;     /* enum dp_part */

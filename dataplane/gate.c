@@ -22,7 +22,6 @@ struct unit {
 	struct gate_place place;
 	uint8_t part;
 	uint8_t n_found;
-	bool is_full; /* more rules were found than there is room for */
 	uint16_t found[GATE_HITS_MAX];
 };
 
@@ -46,13 +45,20 @@ static bool looks_here(const struct unit *u, const struct gate_rule *r)
 	return (r->where & 1u << u->part) != 0 || ((r->where & GATE_IN_URL) != 0 && is_body);
 }
 
+/* Where there is no room, one that asks for less makes it: the severest is never lost. */
 static void found(struct unit *u, uint32_t rule)
 {
+	const struct gate_rule *rules = u->gate->rules;
+	uint32_t i = 0;
+
 	u->lane->seen[rule] = u->lane->epoch;
 	if (u->n_found < GATE_HITS_MAX)
-		u->found[u->n_found++] = (uint16_t)rule;
+		i = u->n_found++;
 	else
-		u->is_full = true;
+		while (i < GATE_HITS_MAX && rules[u->found[i]].action >= rules[rule].action)
+			i++;
+	if (i < GATE_HITS_MAX)
+		u->found[i] = (uint16_t)rule;
 }
 
 /* A link's host begins at `at`. */
@@ -119,7 +125,20 @@ static void look_for_cards(struct unit *u, const char *const *pieces, const uint
 	}
 }
 
-static void scan_unit(struct unit *u, const struct dp_text *texts, uint32_t n)
+static void unit_begin(struct unit *u, uint8_t part)
+{
+	u->part = part;
+	u->n_found = 0;
+	if (++u->lane->epoch == 0) { /* once in 2^32 texts */
+		memset(u->lane->seen, 0, u->gate->n_rules * sizeof(*u->lane->seen));
+		u->lane->epoch = 1;
+	}
+}
+
+/* Scans one text that lies in several pieces. Of a unit several may be scanned: a rule that was
+ * found in one, or that does not look at this part, is found no more.
+ */
+static void scan_pieces(struct unit *u, const struct dp_text *texts, uint32_t n)
 {
 	const char *pieces[MATCH_PIECES_MAX];
 	uint32_t bytes[MATCH_PIECES_MAX], n_pieces = 0;
@@ -129,13 +148,6 @@ static void scan_unit(struct unit *u, const struct dp_text *texts, uint32_t n)
 			continue;
 		pieces[n_pieces] = (const char *)texts[i].bytes.at;
 		bytes[n_pieces++] = (uint32_t)texts[i].bytes.bytes;
-	}
-	u->part = texts[0].part;
-	u->n_found = 0;
-	u->is_full = false;
-	if (++u->lane->epoch == 0) { /* once in 2^32 texts */
-		memset(u->lane->seen, 0, u->gate->n_rules * sizeof(*u->lane->seen));
-		u->lane->epoch = 1;
 	}
 	gate_place_begin(&u->place, pieces, bytes, n_pieces, u->part == DP_PART_HTML);
 	match_scan(u->gate->set, u->lane->scratch, pieces, bytes, n_pieces, on_match, u);
@@ -167,32 +179,61 @@ static void add_hits(const struct gate *g, bool released, const uint16_t *rules,
 	}
 }
 
+/* Where the verdict of a shared text is, or where it may be put: its `segment` is another then. */
 static struct gate_known *known_of(struct gate_lane *l, uint32_t campaign, const struct dp_text *t)
 {
 	uint64_t h = ((uint64_t)campaign << 32 | t->segment) * 0x9e3779b97f4a7c15ull;
+	struct gate_known *oldest = NULL;
 
-	return &l->known[(h >> 32) % GATE_KNOWN_MAX];
+	for (uint32_t i = 0; i < GATE_KNOWN_WAYS; i++) {
+		struct gate_known *k = &l->known[((h >> 32) + i) % GATE_KNOWN_MAX];
+
+		if (k->campaign == campaign && k->segment == t->segment && k->part == t->part)
+			return k;
+		if (oldest == NULL || l->epoch - k->asked > l->epoch - oldest->asked)
+			oldest = k;
+	}
+	oldest->segment = 0;
+	return oldest;
 }
 
-/* A text that other messages of the campaign have, too: its hits are kept, if they are few. */
+/* One text after another, a zero byte between them; but the bytes of files are whole. */
+static void scan_several(struct unit *u, const struct dp_text *t)
+{
+	struct span left = t->bytes;
+
+	unit_begin(u, t->part);
+	while (left.bytes > 0) {
+		const uint8_t *zero =
+		    t->part == DP_PART_FILE ? NULL : memchr(left.at, '\0', left.bytes);
+		size_t bytes = zero == NULL ? left.bytes : (size_t)(zero - left.at);
+		size_t past = bytes + (zero != NULL);
+		struct dp_text one = { .bytes = span_of(left.at, bytes), .part = t->part };
+
+		scan_pieces(u, &one, 1);
+		left = span_of(left.at + past, left.bytes - past);
+	}
+}
+
+/* A text that other messages of the campaign have, too: its hits are kept. */
 static void scan_shared(struct unit *u, uint32_t campaign, bool released, const struct dp_text *t,
                         struct gate_verdict *out)
 {
 	struct gate_known *k = known_of(u->lane, campaign, t);
 
-	if (k->campaign == campaign && k->segment == t->segment && k->part == t->part) {
+	k->asked = u->lane->epoch;
+	if (k->segment != 0) {
 		add_hits(u->gate, released, k->rules, k->n, out);
 		out->known_bytes += (uint32_t)t->bytes.bytes;
 		return;
 	}
-	scan_unit(u, t, 1);
+	scan_several(u, t);
 	add_hits(u->gate, released, u->found, u->n_found, out);
 	out->scanned_bytes += (uint32_t)t->bytes.bytes;
-	if (u->n_found > GATE_KNOWN_HITS_MAX)
-		return;
-	*k = (struct gate_known){
-		.campaign = campaign, .segment = t->segment, .part = t->part, .n = u->n_found
-	};
+	k->campaign = campaign;
+	k->segment = t->segment;
+	k->part = t->part;
+	k->n = u->n_found;
 	memcpy(k->rules, u->found, u->n_found * sizeof(*u->found));
 }
 
@@ -233,7 +274,8 @@ void gate_scan(struct gate *gate, uint32_t lane, uint32_t campaign, bool release
 		while (i + n < n_texts && texts[i + n].segment == 0 &&
 		       texts[i + n].part == texts[i].part && texts[i].part != DP_PART_NAME)
 			n++;
-		scan_unit(&u, &texts[i], n);
+		unit_begin(&u, texts[i].part);
+		scan_pieces(&u, &texts[i], n);
 		add_hits(gate, released, u.found, u.n_found, out);
 		for (uint32_t k = 0; k < n; k++)
 			out->scanned_bytes += (uint32_t)texts[i + k].bytes.bytes;

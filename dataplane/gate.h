@@ -29,6 +29,7 @@ enum {
 /* Where a rule looks: bits 1 << enum dp_part, and: */
 enum {
 	GATE_IN_URL = 1 << 7, /* links in text and HTML */
+	/* What bytes of files are searched for must be said: they look like much by chance. */
 	GATE_IN_ALL = (1 << DP_PART_SUBJECT) | (1 << DP_PART_TEXT) | (1 << DP_PART_HTML) |
 	              (1 << DP_PART_HEADER) | (1 << DP_PART_NAME),
 };

@@ -6,17 +6,18 @@
 #include "dataplane/gate.h"
 
 enum {
-	GATE_KNOWN_MAX = 512,     /* shared texts whose hits a lane keeps; others push them out */
-	GATE_KNOWN_HITS_MAX = 10, /* of one */
-	GATE_TALLY_SLOTS = 8192,  /* (campaign, rule) counted by a lane */
+	GATE_KNOWN_MAX = 512,    /* shared texts whose hits a lane keeps; others push them out */
+	GATE_KNOWN_WAYS = 8,     /* places for one; the one that was asked for longest ago goes */
+	GATE_TALLY_SLOTS = 8192, /* (campaign, rule) counted by a lane */
 	GATE_TALLY_PROBES = 32,
 };
 
 /* What was found in a text that many messages have. */
 struct gate_known {
 	uint32_t campaign, segment; /* segment 0: free */
+	uint32_t asked;             /* the lane's epoch when it was last asked for */
 	uint8_t part, n;
-	uint16_t rules[GATE_KNOWN_HITS_MAX];
+	uint16_t rules[GATE_HITS_MAX];
 };
 
 struct gate_count {

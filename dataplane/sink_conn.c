@@ -25,7 +25,7 @@ static bool on_say(void *user, struct span bytes)
 {
 	struct sink_conn *conn = user;
 	const struct sink_wire *wire = conn->host->wire;
-	size_t need = conn->tls != NULL ? tls_served_bytes(bytes.bytes) : bytes.bytes;
+	size_t need = conn->tls != NULL ? tls_served_bytes(conn->tls, bytes.bytes) : bytes.bytes;
 
 	if (wire->room(conn->carrier) < need)
 		return false;
@@ -36,11 +36,16 @@ static bool on_say(void *user, struct span bytes)
 	return true;
 }
 
+static void flush(struct sink_conn *conn)
+{
+	if (conn->tls != NULL && !tls_served_flush(conn->tls))
+		sink_conn_fail(conn);
+	conn->host->wire->flush(conn->carrier);
+}
+
 static void on_flush(void *user)
 {
-	struct sink_conn *conn = user;
-
-	conn->host->wire->flush(conn->carrier);
+	flush(user);
 }
 
 static void on_slow(void *user, uint32_t bytes_per_s)
@@ -55,7 +60,7 @@ static void on_end(void *user, enum sink_end how)
 	struct sink_conn *conn = user;
 
 	if (how == SINK_END_CLOSE && conn->tls != NULL &&
-	    conn->host->wire->room(conn->carrier) >= tls_served_bytes(0)) {
+	    conn->host->wire->room(conn->carrier) >= tls_served_bytes(conn->tls, 0)) {
 		tls_served_goodbye(conn->tls);
 		conn->host->wire->flush(conn->carrier);
 	}
@@ -133,10 +138,10 @@ const struct sink_below *sink_conn_below(bool can_slow)
 /* ---- from the carrier up ---- */
 
 bool sink_conn_open(struct sink_conn *conn, struct sink_host *host, void *carrier,
-                    const struct ip_addr *peer, uint64_t now_us)
+                    const struct ip_addr *peer, const struct ip_addr *local, uint64_t now_us)
 {
 	*conn = (struct sink_conn){ .host = host, .carrier = carrier, .now_us = now_us };
-	conn->session = sink_begin(host->sink, now_us, peer, conn);
+	conn->session = sink_begin(host->sink, now_us, peer, local, conn);
 	if (conn->session == NULL)
 		return false;
 	if (host->is_implicit)
@@ -166,7 +171,7 @@ void sink_conn_received(struct sink_conn *conn, uint64_t now_us, struct span byt
 		if (conn->state == SINK_CONN_OPEN && !was_secure)
 			set_state(conn, SINK_CONN_CLOSE);
 	}
-	conn->host->wire->flush(conn->carrier);
+	flush(conn);
 }
 
 void sink_conn_peer_closed(struct sink_conn *conn, uint64_t now_us)

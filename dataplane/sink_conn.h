@@ -50,7 +50,7 @@ const struct sink_below *sink_conn_below(bool can_slow);
  * room.
  */
 bool sink_conn_open(struct sink_conn *conn, struct sink_host *host, void *carrier,
-                    const struct ip_addr *peer, uint64_t now_us);
+                    const struct ip_addr *peer, const struct ip_addr *local, uint64_t now_us);
 void sink_conn_received(struct sink_conn *conn, uint64_t now_us, struct span bytes);
 void sink_conn_peer_closed(struct sink_conn *conn, uint64_t now_us);
 

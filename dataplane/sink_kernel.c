@@ -343,11 +343,22 @@ static struct ip_addr addr_of(const struct sockaddr_storage *ss)
 	return a;
 }
 
+/* The address that the client asked for; only a script wants to know it. */
+static struct ip_addr local_of(const struct loop *l, int fd)
+{
+	struct sockaddr_storage ss = { .ss_family = AF_INET };
+	socklen_t n = sizeof(ss);
+
+	if (l->d->conf->sink.script != NULL)
+		(void)getsockname(fd, (struct sockaddr *)&ss, &n);
+	return addr_of(&ss);
+}
+
 static void adopt(struct loop *l, int fd, const struct sockaddr_storage *from)
 {
 	struct conn *c = l->free;
 	struct epoll_event ev = { .events = EPOLLIN | EPOLLRDHUP, .data.ptr = c };
-	struct ip_addr peer = addr_of(from);
+	struct ip_addr peer = addr_of(from), local = local_of(l, fd);
 	int one = 1;
 
 	if (c == NULL || epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &ev) != 0) {
@@ -358,7 +369,7 @@ static void adopt(struct loop *l, int fd, const struct sockaddr_storage *from)
 	l->free = c->next;
 	*c = (struct conn){ .loop = l, .fd = fd, .events = ev.events, .slow = UINT32_MAX };
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (!sink_conn_open(&c->sink, &l->d->host, c, &peer, l->now_us))
+	if (!sink_conn_open(&c->sink, &l->d->host, c, &peer, &local, l->now_us))
 		drop(c, true);
 }
 

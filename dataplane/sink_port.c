@@ -27,8 +27,8 @@ struct conn {
 	struct sink_stack *st;
 	tcp_id id;
 	uint32_t slot;
-	bool is_begun, in_ended, in_stalled;
-	struct conn *next_ended, *next_stalled;
+	bool is_begun, in_ended, in_stalled, in_unflushed;
+	struct conn *next_ended, *next_stalled, *next_unflushed;
 	uint8_t *out; /* what found no buffers yet; OUT_BYTES_MAX of room, or NULL */
 	uint32_t n_out;
 };
@@ -38,8 +38,9 @@ struct sink_stack {
 	struct dp *dp;
 	struct tcp *tcp; /* the worker's */
 	struct pool conns;
-	struct conn *ended;   /* whose sessions have ended, and whose connections are to */
-	struct conn *stalled; /* who have octets that found no buffers */
+	struct conn *ended;     /* whose sessions have ended, and whose connections are to */
+	struct conn *stalled;   /* who have octets that found no buffers */
+	struct conn *unflushed; /* who have said something in this turn */
 	struct worker_above above;
 	struct dp_hook hook;
 	struct dp_conf conf;
@@ -111,11 +112,29 @@ static void resume(struct sink_stack *st)
 	}
 }
 
+/* Replies leave when the turn has read what came: those to commands that arrived together leave
+ * together (RFC 2920 3.2), however many segments the commands were cut into.
+ */
 static void on_flush(void *carrier)
 {
 	struct conn *c = carrier;
 
-	tcp_flush(c->st->tcp, c->st->now_us, c->id);
+	if (c->in_unflushed)
+		return;
+	c->in_unflushed = true;
+	c->next_unflushed = c->st->unflushed;
+	c->st->unflushed = c;
+}
+
+static void flush_those(struct sink_stack *st)
+{
+	struct conn *c = st->unflushed;
+
+	st->unflushed = NULL;
+	for (; c != NULL; c = c->next_unflushed) {
+		c->in_unflushed = false;
+		tcp_flush(st->tcp, st->now_us, c->id);
+	}
 }
 
 static void on_ended(void *carrier)
@@ -140,6 +159,7 @@ static bool end_those(struct sink_stack *st)
 	struct conn *c = st->ended, *next;
 	bool any = c != NULL;
 
+	flush_those(st); /* behind a RST nothing leaves any more */
 	st->ended = NULL;
 	for (; c != NULL; c = next) {
 		next = c->next_ended;
@@ -179,7 +199,7 @@ static void on_opened(void *user, uint64_t now_us)
 	c->st->now_us = now_us;
 	c->is_begun = true;
 	(void)tcp_facts(c->st->tcp, c->id, &facts);
-	if (!sink_conn_open(&c->sink, &c->st->d->host, c, &facts.remote, now_us))
+	if (!sink_conn_open(&c->sink, &c->st->d->host, c, &facts.remote, &facts.local, now_us))
 		sink_conn_fail(&c->sink);
 }
 
@@ -213,6 +233,11 @@ static void forget(struct conn *c)
 		at = &(*at)->next_ended;
 	if (c->in_ended)
 		*at = c->next_ended;
+	at = &c->st->unflushed;
+	while (c->in_unflushed && *at != c)
+		at = &(*at)->next_unflushed;
+	if (c->in_unflushed)
+		*at = c->next_unflushed;
 	at = &c->st->stalled;
 	while (c->in_stalled && *at != c)
 		at = &(*at)->next_stalled;

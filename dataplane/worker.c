@@ -196,7 +196,7 @@ static int open_ring(struct spsc *r, uint32_t slots, uint32_t elem_bytes)
 	int rc = spsc_init(r, slots, elem_bytes);
 
 	if (rc == 0)
-		memset(r->slots, 0, ((size_t)r->mask + 1) * elem_bytes);
+		memset(r->slots, 0, (size_t)slots * elem_bytes);
 	return rc;
 }
 

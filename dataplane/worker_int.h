@@ -138,6 +138,7 @@ struct worker {
 	uint32_t full_bursts; /* turns in a row that may have left frames in the device's queue */
 	struct worker_idle idle;
 	uint32_t n_emitted; /* events that control was not yet woken for */
+	uint64_t woken_us;  /* when it was last */
 	uint32_t drains_seen;
 	bool said_sums; /* that the device does not do the sums it offers */
 	bool link_up;

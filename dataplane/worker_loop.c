@@ -17,6 +17,7 @@ enum {
 	FULL_BURSTS_MAX = 32, /* 1,024 frames: more than stood in any queue when they were begun */
 	NET_TICK_US = 100000,
 	TX_PATIENCE_US = 10000, /* net_tap can refuse one frame for ever */
+	WAKE_US = 100,          /* between two wake-ups of control while there is work */
 };
 
 void worker_emit(void *worker, const struct dp_evt *evt)
@@ -250,6 +251,20 @@ static bool run_timers(struct worker *w)
 	return due;
 }
 
+/* A wake-up costs as much as half a message. Control sleeps as soon as it has read all there was,
+ * so under load each turn would wake it: there events wait a little for those of the next turns.
+ * True when it was told.
+ */
+static bool wake_control(struct worker *w, bool has_worked)
+{
+	if (w->n_emitted == 0 || (has_worked && w->now_us - w->woken_us < WAKE_US))
+		return false;
+	w->n_emitted = 0;
+	w->woken_us = w->now_us;
+	wake_signal(w->control);
+	return true;
+}
+
 bool worker_turn(struct worker *w, uint64_t now_us)
 {
 	uint32_t n, handed;
@@ -274,11 +289,7 @@ bool worker_turn(struct worker *w, uint64_t now_us)
 	found |= w->tx.n > w->tx.n_refused;
 	worker_tx_flush(w);
 	worker_wake_others(w);
-	if (w->n_emitted > 0) {
-		found = true;
-		w->n_emitted = 0;
-		wake_signal(w->control);
-	}
+	found |= wake_control(w, found);
 	count(&w->counters.worker_turns);
 	return found;
 }

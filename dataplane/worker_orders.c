@@ -45,7 +45,7 @@ bool worker_try_quit(struct worker *w, struct dp_handle conn)
 
 bool worker_has_room(const struct worker *w)
 {
-	return spsc_count(&w->cmds) <= w->cmds.mask;
+	return spsc_count(&w->cmds) < w->cmds.n;
 }
 
 void worker_set_credential(struct worker *w, uint32_t id, struct credential *c)

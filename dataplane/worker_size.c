@@ -16,6 +16,7 @@ enum {
 	RST_PER_SECOND_MAX = 1000,
 	IW_SEGS = 10, /* RFC 6928 2 */
 	LINGER_MS = 2000,
+	DIALS_MORE_MAX = 16384,
 	CMDS_MIN = 1024,
 	CMDS_MAX = 16384,
 };
@@ -100,10 +101,14 @@ void worker_engines_conf(const struct dp_conf *conf, uint32_t port_index,
 		                      .txns_max = conf->window };
 }
 
-/* Sessions, and half as many again whose end control has not read yet. */
+/* Sessions, and half as many again but not many whose end control has not read yet: each has room
+ * for its events.
+ */
 uint32_t worker_dials_max(const struct dp_conf *conf)
 {
-	return conf->conns_max + conf->conns_max / 2;
+	uint32_t half = conf->conns_max / 2;
+
+	return conf->conns_max + (half < DIALS_MORE_MAX ? half : DIALS_MORE_MAX);
 }
 
 /* A dial has at most two events (OPEN, CLOSED) that control has not read, and at most dials_max
@@ -123,15 +128,6 @@ uint32_t worker_cmds_max(const struct dp_conf *conf)
 	return n < CMDS_MIN ? CMDS_MIN : n > CMDS_MAX ? CMDS_MAX : (uint32_t)n;
 }
 
-static uint64_t ring_bytes(uint32_t slots, uint64_t elem_bytes)
-{
-	uint64_t n = 1;
-
-	while (n < slots)
-		n <<= 1;
-	return n * elem_bytes;
-}
-
 void worker_size_of(const struct dp_conf *conf, uint32_t port_index, struct worker_size *size)
 {
 	struct worker_engines_conf e;
@@ -142,7 +138,7 @@ void worker_size_of(const struct dp_conf *conf, uint32_t port_index, struct work
 	size->eal_bytes = port.bytes + 16 * ((uint64_t)port.rx_buffers + port.tx_buffers);
 	size->tables_bytes =
 	    net_memory_bytes(&e.net) + tcp_memory_bytes(&e.tcp) + tls_memory_bytes(&e.tls) +
-	    smtp_memory_bytes(&e.smtp) + ring_bytes(worker_evts_max(conf), EVT_UNIT_BYTES) +
-	    ring_bytes(worker_cmds_max(conf), sizeof(struct worker_cmd)) +
+	    smtp_memory_bytes(&e.smtp) + (uint64_t)worker_evts_max(conf) * EVT_UNIT_BYTES +
+	    (uint64_t)worker_cmds_max(conf) * sizeof(struct worker_cmd) +
 	    sizeof(struct tcp_trace_entry) * (uint64_t)conf->conns_max + sizeof(struct worker);
 }

@@ -115,17 +115,21 @@ static void put_parameter(struct buf *out, const char *parameter, struct span na
 	}
 }
 
+static bool is_text(const struct tpl_text_source *file)
+{
+	return strncmp(type_of(file->name), "text/", 5) == 0 &&
+	       utf8_first_bad(file->text) == file->text.bytes;
+}
+
 static void put_part(struct buf *out, const struct tpl_text_source *file, bool is_inline,
                      const char *delimiter)
 {
 	const char *type = type_of(file->name);
-	bool text =
-	    strncmp(type, "text/", 5) == 0 && utf8_first_bad(file->text) == file->text.bytes;
 
 	buf_str(out, delimiter);
 	buf_str(out, "\r\nContent-Type: ");
 	buf_str(out, type);
-	if (text)
+	if (is_text(file))
 		buf_str(out, "; charset=utf-8");
 	put_parameter(out, "name", file->name);
 	buf_str(out, "\r\nContent-Transfer-Encoding: base64\r\n");
@@ -155,6 +159,50 @@ static struct span put_parts(struct buf *out, const struct tpl_text_source *file
 	buf_str(out, delimiter);
 	buf_str(out, "--\r\n");
 	return buf_since(out, from);
+}
+
+/* ---- what scanners read ---- */
+
+enum kind { KIND_OTHER, KIND_TEXT, KIND_HTML, N_KINDS };
+
+/* What holds a zero byte is no text to a reader. */
+static enum kind kind_of(const struct tpl_text_source *file)
+{
+	if (!is_text(file) ||
+	    (file->text.bytes > 0 && memchr(file->text.at, '\0', file->text.bytes) != NULL))
+		return KIND_OTHER;
+	return strcmp(type_of(file->name), "text/html") == 0 ? KIND_HTML : KIND_TEXT;
+}
+
+static void keep_plain(struct assets *a, const struct tpl_text_source *files[2],
+                       const uint32_t n[2], struct buf *out)
+{
+	struct span of[N_KINDS];
+	size_t from = out->bytes;
+
+	for (int k = 0; k < 2; k++)
+		for (uint32_t i = 0; i < n[k]; i++) {
+			buf_span(out, files[k][i].name);
+			buf_byte(out, '\0');
+		}
+	a->names = buf_since(out, from);
+	from = out->bytes;
+	for (enum kind kind = 0; kind < N_KINDS; kind++) {
+		size_t at = out->bytes;
+
+		for (int k = 0; k < 2; k++)
+			for (uint32_t i = 0; i < n[k]; i++) {
+				if (kind_of(&files[k][i]) != kind)
+					continue;
+				buf_span(out, files[k][i].text);
+				if (kind != KIND_OTHER)
+					buf_byte(out, '\0');
+			}
+		of[kind] = buf_since(out, at);
+	}
+	a->texts = of[KIND_TEXT];
+	a->htmls = of[KIND_HTML];
+	a->bytes = buf_since(out, from);
 }
 
 /* ---- checking and naming ---- */
@@ -208,7 +256,7 @@ int assets_make(struct assets *a, const struct tpl_text_source *inlines, uint32_
 {
 	const struct tpl_text_source *files[2] = { inlines, attached };
 	const uint32_t n[2] = { n_inlines, n_attached };
-	struct buf out = { 0 };
+	struct buf out = { 0 }, plain = { 0 };
 	size_t bytes = 0;
 	int r;
 
@@ -221,14 +269,17 @@ int assets_make(struct assets *a, const struct tpl_text_source *inlines, uint32_
 				return r;
 			bytes += files[k][i].text.bytes;
 			out.max += files[k][i].text.bytes / 57 * 78 + PART_HEADER_BYTES;
+			plain.max += files[k][i].name.bytes + files[k][i].text.bytes + 2;
 		}
 	if (bytes > TPL_ASSET_BYTES_MAX)
 		return err_set(err, "attachments", 0, 0, -EINVAL,
 		               "attachments and inline files are over %d MiB together",
 		               TPL_ASSET_BYTES_MAX >> 20);
 	out.at = a->memory = malloc(out.max);
-	if (out.at == NULL || !name_them(a, files, n))
+	plain.at = a->plain = malloc(plain.max);
+	if (out.at == NULL || plain.at == NULL || !name_them(a, files, n))
 		return err_set(err, "attachments", 0, 0, -ENOMEM, "out of memory");
+	keep_plain(a, files, n, &plain);
 	a->related = put_parts(&out, inlines, n_inlines, "r", a->boundary, true);
 	a->mixed = put_parts(&out, attached, n_attached, "m", a->boundary, false);
 	a->related_is_fixed = canon_is_fixed(a->related);
@@ -246,6 +297,7 @@ int assets_make(struct assets *a, const struct tpl_text_source *inlines, uint32_
 void assets_fini(struct assets *a)
 {
 	free(a->memory);
+	free(a->plain);
 	for (int how = 0; how < 2; how++)
 		dkim_prefix_free(a->prefix[how]);
 	*a = (struct assets){ 0 };

@@ -16,7 +16,10 @@ struct assets {
 	/* Signatures need not look at their bytes (canon_is_fixed()). */
 	bool related_is_fixed, mixed_is_fixed;
 	char boundary[IDS_HEX_BYTES + 1]; /* "=r_" and "=m_" before it */
-	uint8_t *memory;
+	/* For scanners, see enum tpl_label: a zero byte behind each name and text. */
+	struct span names, texts, htmls;
+	struct span bytes; /* of all files; `texts` and `htmls` are its end */
+	uint8_t *memory, *plain;
 	/* The hash of `mixed_parts` as the beginning of a body, by enum canon; NULL: not fixed. */
 	struct dkim_prefix *prefix[2];
 };

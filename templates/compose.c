@@ -247,6 +247,10 @@ static int compose(struct compose *c, struct tpl_out *out)
 	add_text(&made, TPL_LABEL_HEADER, c->fields, false);
 	add_text(&made, TPL_LABEL_TEXT, c->text, job->tpl->fixed_text.text.at != NULL);
 	add_text(&made, TPL_LABEL_HTML, c->html, job->tpl->fixed_html.text.at != NULL);
+	add_text(&made, TPL_LABEL_FILE_NAMES, job->tpl->assets.names, true);
+	add_text(&made, TPL_LABEL_FILE_TEXT, job->tpl->assets.texts, true);
+	add_text(&made, TPL_LABEL_FILE_HTML, job->tpl->assets.htmls, true);
+	add_text(&made, TPL_LABEL_FILES, job->tpl->assets.bytes, true);
 	*out = made;
 	return 0;
 }

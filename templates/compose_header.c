@@ -44,9 +44,14 @@ static int put_field(struct compose *c, const struct field_tpl *f)
 
 static int put_to(struct compose *c)
 {
-	struct span to = c->job.envelope.rcpt_to;
+	struct span to = c->job.envelope.rcpt_to, for_all = c->job.campaign->to;
 	const char *why;
 
+	if (for_all.bytes != 0)
+		return compose_field(c, "To",
+		                     span_eq(for_all, span_str(TPL_TO_NOBODY)) ? HEADER_TOKENS
+		                                                               : HEADER_MAILBOX,
+		                     for_all);
 	if (!address_is_valid(to) || !is_clean(to))
 		return row_fails(c, "To", "the recipient's address is not local@domain");
 	buf_str(&c->out, "To: ");

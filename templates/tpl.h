@@ -70,7 +70,14 @@ struct tpl_campaign {
 	struct span unsubscribe_url;    /* https; the token is put at its end (RFC 8058) */
 	struct span unsubscribe_mailto; /* an address; the token is the subject */
 	struct span postal_address;     /* who sends, for bodies */
+	/* What To says in every message: one address, with a display name or without, or
+	 * TPL_TO_NOBODY. Empty: the recipient.
+	 */
+	struct span to;
 };
+
+/* The group without members that stands in To for those who are not told of (RFC 5322 3.4). */
+#define TPL_TO_NOBODY "undisclosed-recipients:;"
 
 /* ---- unsubscribe tokens ---- */
 
@@ -255,11 +262,23 @@ struct tpl_job {
 	struct span unsubscribe_url; /* the room's own; leave it empty */
 };
 
-/* What a part of the text is, for scanners. */
-enum tpl_label { TPL_LABEL_SUBJECT, TPL_LABEL_HEADER, TPL_LABEL_TEXT, TPL_LABEL_HTML };
+/* What a part of the text is, for scanners. Those of files hold several, a zero byte behind each;
+ * but TPL_LABEL_FILES, which is the bytes of all files in no order.
+ */
+enum tpl_label {
+	TPL_LABEL_SUBJECT,
+	TPL_LABEL_HEADER,
+	TPL_LABEL_TEXT,
+	TPL_LABEL_HTML,
+	TPL_LABEL_FILE_NAMES, /* of attachments and inline files */
+	TPL_LABEL_FILE_TEXT,  /* files of a type text/..., in UTF-8 */
+	TPL_LABEL_FILE_HTML,  /* likewise, HTML */
+	TPL_LABEL_FILES,      /* as they are, whatever they are */
+	TPL_N_LABELS
+};
 
 struct tpl_text {
-	struct span bytes; /* decoded, UTF-8 */
+	struct span bytes; /* decoded, UTF-8 but for TPL_LABEL_FILES */
 	enum tpl_label label;
 	uint32_t segment; /* the same in all messages of this tpl that say so; 0: its own */
 };
@@ -284,6 +303,13 @@ struct tpl_out {
  */
 int tpl_open(const char *path, const struct tpl_columns *columns, struct tpl **out,
              struct tpl_err *err);
+
+/* Whether a campaign's message is the same for all rows, byte for byte, where it has the same
+ * number, times and sender for them; `columns` are those of tpl_open(). Returns 0, or -EINVAL with
+ * `err` that says what differs.
+ */
+int tpl_check_same(const struct tpl *tpl, const struct tpl_columns *columns,
+                   const struct tpl_campaign *campaign, struct tpl_err *err);
 
 /* Frees it; no thread may be composing from it. NULL is allowed. */
 void tpl_close(struct tpl *tpl);

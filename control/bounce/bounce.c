@@ -9,6 +9,7 @@
 
 enum {
 	ANY = -1,
+	NOWHERE = -2,
 };
 
 struct rule {
@@ -49,20 +50,15 @@ static const struct rule rules[] = {
 	{ DP_OUT_UNCONFIRMED,  ANY,                 ANY,           ANY, 0,   ANY, ANY, ANY,
 	  { .state = RCPT_UNCONFIRMED, .counts_attempt = 1, .end_session = 1 } },
 
-	/* Nothing was said of it, or MAIL was never answered: another session, at once. Lost further
-	 * on it may be what is wrong, so it waits. The host's part is told by the CLOSED event. */
-	{ DP_OUT_NOT_TRIED,    ANY,                 DP_STEP_IDLE,  ANY, 0,   ANY, ANY, ANY, AGAIN(NOTHING, .now = 1, .end_session = 1) },
-	{ DP_OUT_NOT_TRIED,    ANY,                 DP_STEP_RSET,  ANY, 0,   ANY, ANY, ANY, AGAIN(NOTHING, .now = 1, .end_session = 1) },
-	{ DP_OUT_NOT_TRIED,    ANY,                 DP_STEP_MAIL,  ANY, 0,   ANY, ANY, ANY, AGAIN(NOTHING, .now = 1, .end_session = 1) },
-	{ DP_OUT_NOT_TRIED,    ANY,                 ANY,           ANY, 0,   ANY, ANY, ANY, AGAIN(NOTHING, .end_session = 1) },
-
 	/* The host, whatever the digit (RFC 5321 3.8; RFC 7504): no fault of the recipient. */
 	{ DP_OUT_REFUSED,      DP_REACH_HOST,       ANY,           ANY, 0,   ANY, ANY, ANY, AGAIN(HOST, .avoid_host = 1, .end_session = 1) },
 
-	/* Goodbye to the recipient or to the whole message is an answer; elsewhere it only ends a
-	 * session that had been good until then. */
+	/* Goodbye to the recipient or to the whole message is an answer, and counted, so that a host
+	 * which says it to every message is not asked for ever; elsewhere it only ends a session that
+	 * had been good until then. BDAT LAST is the whole message (RFC 3030 2). */
 	{ DP_OUT_REFUSED,      DP_REACH_RECIPIENT,  ANY,           421, 421, ANY, ANY, ANY, LATER(HOST, .end_session = 1) },
 	{ DP_OUT_REFUSED,      ANY,                 DP_STEP_DOT,   421, 421, ANY, ANY, ANY, LATER(HOST, .end_session = 1) },
+	{ DP_OUT_REFUSED,      ANY,                 DP_STEP_BDAT,  421, 421, ANY, ANY, ANY, LATER(HOST, .end_session = 1) },
 	{ DP_OUT_REFUSED,      ANY,                 ANY,           421, 421, ANY, ANY, ANY, AGAIN(HOST, .now = 1, .end_session = 1) },
 
 	/* Too many recipients (RFC 5321 4.5.3.1.10): a new transaction takes it. Counted, since some
@@ -75,6 +71,10 @@ static const struct rule rules[] = {
 	{ DP_OUT_REFUSED,      ANY,                 ANY,           400, 499, 7, ANY,   ANY, LATER(SENDER) },
 	{ DP_OUT_REFUSED,      DP_REACH_RECIPIENT,  ANY,           400, 499, ANY, ANY, ANY, LATER(RECIPIENT) },
 	{ DP_OUT_REFUSED,      ANY,                 ANY,           400, 499, ANY, ANY, ANY, LATER(MESSAGE) },
+
+	/* RFC 8689 4.2.1: before MAIL we say so ourselves, and nobody was offered anything. */
+	{ DP_OUT_REFUSED,      ANY,                 DP_STEP_MAIL,  550, 550, 7, 30,    ANY,
+	  { .state = RCPT_FAILED, .about = BOUNCE_ABOUT_MESSAGE } },
 
 	/* For good. x.7: policy; x.1.7, x.1.8: the sender's address or its domain; x.3.4: too big;
 	 * x.6: its bytes (RFC 3463 3). Without an enhanced code the step tells. */
@@ -89,6 +89,55 @@ static const struct rule rules[] = {
 	{ DP_OUT_REFUSED,      ANY,                 ANY,           500, 599, ANY, ANY, ANY, NEVER(MESSAGE) },
 };
 /* clang-format on */
+
+/* What becomes of a recipient that no reply was about (DP_OUT_NOT_TRIED), by why: no attempt is
+ * counted, whatever it is. The host's part is told by the CLOSED event.
+ */
+enum untried_when {
+	BY_STEP, /* at once if nothing was said of it, or MAIL was never answered; lost further on
+	            it may be what is wrong, so it waits */
+	AT_ONCE,
+};
+
+struct untried {
+	uint8_t when; /* enum untried_when */
+	int stays_at; /* step at which the session is as good as before; ANY: at all, NOWHERE */
+};
+
+/* clang-format off */
+static const struct untried untried[] = {
+	[DP_WHY_QUIT]        = { AT_ONCE, NOWHERE },
+	[DP_WHY_REFUSED]     = { BY_STEP, NOWHERE },
+	[DP_WHY_TIMEOUT]     = { BY_STEP, NOWHERE },
+	[DP_WHY_UNREACHABLE] = { BY_STEP, NOWHERE },
+	[DP_WHY_RESET]       = { BY_STEP, NOWHERE },
+	[DP_WHY_PEER_CLOSED] = { BY_STEP, NOWHERE },
+	[DP_WHY_REPLY]       = { BY_STEP, NOWHERE },
+	[DP_WHY_PROTOCOL]    = { BY_STEP, NOWHERE },
+	[DP_WHY_EGRESS]      = { BY_STEP, NOWHERE },
+	[DP_WHY_NO_PORTS]    = { BY_STEP, NOWHERE },
+	[DP_WHY_NO_ROOM]     = { BY_STEP, NOWHERE },
+	[DP_WHY_NO_SOURCE]   = { BY_STEP, NOWHERE },
+	[DP_WHY_SHUTDOWN]    = { BY_STEP, NOWHERE },
+	[DP_WHY_TLS]         = { BY_STEP, NOWHERE },
+	[DP_WHY_NEEDS_7BIT]  = { AT_ONCE, ANY },          /* in another form (RFC 6152 3) */
+	[DP_WHY_NO_CHUNKING] = { AT_ONCE, NOWHERE },      /* the next session says DATA */
+	[DP_WHY_TOO_MANY]    = { AT_ONCE, DP_STEP_RCPT }, /* of one transaction; else of the session (RFC 9422) */
+	[DP_WHY_AUTH]        = { BY_STEP, NOWHERE },
+};
+/* clang-format on */
+static_assert(sizeof(untried) / sizeof(untried[0]) == DP_N_WHYS, "one row per why");
+
+static struct verdict judge_untried(const struct dp_evt *evt)
+{
+	const struct untried *u = &untried[evt->why];
+	bool at_start =
+	    evt->step == DP_STEP_IDLE || evt->step == DP_STEP_RSET || evt->step == DP_STEP_MAIL;
+
+	return (struct verdict){ .state = RCPT_DEFERRED,
+		                 .now = u->when == AT_ONCE || at_start,
+		                 .end_session = u->stays_at != ANY && u->stays_at != evt->step };
+}
 
 static bool fits(int want, int got)
 {
@@ -109,9 +158,8 @@ static bool applies(const struct rule *r, const struct dp_evt *evt, uint32_t att
 struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts)
 {
 	assert(evt->kind == DP_EVT_RCPT);
-	/* The host was not asked, and the session is as good as before (RFC 6152 3). */
-	if (evt->outcome == DP_OUT_NOT_TRIED && evt->why == DP_WHY_NEEDS_7BIT)
-		return (struct verdict){ .state = RCPT_DEFERRED, .now = 1 };
+	if (evt->outcome == DP_OUT_NOT_TRIED)
+		return judge_untried(evt);
 	/* What our own rules said: nobody was asked, no attempt was spent. */
 	if (evt->outcome == DP_OUT_GATED)
 		return (struct verdict){ .state = evt->gate >> 1 == DP_GATE_REJECT ? RCPT_FAILED
@@ -152,12 +200,46 @@ bool bounce_is_relaying(const struct dp_evt *evt)
 
 struct verdict bounce_judge_mx(const struct mx_answer *answer)
 {
-	assert(answer->fate != MX_OK);
-	/* DNS trouble is for now; it spends an attempt, so that the waits grow as for any other. */
-	if (answer->fate == MX_TRY_LATER)
-		return (struct verdict){ .state = RCPT_DEFERRED, .counts_attempt = 1 };
-	/* RFC 7505 3, RFC 5321 5.1: nobody takes mail for this domain. */
-	return (struct verdict){ .state = RCPT_BOUNCED, .about = BOUNCE_ABOUT_RECIPIENT };
+	/* RFC 5321 5.1: nobody takes mail for this domain. RFC 7505 4.2, RFC 3463 3.2, 3.5. */
+	static const struct verdict verdicts[] = {
+		[MX_NULL] = { .state = RCPT_BOUNCED,
+		              .about = BOUNCE_ABOUT_RECIPIENT,
+		              .enhanced = { 5, 1, 10 } },
+		[MX_NO_DOMAIN] = { .state = RCPT_BOUNCED,
+		                   .about = BOUNCE_ABOUT_RECIPIENT,
+		                   .enhanced = { 5, 1, 2 } },
+		[MX_NO_HOSTS] = { .state = RCPT_BOUNCED,
+		                  .about = BOUNCE_ABOUT_RECIPIENT,
+		                  .enhanced = { 5, 4, 4 } },
+		/* For now; it spends an attempt, so that the waits grow as for any other. */
+		[MX_TRY_LATER] = { .state = RCPT_DEFERRED,
+		                   .counts_attempt = 1,
+		                   .enhanced = { 4, 4, 3 } },
+	};
+
+	assert(answer->fate != MX_OK && answer->fate < sizeof(verdicts) / sizeof(verdicts[0]));
+	return verdicts[answer->fate];
+}
+
+struct verdict bounce_judge_hosts(bool takes_no_mail)
+{
+	/* RFC 3463 3.4, 3.5: 5.3.2, the system takes no mail; 4.4.1, no answer from the host. */
+	static const struct verdict never = { .state = RCPT_BOUNCED,
+		                              .counts_attempt = 1,
+		                              .about = BOUNCE_ABOUT_HOST,
+		                              .enhanced = { 5, 3, 2 } },
+				    later = { .state = RCPT_DEFERRED,
+		                              .counts_attempt = 1,
+		                              .about = BOUNCE_ABOUT_HOST,
+		                              .enhanced = { 4, 4, 1 } };
+
+	return takes_no_mail ? never : later;
+}
+
+bool bounce_takes_no_mail(const struct dp_evt *evt)
+{
+	return evt->kind == DP_EVT_CLOSED && evt->step == DP_STEP_BANNER && evt->code == 521 &&
+	       evt->enhanced[1] != 7;
 }
 
 uint32_t bounce_retry_after_s(const uint32_t *after_s, uint32_t n_after, uint32_t attempts)

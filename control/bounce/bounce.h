@@ -29,6 +29,7 @@ struct verdict {
 	uint8_t avoid_host;     /* 0 or 1: leave this host alone for retry.host */
 	uint8_t end_session;    /* 0 or 1: the session is of no more use */
 	uint8_t about;          /* enum bounce_about */
+	uint8_t enhanced[3];    /* RFC 3463, of what no reply said; 0.0.0: a reply did */
 };
 
 /* Judges one recipient's event (DP_EVT_RCPT). `attempts` are those spent before; of an
@@ -45,6 +46,16 @@ bool bounce_is_relaying(const struct dp_evt *evt);
 
 /* Judges a domain that has nowhere to send to: any answer but MX_OK. */
 struct verdict bounce_judge_mx(const struct mx_answer *answer);
+
+/* Judges what waits for hosts of which every one has failed, again and again. `takes_no_mail`: each
+ * answered so, as bounce_takes_no_mail() tells.
+ */
+struct verdict bounce_judge_hosts(bool takes_no_mail);
+
+/* Whether a host said that it never takes mail, from nobody (RFC 7504 3): 521, and no word of
+ * policy, which would be about us.
+ */
+bool bounce_takes_no_mail(const struct dp_evt *evt);
 
 /* The wait after the n-th spent attempt (n from 1; 0 is taken as 1), in seconds, from the option's
  * list of at least one wait; behind its end the last one repeats.

@@ -5,7 +5,9 @@
 
 #include "control/bounce/verp.h"
 #include "control/campaign/address.h"
+#include "control/campaign/dsn.h"
 #include "control/campaign/registry.h"
+#include "control/dsn_words.h"
 #include "control/xalloc.h"
 
 struct state_row {
@@ -133,6 +135,10 @@ static bool apply_outcome(struct campaign *c, const struct store_rec *rec)
 		return false;
 	if (rec->kind == REC_UNCONFIRMED && r->unconfirmed < 15)
 		r->unconfirmed++;
+	if (rec->kind == REC_STOPPED) {
+		c->n_stopped++;
+		c->n_stopping -= c->n_stopping > 0; /* 0 when it is read back */
+	}
 	d = move_row(c, rec->row, rec->state);
 	r->due_s = rec->state == RCPT_DEFERRED ? (uint32_t)rec->due_s : 0;
 	if (rec->attempts > r->attempts) {
@@ -162,7 +168,7 @@ static bool apply_release(struct campaign *c, const struct store_rec *rec)
 void campaign_pause(struct campaign *c, bool paused, const char *why)
 {
 	c->paused = paused;
-	c->n_stopped = 0;
+	c->n_stopped = c->n_stopping = 0;
 	snprintf(c->paused_why, sizeof(c->paused_why), "%s", paused ? why : "");
 }
 
@@ -189,6 +195,7 @@ bool campaign_apply(struct campaign *c, const struct store_rec *rec)
 	case REC_FIRST_ATTEMPT:
 		return apply_first_attempt(c, rec);
 	case REC_UNCONFIRMED:
+	case REC_STOPPED:
 	case REC_OUTCOME:
 		return rec->rows > 0 && apply_outcome(c, rec);
 	case REC_PAUSE:
@@ -229,6 +236,38 @@ size_t campaign_mail_from(const struct campaign *c, uint32_t row, char out[DP_AD
 	return bytes;
 }
 
+size_t campaign_envid(const struct campaign *c, uint32_t row, char *out)
+{
+	char address[DP_ADDRESS_MAX];
+	size_t bytes = verp_encode(c->tpl_data.key, c->id, row, "", address);
+
+	assert(bytes > 3 && bytes - 3 <= DSN_ENVID_MAX);
+	memcpy(out, address + 2, bytes - 3);
+	return bytes - 3;
+}
+
+/* A word that another version wrote and we do not know asks for nothing. */
+static struct campaign_dsn dsn_of(const struct campaign_spec *spec)
+{
+	int notify = spec->dsn_notify == NULL ? 0 : dsn_notify_read(spec->dsn_notify);
+	int ret = spec->dsn_ret == NULL ? 0 : dsn_ret_read(spec->dsn_ret);
+
+	return (struct campaign_dsn){ .notify = (uint8_t)(notify > 0 ? notify : 0),
+		                      .ret = (uint8_t)(ret > 0 ? ret : 0),
+		                      .is_asked = notify > 0 || ret > 0 };
+}
+
+static uint32_t address_column_of(const struct campaign *c)
+{
+	const char *name = c->spec.address_column != NULL ? c->spec.address_column : "email";
+	const struct tpl_columns *columns = c->table == NULL ? NULL : table_columns(c->table);
+
+	for (uint32_t i = 0; columns != NULL && i < columns->n; i++)
+		if (span_eq(columns->names[i], span_str(name)))
+			return i;
+	return 0; /* no table, no rows */
+}
+
 static struct span span_of_text(const char *text)
 {
 	return text != NULL ? span_str(text) : span_of(NULL, 0);
@@ -255,6 +294,8 @@ void campaign_bind(struct campaign *c)
 	c->tpl_data.files_first = c->spec.files != NULL && strcmp(c->spec.files, "first") == 0;
 	c->tpl_data.postal_address = span_of_text(c->spec.postal_address);
 	c->tpl_data.sign_with = span_of_text(c->spec.dkim);
+	c->dsn = dsn_of(&c->spec);
+	c->address_column = address_column_of(c);
 }
 
 void campaign_free(struct campaign *c)

@@ -22,6 +22,7 @@ enum {
 	CAMPAIGN_NAME_MAX = 64, /* letters, digits, '.', '_', '-' */
 	CAMPAIGN_WHY_BYTES = 512,
 	CAMPAIGN_REASON_MAX = 160,
+	CAMPAIGN_STORY_BYTES = 96,
 };
 
 /* Where a recipient stands; the sum over a campaign is its recipients, always. */
@@ -42,6 +43,7 @@ enum rec_kind {
 	REC_PAUSE = 3,         /* state 1: the campaign is paused, 0: it goes on; text: why */
 	REC_RELEASE = 4,       /* of rows [row, row+rows) those that are held get `state` */
 	REC_UNCONFIRMED = 5,   /* as REC_OUTCOME, of an attempt whose answer was lost */
+	REC_STOPPED = 6,       /* as REC_OUTCOME, by a stop rule of the content gate */
 };
 
 /* One recipient, in memory while its campaign is not over. */
@@ -51,6 +53,7 @@ struct rcpt {
 	uint8_t in_flight;        /* 0 or 1; never stored */
 	uint8_t released : 1;     /* was held, and then let go */
 	uint8_t unconfirmed : 4;  /* attempts whose answer was lost; stops at 15 */
+	uint8_t again : 3;        /* went again at once since it last waited; never stored */
 	uint32_t first_attempt_s; /* Unix time; 0: never tried */
 	uint32_t due_s;           /* Unix time of the next attempt, when deferred */
 };
@@ -88,13 +91,24 @@ struct campaign_spec {
 	char *feedback_id; /* who sends */
 	char *unsubscribe_url, *unsubscribe_mailto;
 	char *postal_address; /* of who sends, which bulk mail shows */
+	/* Reports on delivery (RFC 3461), as dsn_words.h reads them; NULL: by class and tenant. */
+	char *dsn_notify, *dsn_ret;
 	char *encoding;      /* "8bit": bodies go as they are where hosts take it; "7bit" or NULL */
 	char *files;         /* "first": attachments before the bodies; "last" or NULL: behind */
 	char *dkim;          /* names of signers, separated by commas; NULL: by From */
 	char *to_test;       /* NULL, or the address that gets every message */
 	char *rejected_path; /* NULL: <recipients_path without .csv>.rejected.csv */
 	uint64_t limit;      /* 0: all */
+	bool requiretls;     /* RFC 8689: only over hosts of the configuration, names verified */
 	bool dry_run;        /* import and compose all, send and keep nothing */
+	bool no_resume;      /* an import of that name that was interrupted is begun anew */
+};
+
+/* What every message of a campaign asks of reports on delivery (RFC 3461). */
+struct campaign_dsn {
+	uint8_t notify; /* enum dp_notify */
+	uint8_t ret;    /* enum dp_ret */
+	bool is_asked;  /* of anything: then message and recipient are named, too */
 };
 
 struct campaign {
@@ -104,6 +118,8 @@ struct campaign {
 	struct table *table;
 	struct tpl *tpl;
 	struct tpl_campaign tpl_data;
+	struct campaign_dsn dsn;
+	uint32_t address_column; /* whose values are addresses as the list has them */
 	char *bounce_domain;
 	struct rcpt *rcpts;              /* one a row; NULL while importing */
 	struct campaign_domain *domains; /* as in the table */
@@ -117,7 +133,10 @@ struct campaign {
 	int64_t started_s, ended_s;             /* Unix; 0: not yet */
 	bool paused;                            /* none of its messages is begun */
 	char paused_why[CAMPAIGN_REASON_MAX + 1];
-	uint32_t n_stopped; /* by stop rules of the content gate, since it was started or resumed */
+	/* By stop rules of the content gate, since it was started or resumed: durable, and on the
+	 * way to it.
+	 */
+	uint32_t n_stopped, n_stopping;
 };
 
 /* A campaign's own frozen source of composing, made and removed with it. */
@@ -143,7 +162,8 @@ struct campaigns_conf {
 };
 
 /* Loads every campaign of the state directory and folds its records; removes what a crash left
- * half-imported. Before the loop runs: blocks. Returns 0 or -errno with one line in `why`.
+ * half-imported, but for imports of the last days that can go on. Before the loop runs: blocks.
+ * Returns 0 or -errno with one line in `why`.
  */
 int campaigns_open(const struct campaigns_conf *conf, struct campaigns **out,
                    char why[CAMPAIGN_WHY_BYTES]);
@@ -158,6 +178,10 @@ void campaigns_close(struct campaigns *cs);
 typedef void campaign_done_fn(void *ctx, int result, struct campaign *c, const char *line);
 int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campaign_done_fn *done,
                    void *ctx, char why[CAMPAIGN_WHY_BYTES]);
+
+/* "", or as the end of a sentence that its import went on from an earlier one, or why it did not.
+ */
+const char *campaign_import_story(const struct campaign *c, char out[CAMPAIGN_STORY_BYTES]);
 
 /* Imports a campaign into `folder`, which is made, as a dry run does, for who wants to look at it
  * without a registry. Blocks. Returns 0 or -errno with one line; campaign_look_end() is due either
@@ -221,6 +245,12 @@ int campaign_try(struct campaign_trial *t, uint32_t row, struct tpl_out *out, st
  * length.
  */
 size_t campaign_mail_from(const struct campaign *c, uint32_t row, char out[DP_ADDRESS_MAX]);
+
+/* What names a row's message to receivers (RFC 3461 4.4), xtext as it is: the part of its own
+ * envelope sender (control/bounce/verp.h) between "b+" and "@". Nothing of the address is in it.
+ * Writes at most DSN_ENVID_MAX bytes (dsn.h); returns the length.
+ */
+size_t campaign_envid(const struct campaign *c, uint32_t row, char *out);
 
 /* Writes the state of every recipient to `path` as CSV: address,state,attempts,code,enhanced,reply.
  * On a helper thread; `done` as above.

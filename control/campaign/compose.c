@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "control/campaign/dsn.h"
 #include "control/campaign/slab.h"
 #include "control/lint/wire.h"
 #include "control/thread.h"
@@ -22,7 +23,8 @@ enum {
 	COMPOSE_RING = 256,  /* orders on their way through one thread */
 	COMPOSE_HINTS = 256, /* campaigns whose usual slab class is remembered */
 	COMPOSE_THREADS_MAX = 256,
-	SLAB_ENVELOPE_BYTES = 2 * DP_ADDRESS_MAX + 64, /* with what aligns the message behind it */
+	/* With what aligns the message behind it. */
+	SLAB_ENVELOPE_BYTES = 2 * DP_ADDRESS_MAX + (int)DSN_ENVID_MAX + (int)DSN_ORCPT_MAX + 64,
 };
 
 struct order {
@@ -76,6 +78,26 @@ static struct span copy_into(uint8_t **at, struct span s)
 	return copy;
 }
 
+/* The address as the list has it; that of a test is its own. */
+static struct span original_of(const struct campaign *c, const struct table_row *row)
+{
+	const struct tpl_value *listed = &row->values[c->address_column];
+
+	if (c->spec.to_test != NULL || listed->kind != TPL_STRING)
+		return row->address;
+	return span_of(listed->text, listed->n);
+}
+
+/* How reports are to name message and recipient (RFC 3461). */
+static void name_for_reports(const struct order *o, const struct table_row *row, uint8_t **at,
+                             struct compose_done *done)
+{
+	char envid[DSN_ENVID_MAX], orcpt[DSN_ORCPT_MAX];
+
+	done->envid = copy_into(at, span_of(envid, campaign_envid(o->c, o->row, envid)));
+	done->orcpt = copy_into(at, span_of(orcpt, dsn_orcpt(original_of(o->c, row), orcpt)));
+}
+
 /* Composes into one slab: items and members of the row's values, the envelope, the message. */
 static int compose_into(const struct order *o, size_t slab_bytes, struct compose_done *done)
 {
@@ -99,6 +121,9 @@ static int compose_into(const struct order *o, size_t slab_bytes, struct compose
 	done->mail_from =
 	    copy_into(&at, span_of(mail_from, campaign_mail_from(o->c, o->row, mail_from)));
 	done->rcpt_to = copy_into(&at, row.address);
+	done->envid = done->orcpt = span_of(NULL, 0);
+	if (o->c->dsn.is_asked)
+		name_for_reports(o, &row, &at, done);
 	job.envelope.mail_from = done->mail_from;
 	job.envelope.rcpt_to = done->rcpt_to;
 	/* Whatever the template code lays there stays aligned. */
@@ -165,7 +190,7 @@ static void compose(struct slabs *slabs, struct outcome *out)
 	}
 	done->result = -EINVAL;
 	memset(&done->out, 0, sizeof(done->out));
-	done->mail_from = done->rcpt_to = span_of(NULL, 0);
+	done->mail_from = done->rcpt_to = done->envid = done->orcpt = span_of(NULL, 0);
 	slab_put(slabs, o->slab);
 }
 
@@ -364,14 +389,17 @@ void composer_set_keys(struct composer *co, struct keyring *keys)
 	keyring_put(old);
 }
 
-/* What a campaign's next message will likely need: what this one took, or less if it was small. */
+/* What a campaign's next message will likely need: what this one took, or less if it was small.
+ * Texts that are the same in all messages are not in the slab.
+ */
 static void learn_class(struct composer *co, const struct outcome *out)
 {
 	uint32_t class = out->order.class;
 	size_t used = out->done.out.size_bytes;
 
 	for (uint32_t i = 0; i < out->done.out.n_text; i++)
-		used += out->done.out.text[i].bytes.bytes;
+		if (out->done.out.text[i].segment == 0)
+			used += out->done.out.text[i].bytes.bytes;
 	if (!out->no_slab && class > 0 && used < slab_class_bytes(co->slabs, class - 1) / 2)
 		class --;
 	co->hints[out->order.c->id % COMPOSE_HINTS] = (uint8_t) class;

@@ -28,6 +28,7 @@ struct compose_done {
 	void *slab; /* give back with compose_free(); NULL when result is not 0 */
 	struct tpl_out out;
 	struct span mail_from, rcpt_to; /* in the slab */
+	struct span envid, orcpt;       /* likewise, if the campaign asks for reports; else empty */
 	struct tpl_err err;
 };
 

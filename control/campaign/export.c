@@ -27,8 +27,9 @@ struct export
 
 static bool is_outcome(const struct export *ex, const struct store_rec *rec)
 {
-	return (rec->kind == REC_OUTCOME || rec->kind == REC_UNCONFIRMED) && rec->rows == 1 &&
-	       rec->row < table_n_rows(ex->c->table);
+	return (rec->kind == REC_OUTCOME || rec->kind == REC_UNCONFIRMED ||
+	        rec->kind == REC_STOPPED) &&
+	       rec->rows == 1 && rec->row < table_n_rows(ex->c->table);
 }
 
 static bool find_last(void *ctx, const struct store_rec *rec)

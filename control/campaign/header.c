@@ -141,7 +141,7 @@ int import_check_types(struct import *im)
 
 /* ---- columns ---- */
 
-static void add_column(struct import *im, struct span name)
+void import_add_column(struct import *im, struct span name, bool has_parts)
 {
 	struct import_column *c = &im->columns[im->n_columns];
 	enum column_type type = type_of(im, name);
@@ -149,7 +149,7 @@ static void add_column(struct import *im, struct span name)
 	*c = (struct import_column){
 		.name = span_of(xstrndup((const char *)name.at, name.bytes), name.bytes),
 		.type = (uint8_t)type,
-		.has_parts = type == TYPE_JSON,
+		.has_parts = has_parts || type == TYPE_JSON,
 	};
 	if (span_eq(name, span_str(im->conf->address_column)))
 		im->address_column = im->n_columns;
@@ -181,7 +181,7 @@ const char *import_column(struct import *im, struct span name, uint32_t likely, 
 	if (im->n_columns == TPL_COLUMNS_MAX)
 		return "its members and those before have over 256 names";
 	*column = im->n_columns;
-	add_column(im, name);
+	import_add_column(im, name, false);
 	im->values[*column] = (struct tpl_value){ .kind = TPL_NIL };
 	return NULL;
 }
@@ -212,7 +212,7 @@ int import_read_header(struct import *im)
 		return import_refuse(im, row->line, "%u columns, at most %d may be", row->n_fields,
 		                     TPL_COLUMNS_MAX);
 	for (uint32_t i = 0; i < row->n_fields; i++) {
-		add_column(im, rows_trimmed(row->fields[i]));
+		import_add_column(im, rows_trimmed(row->fields[i]), false);
 		if ((result = check_column(im, i, row->line)) != 0)
 			return result;
 	}

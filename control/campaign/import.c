@@ -53,7 +53,7 @@ static void reject(struct import *im, const char *reason)
 
 /* ---- the rows file ---- */
 
-static int blob_flush(struct import *im)
+int import_flush(struct import *im)
 {
 	int result = write_all(im->blob_fd, im->blob.at, im->blob.bytes);
 
@@ -70,7 +70,6 @@ static bool blob_address(struct import *im, uint64_t at, uint8_t room[2 + DP_ADD
                          struct span *address)
 {
 	struct span s;
-	uint16_t bytes;
 
 	if (at >= im->blob_flushed) {
 		s = span_of(im->blob.at + (at - im->blob_flushed),
@@ -80,7 +79,7 @@ static bool blob_address(struct import *im, uint64_t at, uint8_t room[2 + DP_ADD
 
 		s = span_of(room, n > 0 ? (size_t)n : 0);
 	}
-	return span_take_u16(&s, &bytes) && span_take(&s, bytes, address);
+	return table_take_address(&s, address);
 }
 
 /* ---- one row ---- */
@@ -114,7 +113,7 @@ static int keep_row(struct import *im, const struct address *address, uint64_t h
 	int result = index_add(&im->index, hash, im->blob_flushed + im->blob.bytes,
 	                       (uint32_t)im->row.line, domain);
 
-	if (result == -ENOSPC)
+	if (result == -E2BIG)
 		return import_refuse(im, im->row.line, "more rows than a table can hold");
 	if (result != 0)
 		return import_fail(im, result, im->conf->dir);
@@ -134,7 +133,7 @@ static int take_row(struct import *im)
 	int result;
 
 	if (im->blob.bytes + IMPORT_RECORD_BYTES_MAX > BLOB_BUF_BYTES &&
-	    (result = blob_flush(im)) != 0)
+	    (result = import_flush(im)) != 0)
 		return result;
 	bytes = import_read_row(im, &address, reason);
 	if (bytes == 0) {
@@ -164,6 +163,12 @@ static void tell(const struct import *im)
 	atomic_store_explicit(&p->bytes, rows_at(im->rows), memory_order_relaxed);
 }
 
+int import_cancelled(struct import *im)
+{
+	snprintf(im->why, TABLE_WHY_BYTES, "%s: import cancelled", im->conf->csv_path);
+	return -ECANCELED;
+}
+
 static int take_rows(struct import *im)
 {
 	const struct table_import_conf *conf = im->conf;
@@ -181,13 +186,16 @@ static int take_rows(struct import *im)
 		im->result->rows++;
 		if ((result = take_row(im)) != 0)
 			return result;
+		if (rows_at(im->rows) >= im->checkpoint_at && (result = checkpoint_make(im)) != 0)
+			return result;
 		if (im->result->rows % CANCEL_ROWS != 0)
 			continue;
 		tell(im);
-		if (conf->cancel != NULL && atomic_load(conf->cancel)) {
-			snprintf(im->why, TABLE_WHY_BYTES, "%s: import cancelled", conf->csv_path);
-			return -ECANCELED;
-		}
+		if (conf->cancel == NULL || !atomic_load(conf->cancel))
+			continue;
+		/* So short an import is no loss that it had none yet. */
+		result = im->result->checkpoint_rows > 0 ? checkpoint_make(im) : 0;
+		return result != 0 ? result : import_cancelled(im);
 	}
 	tell(im);
 	tells = im->result->rejected > 0 && conf->rejected_final != NULL;
@@ -233,10 +241,34 @@ static int open_list(struct import *im)
 	return rows_is_jsonl(im->rows) ? 0 : import_read_header(im);
 }
 
-static int open_all(struct import *im)
+/* New, or as an earlier import left it. */
+static int open_parts(struct import *im, bool resume)
 {
 	const struct table_import_conf *conf = im->conf;
 	char path[4096];
+	int result;
+
+	if (!resume)
+		checkpoint_del(conf->dir);
+	im->rejected = fopen(conf->rejected_path, resume ? "a+e" : "we");
+	if (im->rejected == NULL)
+		return import_fail(im, -errno, conf->rejected_path);
+	if ((result = index_init(&im->index, conf->dir, resume)) != 0)
+		return import_fail(im, result, conf->dir);
+	snprintf(path, sizeof(path), "%s/%s", conf->dir, TABLE_FILE_ROWS);
+	im->blob_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (resume ? 0 : O_TRUNC), 0600);
+	if (im->blob_fd < 0)
+		return import_fail(im, -errno, path);
+	im->checkpoint_at = conf->checkpoint_bytes == 0 ? UINT64_MAX : conf->checkpoint_bytes;
+	if (resume)
+		return checkpoint_take(im);
+	fputs("line,reason,row\n", im->rejected);
+	return 0;
+}
+
+static int open_all(struct import *im, bool resume)
+{
+	const struct table_import_conf *conf = im->conf;
 	int result = open_list(im);
 
 	if (result != 0)
@@ -247,15 +279,7 @@ static int open_all(struct import *im)
 		         conf->rejected_final);
 		return -EINVAL;
 	}
-	im->rejected = fopen(conf->rejected_path, "we");
-	if (im->rejected == NULL)
-		return import_fail(im, -errno, conf->rejected_path);
-	fputs("line,reason,row\n", im->rejected);
-	if ((result = index_init(&im->index, conf->dir)) != 0)
-		return import_fail(im, result, conf->dir);
-	snprintf(path, sizeof(path), "%s/%s", conf->dir, TABLE_FILE_ROWS);
-	im->blob_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	return im->blob_fd >= 0 ? 0 : import_fail(im, -errno, path);
+	return open_parts(im, resume);
 }
 
 static int close_rejected(struct import *im)
@@ -269,7 +293,7 @@ static int close_rejected(struct import *im)
 
 static int finish(struct import *im)
 {
-	int result = blob_flush(im);
+	int result = import_flush(im);
 
 	if (result != 0 || (result = close_rejected(im)) != 0)
 		return result;
@@ -277,12 +301,13 @@ static int finish(struct import *im)
 		return import_fail(im, -errno, im->conf->dir);
 	if ((result = import_write_table(im)) != 0)
 		return result;
+	checkpoint_del(im->conf->dir);
 	result = dir_sync(im->conf->dir);
 	return result == 0 ? 0 : import_fail(im, result, im->conf->dir);
 }
 
-int table_import(const struct table_import_conf *conf, struct table_import_result *result,
-                 char why[TABLE_WHY_BYTES])
+static int import_once(const struct table_import_conf *conf, bool resume,
+                       struct table_import_result *result, char why[TABLE_WHY_BYTES])
 {
 	struct import *im = xcalloc(1, sizeof(*im));
 	int status;
@@ -294,7 +319,7 @@ int table_import(const struct table_import_conf *conf, struct table_import_resul
 	im->blob_fd = im->index.fd = -1;
 	im->blob = (struct cell_out){ .at = xcalloc(BLOB_BUF_BYTES, 1), .max = BLOB_BUF_BYTES };
 
-	if ((status = open_all(im)) == 0 && (status = take_rows(im)) == 0)
+	if ((status = open_all(im, resume)) == 0 && (status = take_rows(im)) == 0)
 		status = finish(im);
 	if (im->rejected != NULL)
 		fclose(im->rejected);
@@ -306,5 +331,20 @@ int table_import(const struct table_import_conf *conf, struct table_import_resul
 	import_free_columns(im);
 	free(im->blob.at);
 	free(im);
+	return status;
+}
+
+int table_import(const struct table_import_conf *conf, struct table_import_result *result,
+                 char why[TABLE_WHY_BYTES])
+{
+	bool resume = conf->checkpoint_bytes > 0 && table_has_checkpoint(conf->dir);
+	int status = import_once(conf, resume, result, why);
+
+	if (status == -ESTALE) {
+		const char *anew = result->anew;
+
+		status = import_once(conf, false, result, why);
+		result->anew = anew;
+	}
 	return status;
 }

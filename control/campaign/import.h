@@ -42,6 +42,8 @@ struct import {
 	uint32_t n_columns;
 	uint32_t address_column; /* UINT32_MAX: not seen yet */
 
+	uint64_t checkpoint_at; /* where the list has been read so far, there is another */
+
 	/* The rows file: what is not written yet, and behind it the row being read. */
 	int blob_fd;
 	uint64_t blob_flushed;
@@ -58,6 +60,30 @@ int import_fail(struct import *im, int result, const char *path);
 int import_refuse(struct import *im, uint64_t line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* ---- import.c ---- */
+
+/* Writes what is held of the rows file, and counts it. Returns 0 or -errno with one line. */
+int import_flush(struct import *im);
+
+/* Returns -ECANCELED with one line. */
+int import_cancelled(struct import *im);
+
+/* ---- checkpoint.c ---- */
+
+/* Makes durable what was imported so far, and says in the folder how much that is: the import goes
+ * on from there when it is begun again. Between two rows. Returns 0 or -errno with one line.
+ */
+int checkpoint_make(struct import *im);
+
+/* Takes the checkpoint of a folder away, and what only it needs. */
+void checkpoint_del(const char *dir);
+
+/* Goes on from the checkpoint of the folder: files, counts, the index and the list stand as they
+ * did. The list is open, its header read, nothing else. Returns 0; -ESTALE when it is of no use,
+ * with the reason in the result; -errno with one line.
+ */
+int checkpoint_take(struct import *im);
+
 /* ---- header.c: what the columns are called ---- */
 
 /* Reads the header line of a CSV list, after its delimiter is known: names and types of the columns
@@ -67,6 +93,9 @@ int import_read_header(struct import *im);
 
 /* The column of a JSONL member, made when it is new. Returns NULL or why there can be none. */
 const char *import_column(struct import *im, struct span name, uint32_t likely, uint32_t *column);
+
+/* Adds a column, which is not there yet and has a name that columns may have. */
+void import_add_column(struct import *im, struct span name, bool has_parts);
 
 /* Refuses types of columns that there are not: for JSONL known at the end. */
 int import_check_types(struct import *im);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "control/campaign/files.h"
@@ -19,7 +20,7 @@ enum {
 
 static_assert(INDEX_ENTRIES_MAX < (1u << NUMBER_BITS) - 1, "a number fits its bits");
 
-int index_init(struct index *ix, const char *dir)
+int index_init(struct index *ix, const char *dir, bool restore)
 {
 	char path[4096];
 
@@ -30,12 +31,9 @@ int index_init(struct index *ix, const char *dir)
 	ix->slots = xcalloc(SLOTS_MIN, sizeof(*ix->slots));
 	ix->domain_slots = xcalloc(SLOTS_MIN, sizeof(*ix->domain_slots));
 	ix->held = xcalloc(INDEX_ENTRIES_HELD, sizeof(*ix->held));
-	snprintf(path, sizeof(path), "%s/entries", dir);
-	ix->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (ix->fd < 0)
-		return -errno;
-	(void)unlink(path); /* gone with the import, however it ends */
-	return 0;
+	snprintf(path, sizeof(path), "%s/" INDEX_FILE, dir);
+	ix->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (restore ? 0 : O_TRUNC), 0600);
+	return ix->fd < 0 ? -errno : 0;
 }
 
 void index_fini(struct index *ix)
@@ -212,20 +210,78 @@ static int flush(struct index *ix)
 	return result;
 }
 
-int index_add(struct index *ix, uint64_t hash, uint64_t at, uint32_t line, struct span domain)
+/* Everything of an entry but its place in the file. */
+static int note(struct index *ix, uint64_t hash, struct span domain, uint32_t *d)
 {
-	int result = ix->n_held == INDEX_ENTRIES_HELD ? flush(ix) : 0;
-	uint32_t d;
-
-	if (result != 0)
-		return result;
-	if (ix->n_entries == INDEX_ENTRIES_MAX || (d = get_domain(ix, domain)) == UINT32_MAX)
-		return -ENOSPC;
-	ix->domains[d].n_rows++;
-	ix->held[ix->n_held++] = (struct index_entry){ .at = at, .domain = d, .line = line };
+	if (ix->n_entries == INDEX_ENTRIES_MAX || (*d = get_domain(ix, domain)) == UINT32_MAX)
+		return -E2BIG;
+	ix->domains[*d].n_rows++;
 	put_slot(ix, slot_of(hash, ix->n_entries++));
 	grow_slots(ix);
 	return 0;
+}
+
+int index_add(struct index *ix, uint64_t hash, uint64_t at, uint32_t line, struct span domain)
+{
+	int result = ix->n_held == INDEX_ENTRIES_HELD ? flush(ix) : 0;
+	uint32_t d = 0;
+
+	if (result != 0 || (result = note(ix, hash, domain, &d)) != 0)
+		return result;
+	ix->held[ix->n_held++] = (struct index_entry){ .at = at, .domain = d, .line = line };
+	return 0;
+}
+
+int index_sync(struct index *ix)
+{
+	int result = flush(ix);
+
+	return result != 0 ? result : fdatasync(ix->fd) != 0 ? -errno : 0;
+}
+
+/* Reads at most `want` entries from the n-th on. Returns how many, or -errno; never 0. */
+static ssize_t read_held(struct index *ix, uint32_t n, uint32_t want)
+{
+	ssize_t got;
+
+	want = want < INDEX_ENTRIES_HELD ? want : INDEX_ENTRIES_HELD;
+	got =
+	    pread(ix->fd, ix->held, want * sizeof(*ix->held), (off_t)n * (off_t)sizeof(*ix->held));
+	if (got < 0)
+		return -errno;
+	got /= (ssize_t)sizeof(*ix->held);
+	return got == 0 ? -EIO : got;
+}
+
+int index_restore(struct index *ix, uint32_t n, index_row_fn *row, void *ctx)
+{
+	off_t bytes = (off_t)n * (off_t)sizeof(*ix->held);
+	struct stat st;
+
+	assert(ix->n_entries == 0);
+	if (fstat(ix->fd, &st) != 0)
+		return -errno;
+	if (st.st_size < bytes)
+		return -EBADMSG;
+	while (ix->n_entries < n) {
+		ssize_t got = read_held(ix, ix->n_entries, n - ix->n_entries);
+		int result = got < 0 ? (int)got : 0;
+
+		for (ssize_t i = 0; i < got && result == 0; i++) {
+			const struct index_entry *e = &ix->held[i];
+			struct span key, domain;
+			uint32_t d = 0;
+
+			result = row(ctx, e, &key, &domain);
+			if (result == 0)
+				result = note(ix, index_hash(ix, key), domain, &d);
+			if (result == 0 && d != e->domain)
+				result = -EBADMSG;
+		}
+		if (result != 0)
+			return result;
+	}
+	return ftruncate(ix->fd, bytes) != 0 || lseek(ix->fd, bytes, SEEK_SET) < 0 ? -errno : 0;
 }
 
 /* ---- sorting ---- */
@@ -265,30 +321,23 @@ int index_sort(struct index *ix)
 int index_rows(struct index *ix, uint32_t first, uint32_t n, uint64_t *at)
 {
 	uint32_t *next = xcalloc(ix->n_domains + 1, sizeof(*next));
-	uint64_t offset = 0;
 	int result = 0;
 
 	for (uint32_t i = 0; i < ix->n_domains; i++)
 		next[i] = ix->domains[i].first_row;
 	for (uint32_t done = 0; done < ix->n_entries && result == 0;) {
-		uint32_t want = ix->n_entries - done;
-		ssize_t got;
+		ssize_t got = read_held(ix, done, ix->n_entries - done);
 
-		want = want < INDEX_ENTRIES_HELD ? want : INDEX_ENTRIES_HELD;
-		got = pread(ix->fd, ix->held, want * sizeof(*ix->held), (off_t)offset);
-		if (got < (ssize_t)sizeof(*ix->held)) {
-			result = got < 0 ? -errno : -EIO;
-			break;
-		}
-		want = (uint32_t)((size_t)got / sizeof(*ix->held));
-		for (uint32_t i = 0; i < want; i++) {
+		for (ssize_t i = 0; i < got; i++) {
 			uint32_t row = next[ix->held[i].domain]++ - first;
 
 			if (row < n)
 				at[row] = ix->held[i].at;
 		}
-		done += want;
-		offset += want * sizeof(*ix->held);
+		if (got < 0)
+			result = (int)got;
+		else
+			done += (uint32_t)got;
 	}
 	free(next);
 	return result;

@@ -1,7 +1,7 @@
 /* index.h - what an import knows of the rows it took: which addresses, and which domains.
  *
  *	slots    one of 8 bytes an address: part of its hash and its number
- *	entries  16 bytes a row in a file without a name: where the row lies, its line, its domain
+ *	entries  16 bytes a row in a file of the folder: where the row lies, its line, its domain
  *
  * In memory are 11 to 22 bytes a recipient and about 40 a domain, however long the rows are.
  *
@@ -10,9 +10,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dataplane/base/span.h"
+
+#define INDEX_FILE "entries"
 
 struct index_entry {
 	uint64_t at; /* in the rows file */
@@ -47,10 +50,10 @@ struct index {
 	uint32_t *order; /* domains by name, after index_sort() */
 };
 
-/* Begins one; its file is made in the folder `dir`. Returns 0 or -errno; index_fini() is due either
- * way.
+/* Begins one; its file in the folder `dir` is made or emptied, or left as it is for
+ * index_restore(). Returns 0 or -errno; index_fini() is due either way and leaves the file.
  */
-int index_init(struct index *ix, const char *dir);
+int index_init(struct index *ix, const char *dir, bool restore);
 void index_fini(struct index *ix);
 
 /* The hash under which an address is looked for: keyed, so that a list cannot be made slow. */
@@ -61,10 +64,23 @@ uint64_t index_hash(const struct index *ix, struct span bytes);
  */
 int index_next(const struct index *ix, uint64_t hash, uint32_t *step, struct index_entry *out);
 
-/* Adds an entry, a domain on its first use. Returns 0; -ENOSPC when INDEX_ENTRIES_MAX are there or
- * the names of domains take over 4 GiB; -errno.
+/* Adds an entry, a domain on its first use. Returns 0; -E2BIG when INDEX_ENTRIES_MAX are there or
+ * the names of domains take over 1 GiB; -errno.
  */
 int index_add(struct index *ix, uint64_t hash, uint64_t at, uint32_t line, struct span domain);
+
+/* Makes durable what was added. Returns 0 or -errno. */
+int index_sync(struct index *ix);
+
+/* What the row of an entry is looked for by, and its domain; valid until the next call. 0 or
+ * -errno. */
+typedef int index_row_fn(void *ctx, const struct index_entry *e, struct span *key,
+                         struct span *domain);
+
+/* Takes back the first n entries of the file, of which `row` tells the rest, and drops what stands
+ * behind them. Returns 0, -EBADMSG when the file does not hold them, -errno.
+ */
+int index_restore(struct index *ix, uint32_t n, index_row_fn *row, void *ctx);
 
 /* Sorts the domains by name, in `order`, and gives each its first row. The addresses are forgotten:
  * nothing may be looked for or added. Returns 0 or -errno.

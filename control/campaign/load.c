@@ -1,6 +1,8 @@
 /* load.c - reading every campaign of a state directory when the engine starts. */
 #include <dirent.h>
 #include <errno.h>
+#include <sys/stat.h>
+#include <time.h>
 
 #include "control/campaign/files.h"
 #include "control/campaign/registry.h"
@@ -20,11 +22,11 @@ static uint32_t id_of(const char *name)
 	return name[0] != '0' && id <= UINT32_MAX ? (uint32_t)id : 0;
 }
 
-static bool is_temporary(const char *name)
+static bool ends_in(const char *name, const char *end)
 {
-	size_t bytes = strlen(name);
+	size_t bytes = strlen(name), end_bytes = strlen(end);
 
-	return bytes > 4 && strcmp(name + bytes - 4, ".tmp") == 0;
+	return bytes > end_bytes && strcmp(name + bytes - end_bytes, end) == 0;
 }
 
 static int by_id(const void *a, const void *b)
@@ -45,10 +47,20 @@ static int is_kept(struct campaigns *cs, uint32_t id)
 	return n >= 0 ? 1 : n == -ENOENT ? 0 : n;
 }
 
+/* An import that was interrupted, so lately that somebody may want to go on with it. */
+static bool may_go_on(const char *folder)
+{
+	struct stat st;
+
+	return table_has_checkpoint(folder) && stat(folder, &st) == 0 &&
+	       time(NULL) - st.st_mtime < IMPORTS_LEFT_S;
+}
+
 /* Lists the ids of folders that count, and removes those that a crash left half-made. */
 static int list_ids(struct campaigns *cs, uint32_t **ids, uint32_t *n, char why[CAMPAIGN_WHY_BYTES])
 {
 	DIR *d = opendir(cs->dir);
+	uint32_t imports = 0;
 	struct dirent *e;
 	int result = 0;
 
@@ -59,11 +71,14 @@ static int list_ids(struct campaigns *cs, uint32_t **ids, uint32_t *n, char why[
 	while (result == 0 && (e = readdir(d)) != NULL) {
 		char path[REGISTRY_PATH_BYTES];
 		uint32_t id = id_of(e->d_name);
+		bool import = ends_in(e->d_name, REGISTRY_IMPORT);
 		int kept = 0;
 
-		if (id == 0 && !is_temporary(e->d_name))
+		if (id == 0 && !import && !ends_in(e->d_name, ".tmp"))
 			continue;
 		snprintf(path, sizeof(path), "%s/%s", cs->dir, e->d_name);
+		if (import && may_go_on(path) && imports++ < IMPORTS_LEFT_MAX)
+			continue;
 		if (id != 0)
 			kept = is_kept(cs, id);
 		if (kept > 0) {

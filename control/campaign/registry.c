@@ -252,6 +252,14 @@ static const struct campaign *mixed_with(const struct campaigns *cs, const struc
 	return NULL;
 }
 
+static bool is_any_running(const struct campaigns *cs)
+{
+	for (uint32_t i = 0; i < cs->n; i++)
+		if (cs->list[i]->status == CAMPAIGN_RUNNING)
+			return true;
+	return false;
+}
+
 int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campaign_done_fn *done,
                    void *ctx, char why[CAMPAIGN_WHY_BYTES])
 {
@@ -281,6 +289,7 @@ int campaign_start(struct campaigns *cs, const struct campaign_spec *spec, campa
 	other = mixed_with(cs, job->draft);
 	job->draft->mixes_with = copy(other == NULL ? NULL : other->spec.name);
 	job->keys = keyring_get(cs->keys);
+	job->is_alone = !is_any_running(cs);
 	if (!spec->dry_run) {
 		job->c = xcalloc(1, sizeof(*job->c));
 		job->c->id = job->draft->id;

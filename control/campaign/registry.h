@@ -2,8 +2,8 @@
  *
  *	<state_dir>/campaigns/<id>/  template/  rows  table  spec.json
  *
- * A folder is made as <id>.tmp, renamed when durable, and counts from the moment when the store
- * holds "campaign/<id>".
+ * A folder is made as <name>.import, renamed when durable, and counts from the moment when the
+ *store holds "campaign/<id>". A dry run's is <id>.tmp and never renamed.
  *
  * Not     for other rooms: campaign.h is.
  */
@@ -14,10 +14,14 @@
 
 #include "control/campaign/campaign.h"
 
+#define REGISTRY_IMPORT ".import"
+
 enum {
 	REGISTRY_PATH_BYTES = 4096,
 	REGISTRY_JOBS_MAX = 4,
 	SPEC_JSON_BYTES_MAX = 1 << 20,
+	IMPORTS_LEFT_MAX = 8,              /* interrupted, kept over a start of the engine ... */
+	IMPORTS_LEFT_S = 7 * 24 * 60 * 60, /* ... this long */
 };
 
 /* One task of a helper thread. The thread owns all but `finished` and `cancel` until `finished`. */
@@ -37,6 +41,7 @@ struct job {
 	struct campaign *c; /* import: listed, still without its parts; export: what is exported */
 	struct campaign *draft; /* import: being made */
 	bool keep;              /* import: the draft is durable */
+	bool is_alone;          /* import: no other campaign ran when it was begun */
 	struct keyring *keys;   /* import: held; NULL: none */
 	char *path;             /* export */
 };

@@ -355,12 +355,18 @@ int rows_next(struct rows *r, struct row *row)
 	return 1;
 }
 
-static void seek(struct rows *r, uint64_t offset, uint64_t line)
+struct rows_place rows_place(const struct rows *r)
 {
-	r->offset = offset;
+	return (struct rows_place){ .offset = rows_at(r), .line = r->line, .skip = r->skip };
+}
+
+void rows_go_to(struct rows *r, struct rows_place place)
+{
+	r->offset = place.offset;
 	r->have = r->at = 0;
-	r->line = line;
-	r->ended = r->skip = false;
+	r->line = place.line;
+	r->skip = place.skip;
+	r->ended = false;
 }
 
 static bool has_field(const struct row *row, struct span wanted)
@@ -374,7 +380,7 @@ static bool has_field(const struct row *row, struct span wanted)
 char rows_guess_delimiter(struct rows *r, struct span wanted)
 {
 	static const char likely[] = { ',', ';', '\t', '|' };
-	uint64_t offset = rows_at(r), line = r->line;
+	struct rows_place first = rows_place(r);
 	struct row *row = xcalloc(1, sizeof(*row));
 	char before = r->delimiter, best = likely[0];
 	uint32_t most = 0;
@@ -389,7 +395,7 @@ char rows_guess_delimiter(struct rows *r, struct span wanted)
 			best = fields > most ? likely[i] : best;
 			most = fields > most ? fields : most;
 		}
-		seek(r, offset, line);
+		rows_go_to(r, first);
 	}
 	r->delimiter = before;
 	free(row);
@@ -468,4 +474,9 @@ uint64_t rows_at(const struct rows *r)
 uint64_t rows_bytes(const struct rows *r)
 {
 	return r->size;
+}
+
+int rows_fd(const struct rows *r)
+{
+	return r->fd;
 }

@@ -53,6 +53,19 @@ char rows_guess_delimiter(struct rows *rows, struct span wanted);
 /* Reads the next row; it is valid until the next call. Returns 1, 0 at the end, -errno. */
 int rows_next(struct rows *rows, struct row *row);
 
+/* Where the next row is looked for. From rows_go_to() on, rows come as if all before it had been
+ * read: of the same file, unchanged.
+ */
+struct rows_place {
+	uint64_t offset, line;
+	bool skip; /* the line there was given up */
+};
+struct rows_place rows_place(const struct rows *rows);
+void rows_go_to(struct rows *rows, struct rows_place place);
+
+/* The file, for who looks at its identity; closed by rows_close(). */
+int rows_fd(const struct rows *rows);
+
 /* A field without the blanks around it, for names, addresses and numbers: those never mean any. */
 struct span rows_trimmed(struct span field);
 

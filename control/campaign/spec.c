@@ -32,6 +32,8 @@ static const struct {
 	{ "feedback_id", offsetof(struct campaign_spec, feedback_id) },
 	{ "unsubscribe_url", offsetof(struct campaign_spec, unsubscribe_url) },
 	{ "unsubscribe_mailto", offsetof(struct campaign_spec, unsubscribe_mailto) },
+	{ "dsn_notify", offsetof(struct campaign_spec, dsn_notify) },
+	{ "dsn_ret", offsetof(struct campaign_spec, dsn_ret) },
 	{ "files", offsetof(struct campaign_spec, files) },
 	{ "encoding", offsetof(struct campaign_spec, encoding) },
 	{ "postal_address", offsetof(struct campaign_spec, postal_address) },
@@ -136,6 +138,7 @@ int spec_save(const struct campaign *c, const char *folder, char why[CAMPAIGN_WH
 	json_object_set_new(o, "bounce_domain", json_string(c->bounce_domain));
 	json_object_set_new(o, "started_s", json_integer(c->started_s));
 	json_object_set_new(o, "limit", json_integer((json_int_t)c->spec.limit));
+	json_object_set_new(o, "requiretls", json_boolean(c->spec.requiretls));
 	json_object_set_new(o, "rows", json_integer((json_int_t)c->import.rows));
 	json_object_set_new(o, "recipients", json_integer((json_int_t)c->import.recipients));
 	json_object_set_new(o, "rejected", json_integer((json_int_t)c->import.rejected));
@@ -193,6 +196,7 @@ static bool read_spec(struct campaign *c, json_t *o)
 	}
 	c->started_s = json_integer_value(json_object_get(o, "started_s"));
 	c->spec.limit = (uint64_t)json_integer_value(json_object_get(o, "limit"));
+	c->spec.requiretls = json_is_true(json_object_get(o, "requiretls"));
 	c->import.rows = (uint64_t)json_integer_value(json_object_get(o, "rows"));
 	c->import.recipients = (uint64_t)json_integer_value(json_object_get(o, "recipients"));
 	c->import.rejected = (uint64_t)json_integer_value(json_object_get(o, "rejected"));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "control/campaign/registry.h"
+#include "control/dsn_words.h"
 #include "control/xalloc.h"
 
 enum {
@@ -97,6 +98,10 @@ int spec_check_kind(const struct campaign_spec *s, char why[CAMPAIGN_WHY_BYTES])
 		return fail(why, "files", s->files, "first or last");
 	if (campaign_tls_min(s) < 0)
 		return fail(why, "tls-min", s->tls_min, "none, opportunistic, encrypt or verify");
+	if (s->dsn_notify != NULL && dsn_notify_read(s->dsn_notify) < 0)
+		return fail(why, "dsn-notify", s->dsn_notify, DSN_NOTIFY_RULE);
+	if (s->dsn_ret != NULL && dsn_ret_read(s->dsn_ret) < 0)
+		return fail(why, "dsn-ret", s->dsn_ret, DSN_RET_RULE);
 	if (s->tenant != NULL && !is_word(s->tenant))
 		return fail(why, "tenant", s->tenant, word_rule);
 	if (s->stream != NULL && !is_word(s->stream))

@@ -1,9 +1,10 @@
 /* start.c - what a helper thread does for `campaign start`, and how control takes it over.
  *
- *	<id>.tmp: template copied, list imported, both opened, spec written
+ *	<name>.import: template copied, list imported, both opened, spec written
  *	-> renamed to <id>, durable -> store: "campaign/<id>" -> the campaign runs
  *
- * Up to the store's word a crash leaves only what campaigns_open() removes.
+ * Up to the store's word a crash leaves only what campaigns_open() removes, or an import with a
+ * checkpoint, with which the next start of that name goes on. A dry run is made in <id>.tmp.
  */
 #include <errno.h>
 #include <libgen.h>
@@ -34,7 +35,11 @@ static int fail(struct job *job, int result, const char *what)
 static void paths_of(const struct job *job, char made[REGISTRY_PATH_BYTES],
                      char kept[REGISTRY_PATH_BYTES])
 {
-	snprintf(made, REGISTRY_PATH_BYTES, "%s/%u.tmp", job->cs->dir, job->draft->id);
+	if (job->draft->spec.dry_run)
+		snprintf(made, REGISTRY_PATH_BYTES, "%s/%u.tmp", job->cs->dir, job->draft->id);
+	else
+		snprintf(made, REGISTRY_PATH_BYTES, "%s/%s" REGISTRY_IMPORT, job->cs->dir,
+		         job->draft->spec.name);
 	snprintf(kept, REGISTRY_PATH_BYTES, "%s/%u", job->cs->dir, job->draft->id);
 }
 
@@ -70,6 +75,21 @@ static int check_rejected(struct job *job, const char *path)
 	return 0;
 }
 
+/* An empty folder, or one with an import that goes on. The template is copied anew either way: a
+ * message depends on the one with which its campaign is started.
+ */
+static int make_folder(struct job *job, const char *folder, const char *template)
+{
+	const struct campaign_spec *spec = &job->draft->spec;
+	bool resume = !spec->dry_run && !spec->no_resume && table_has_checkpoint(folder);
+	int result = dir_del(resume ? template : folder);
+
+	if (result != 0 || (mkdir(folder, 0700) != 0 && (!resume || errno != EEXIST)))
+		return fail(job, result != 0 ? result : -errno, folder);
+	return dir_copy(spec->template_dir, template, &template_limits, job->line,
+	                sizeof(job->line));
+}
+
 static int make_parts(struct job *job, const char *folder)
 {
 	struct campaign *c = job->draft;
@@ -86,15 +106,12 @@ static int make_parts(struct job *job, const char *folder)
 		.to_test = c->spec.to_test,
 		.cancel = &job->cancel,
 		.progress = &job->progress,
+		.checkpoint_bytes = c->spec.dry_run ? 0 : TABLE_CHECKPOINT_BYTES,
 	};
 	int result, moved;
 
-	if ((result = dir_del(folder)) != 0 || mkdir(folder, 0700) != 0)
-		return fail(job, result != 0 ? result : -errno, folder);
 	snprintf(path, sizeof(path), "%s/template", folder);
-	result =
-	    dir_copy(c->spec.template_dir, path, &template_limits, job->line, sizeof(job->line));
-	if (result != 0)
+	if ((result = make_folder(job, folder, path)) != 0)
 		return result;
 	if (conf.rejected_final != NULL && (result = check_rejected(job, conf.rejected_final)) != 0)
 		return result;
@@ -190,6 +207,37 @@ static int compose_all(struct job *job)
 
 /* ---- the job ---- */
 
+const char *campaign_import_story(const struct campaign *c, char out[CAMPAIGN_STORY_BYTES])
+{
+	const struct table_import_result *r = &c->import;
+
+	out[0] = '\0';
+	if (r->resumed_rows > 0)
+		snprintf(out, CAMPAIGN_STORY_BYTES, "; resumed behind row %llu",
+		         (unsigned long long)r->resumed_rows);
+	else if (r->anew != NULL)
+		snprintf(out, CAMPAIGN_STORY_BYTES, "; not resumed: %s", r->anew);
+	return out;
+}
+
+/* What was imported is kept when it can go on: when nobody but us stopped it, or when there was no
+ * room, which no other campaign needs for its outcomes.
+ */
+static bool keeps_import(struct job *job)
+{
+	const struct table_import_result *r = &job->draft->import;
+	bool full = job->result == -ENOSPC || job->result == -EDQUOT;
+	size_t used = strlen(job->line);
+
+	if (job->draft->spec.dry_run || r->checkpoint_rows == 0 ||
+	    !(job->result == -ECANCELED || (full && job->is_alone)))
+		return false;
+	snprintf(job->line + used, sizeof(job->line) - used,
+	         "; the same start goes on behind row %llu",
+	         (unsigned long long)r->checkpoint_rows);
+	return true;
+}
+
 void import_run(struct job *job)
 {
 	char made[REGISTRY_PATH_BYTES], kept[REGISTRY_PATH_BYTES];
@@ -211,17 +259,20 @@ void import_run(struct job *job)
 		job->result = keep(job, made, kept);
 	job->keep = job->result == 0 && !c->spec.dry_run;
 	if (job->keep) {
+		char story[CAMPAIGN_STORY_BYTES];
+
 		campaign_make_rows(c);
 		snprintf(job->line, sizeof(job->line),
-		         "rows=%llu recipients=%llu rejected=%llu duplicates=%llu",
+		         "rows=%llu recipients=%llu rejected=%llu duplicates=%llu%s",
 		         (unsigned long long)c->import.rows,
 		         (unsigned long long)c->import.recipients,
 		         (unsigned long long)c->import.rejected,
-		         (unsigned long long)c->import.duplicates);
+		         (unsigned long long)c->import.duplicates, campaign_import_story(c, story));
 		return;
 	}
 	/* What cannot be removed now is removed at the next start. */
-	(void)dir_del(made);
+	if (!keeps_import(job))
+		(void)dir_del(made);
 	(void)dir_del(kept);
 }
 

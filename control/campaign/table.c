@@ -116,21 +116,12 @@ static bool domains_hold(const struct table *t)
 	return next == t->head.n_rows;
 }
 
-static bool take_address(struct span *s, struct span *address)
+bool table_take_record(struct span *s, uint32_t n_columns, struct span *address)
 {
-	uint16_t bytes;
-
-	return span_take_u16(s, &bytes) && span_take(s, bytes, address);
-}
-
-/* Goes over one record. */
-static bool skip_record(const struct table *t, struct span *s)
-{
-	struct span address;
 	uint16_t n;
 
-	if (!take_address(s, &address) || address.bytes == 0 || !span_take_u16(s, &n) ||
-	    n > t->head.n_columns)
+	if (!table_take_address(s, address) || address->bytes == 0 || !span_take_u16(s, &n) ||
+	    n > n_columns)
 		return false;
 	while (n > 0 && cell_skip(s))
 		n--;
@@ -149,7 +140,7 @@ static size_t window_bits(const struct table *t)
  */
 static bool rows_hold(const struct table *t, uint8_t *starts)
 {
-	struct span s = t->rows;
+	struct span s = t->rows, address;
 	uint64_t n_records = 0, n_rows = 0;
 
 	for (uint64_t from = 0; from < t->rows.bytes; from += WINDOW_BYTES) {
@@ -159,7 +150,7 @@ static bool rows_hold(const struct table *t, uint8_t *starts)
 
 			starts[at / 8] |= (uint8_t)(1u << at % 8);
 			n_records++;
-			if (!skip_record(t, &s))
+			if (!table_take_record(&s, t->head.n_columns, &address))
 				return false;
 		}
 		for (uint32_t row = 0; row < t->head.n_rows; row++) {
@@ -309,7 +300,7 @@ static struct span open_row(const struct table *t, uint32_t row, struct span *ad
 
 	assert(row < t->head.n_rows);
 	s = span_of(t->rows.at + t->row_at[row], t->rows.bytes - t->row_at[row]);
-	taken = take_address(&s, address);
+	taken = table_take_address(&s, address);
 	assert(taken); /* looked at in table_open() */
 	(void)taken;
 	if (t->head.to_test_bytes > 0)

@@ -15,6 +15,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "dataplane/base/span.h"
+
 #define TABLE_FILE_ROWS  "rows"
 #define TABLE_FILE_TABLE "table"
 
@@ -58,3 +60,14 @@ static inline uint32_t table_crc(uint32_t crc, const void *data, size_t bytes)
 		c = _mm_crc32_u8((uint32_t)c, *at);
 	return ~(uint32_t)c;
 }
+
+/* Takes the address off a record of `rows`. */
+static inline bool table_take_address(struct span *s, struct span *address)
+{
+	uint16_t bytes;
+
+	return span_take_u16(s, &bytes) && span_take(s, bytes, address);
+}
+
+/* Goes over a record of at most so many values. False when it is none. */
+bool table_take_record(struct span *s, uint32_t n_columns, struct span *address);

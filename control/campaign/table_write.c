@@ -109,7 +109,7 @@ int import_write_table(struct import *im)
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/%s", im->conf->dir, TABLE_FILE_TABLE);
-	w.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	w.fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (w.fd < 0)
 		w.result = -errno;
 	if (w.result == 0)

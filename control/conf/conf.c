@@ -355,18 +355,30 @@ void conf_free(struct conf *conf)
 	free(ld);
 }
 
-static uint8_t least_of(const struct conf_class *all, uint32_t n, const char *name)
+/* The block of that name; one that says nothing when there is none. */
+static const struct conf_class *class_of(const struct conf_class *all, uint32_t n, const char *name)
 {
+	static const struct conf_class unsaid = { .tls_min = DP_TLS_NONE };
+
 	for (uint32_t i = 0; name != NULL && i < n; i++)
 		if (strcasecmp(all[i].name, name) == 0)
-			return (uint8_t)all[i].tls_min;
-	return DP_TLS_NONE;
+			return &all[i];
+	return &unsaid;
 }
 
 uint8_t conf_tls_min(const struct conf *conf, const char *class, const char *tenant)
 {
-	uint8_t a = least_of(conf->classes, conf->n_classes, class);
-	uint8_t b = least_of(conf->tenants, conf->n_tenants, tenant);
+	uint32_t a = class_of(conf->classes, conf->n_classes, class)->tls_min;
+	uint32_t b = class_of(conf->tenants, conf->n_tenants, tenant)->tls_min;
 
-	return a > b ? a : b;
+	return (uint8_t)(a > b ? a : b);
+}
+
+struct conf_dsn conf_dsn(const struct conf *conf, const char *class, const char *tenant)
+{
+	const struct conf_class *c = class_of(conf->classes, conf->n_classes, class);
+	const struct conf_class *t = class_of(conf->tenants, conf->n_tenants, tenant);
+
+	return (struct conf_dsn){ .notify = t->dsn_notify != NULL ? t->dsn_notify : c->dsn_notify,
+		                  .ret = t->dsn_ret != NULL ? t->dsn_ret : c->dsn_ret };
 }

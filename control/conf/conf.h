@@ -55,6 +55,9 @@ struct conf_source {
 	uint32_t port; /* index in ports */
 };
 
+/* Which family of addresses of hosts of one preference is tried first. */
+enum conf_ip_preference { CONF_IP_IPV4, CONF_IP_IPV6, CONF_IP_ANY };
+
 /* Where a site's mail goes instead of to its domains' MX hosts. */
 struct conf_route {
 	char host[CONF_ROUTE_BYTES]; /* a name, lower case, or an address; "": by MX */
@@ -76,10 +79,12 @@ struct conf_limits {
 	uint16_t times_set; /* which of conf.times, from 1; 0: those of the default */
 	struct conf_route route;
 	uint32_t protocol;      /* enum dp_proto */
+	uint32_t ip_preference; /* enum conf_ip_preference */
 	char *credential;       /* its name; NULL: none. Sites only, never inherited */
 	uint32_t credential_id; /* what the data plane calls it; 0: none */
 	uint32_t credential_no; /* its place in conf.credentials, from 1; 0: none */
 	bool auth_in_clear;     /* credentials may go to a host nobody vouches for */
+	bool requiretls;        /* its host, named here, may get REQUIRETLS mail (RFC 8689) */
 	/* Written in a site block: the providers' table says nothing about it. */
 	bool has_conns_max, has_msgs_max, has_tls;
 	const char *provider; /* of provider.def; NULL: none */
@@ -126,7 +131,13 @@ struct conf_dkim {
 /* A class of mail, or a tenant: what is asked of all its mail. */
 struct conf_class {
 	char *name;
-	uint32_t tls_min; /* enum dp_tls_policy */
+	uint32_t tls_min;           /* enum dp_tls_policy */
+	char *dsn_notify, *dsn_ret; /* as dsn_words.h reads them; NULL: not said */
+};
+
+/* What campaigns ask of reports on delivery if they do not say it; NULL: nothing. */
+struct conf_dsn {
+	const char *notify, *ret;
 };
 
 struct conf {
@@ -252,6 +263,11 @@ uint32_t conf_resolv_read(const char *path, struct ip_addr *servers, uint32_t n_
 struct conf_limits conf_limits_for(const struct conf *conf, const char *domain,
                                    const char *mx_host);
 
+/* Whether a host that DNS named may get REQUIRETLS mail: a site block without a route is called as
+ * it is, and says so. Until DANE or MTA-STS vouch for what DNS says (RFC 8689 4.2.1).
+ */
+bool conf_is_requiretls_host(const struct conf *conf, const char *mx_host);
+
 /* Numbers the sets of time-outs of `fresh` as `started`, whose data plane runs, has them. False
  * when it lacks one: that takes a restart.
  */
@@ -259,6 +275,9 @@ bool conf_adopt_times(struct conf *fresh, const struct conf *started);
 
 /* The least that mail of that class and tenant asks of TLS (enum dp_tls_policy); NULL: not said. */
 uint8_t conf_tls_min(const struct conf *conf, const char *class, const char *tenant);
+
+/* Of a campaign of that class and tenant: what the tenant does not say, the class does. */
+struct conf_dsn conf_dsn(const struct conf *conf, const char *class, const char *tenant);
 
 /* Writes every option with its value and where it came from ("default", "file:line"), one a line,
  * secrets never; as text or as one JSON object.

@@ -36,7 +36,27 @@ static int find_credential(const struct conf_loaded *ld, uint32_t site, char *wh
 	    l->credential, l->credential);
 }
 
-/* RFC 4954 4: a secret only to whom it is meant for. RFC 8689 4.2.1: a host that is certain. */
+/* RFC 8689 4.2.1: a host that is certain, by a name that its certificate can show. */
+static int check_requiretls(const struct conf_loaded *ld, uint32_t site, char *why)
+{
+	const struct conf_site *block = &ld->conf.sites[site];
+	const struct conf_route *route = &block->limits.route;
+
+	if (!block->limits.requiretls)
+		return 0;
+	if (route->host[0] == '\0' && strcmp(block->match, "*") == 0)
+		return conf_wrong_at(
+		    ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.requiretls", site), why,
+		    "site.requiretls: \"*\" names no host; call the block as the MX "
+		    "host, or add route = host:port");
+	if (!ip_is_unset(&route->addr))
+		return conf_wrong_at(ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.route", site), why,
+		                     "site.route: an address has no name that requiretls could "
+		                     "check; write the host's name");
+	return 0;
+}
+
+/* RFC 4954 4: a secret only to whom it is meant for. */
 static int check_site(const struct conf_loaded *ld, uint32_t site, char *why)
 {
 	const struct conf_limits *l = &ld->conf.sites[site].limits;
@@ -68,7 +88,7 @@ static int check_site(const struct conf_loaded *ld, uint32_t site, char *why)
 		return conf_wrong_at(
 		    ld, conf_line_of(ld, CONF_BLOCK_SITE, "site.route", site), why,
 		    "site.route: LMTP is not spoken on port 25 (RFC 2033 3); use 24");
-	return 0;
+	return check_requiretls(ld, site, why);
 }
 
 static int check_windows(const struct conf_loaded *ld, const struct conf_limits *l,
@@ -198,6 +218,18 @@ static bool matches(const char *match, const char *name)
 	name_bytes = strlen(name);
 	return name_bytes > match_bytes &&
 	       strcasecmp(match + 1, name + name_bytes - match_bytes) == 0;
+}
+
+bool conf_is_requiretls_host(const struct conf *conf, const char *mx_host)
+{
+	for (uint32_t i = 0; i < conf->n_sites; i++) {
+		const struct conf_limits *l = &conf->sites[i].limits;
+
+		if (l->requiretls && l->route.host[0] == '\0' &&
+		    matches(conf->sites[i].match, mx_host))
+			return true;
+	}
+	return false;
 }
 
 static const struct provider {

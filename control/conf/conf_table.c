@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "control/conf/conf_opt.h"
+#include "control/dsn_words.h"
 #include "dataplane/dp.h"
 
 const char *conf_check_hostname(const char *text, int64_t n)
@@ -235,6 +236,19 @@ static const char *check_field_name(const char *text, int64_t n)
 	return NULL;
 }
 
+static const char *check_dsn_notify(const char *text, int64_t n)
+{
+	(void)n;
+	return dsn_notify_read(text) < 0 ? "is not " DSN_NOTIFY_RULE "; write it like failure,delay"
+	                                 : NULL;
+}
+
+static const char *check_dsn_ret(const char *text, int64_t n)
+{
+	(void)n;
+	return dsn_ret_read(text) < 0 ? "is not " DSN_RET_RULE "; write hdrs" : NULL;
+}
+
 static const char *const lint_dns[] = { "auto", "off", "warn", "refuse", NULL };
 static const char *const egress_modes[] = { "sandbox", "live", NULL };
 static const char *const tls_policies[] = {
@@ -243,6 +257,7 @@ static const char *const tls_policies[] = {
 #undef DP_TLS
 	NULL
 };
+static const char *const ip_preferences[] = { "ipv4", "ipv6", "any", NULL };
 static const char *const protocols[] = { "smtp", "lmtp", NULL };
 static const char *const mechanisms[] = {
 	"auto", "plain", "login", "xoauth2", "oauthbearer", NULL
@@ -258,6 +273,7 @@ static_assert(CONF_RELAXED_RELAXED == 0 && CONF_SIMPLE_SIMPLE == 3, "as in canon
 static_assert(CONF_SIGN_FROM == 0 && CONF_SIGN_NAMED == 2, "as in signs");
 static_assert(CONF_LINT_DNS_AUTO == 0 && CONF_LINT_DNS_REFUSE == 3, "as in lint_dns");
 static_assert(CONF_EGRESS_SANDBOX == 0 && CONF_EGRESS_LIVE == 1, "as in egress_modes");
+static_assert(CONF_IP_IPV4 == 0 && CONF_IP_ANY == 2, "as in ip_preferences");
 static_assert(DP_PROTO_SMTP == 0 && DP_PROTO_LMTP == 1, "as in protocols");
 static_assert(DP_AUTH_AUTO == 0 && DP_AUTH_OAUTHBEARER == 4, "as in mechanisms");
 static_assert(DP_CONGESTION_CUBIC == 0 && DP_CONGESTION_NEWRENO == 1, "as in congestions");
@@ -300,6 +316,10 @@ const struct conf_opt conf_options[] = {
 	  .help = "envelope senders are made under it, so that a later bounce names its recipient" },
 	{ .name = "campaigns_max", AT(campaigns_max), INT(NONE, 1, 100000, 1000), NOW,
 	  .help = "campaigns kept in the state directory" },
+	{ .name = "class.dsn_notify", CLASS(dsn_notify), STR(NULL), RELOAD, .check = check_dsn_notify,
+	  .help = "reports its campaigns ask for (RFC 3461): never, or some of \"success,failure,delay\"; none" },
+	{ .name = "class.dsn_ret", CLASS(dsn_ret), STR(NULL), RELOAD, .check = check_dsn_ret,
+	  .help = "how much of the message they return: hdrs, full or none" },
 	{ .name = "class.tls_min", CLASS(tls_min), ONE_OF(tls_policies), .def_str = "none", RELOAD,
 	  .help = "the least that its mail asks for, whatever the site's policy, as tls.policy" },
 	{ .name = "compose.message_max", AT(compose.message_bytes_max),
@@ -498,6 +518,9 @@ const struct conf_opt conf_options[] = {
 	{ .name = "site.idle", SITE(idle_ms), INT(MS, 0, 300 * S, 5 * S), RELOAD,
 	  .def_note = "limits.idle",
 	  .help = "an unused connection is kept this long" },
+	{ .name = "site.ip_preference", SITE(ip_preference), ONE_OF(ip_preferences), .def_str = "ipv4",
+	  RELOAD, .def_note = "smtp.ip_preference",
+	  .help = "ipv4, ipv6 or any, as smtp.ip_preference" },
 	{ .name = "site.mail_timeout", SITE(times.mail_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
 	  .def_note = "smtp.mail_timeout",
 	  .help = "as smtp.mail_timeout; at a reload, a set of time-outs that a site had at the start" },
@@ -516,6 +539,8 @@ const struct conf_opt conf_options[] = {
 	{ .name = "site.rcpt_timeout", SITE(times.rcpt_ms), INT(MS, 100, 3600 * S, 300 * S), RELOAD,
 	  .def_note = "smtp.rcpt_timeout",
 	  .help = "as smtp.rcpt_timeout; at a reload, a set of time-outs that a site had at the start" },
+	{ .name = "site.requiretls", SITE(requiretls), .type = CONF_TYPE_BOOL, .def = false, RELOAD,
+	  .help = "the host of its route, or the MX host it is named after, gets REQUIRETLS mail (RFC 8689)" },
 	{ .name = "site.route", SITE(route), .type = CONF_TYPE_ROUTE, RELOAD,
 	  .help = "host:port that takes the mail instead of the MX hosts; a name or an address" },
 	{ .name = "site.rset_timeout", SITE(times.rset_ms), INT(MS, 100, 3600 * S, 60 * S), RELOAD,
@@ -545,6 +570,9 @@ const struct conf_opt conf_options[] = {
 	  .help = "patience for the answer to a whole message; a shorter one makes duplicates" },
 	{ .name = "smtp.ehlo_timeout", AT(limits.times.ehlo_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
 	  .help = "patience for the answer to EHLO and HELO" },
+	{ .name = "smtp.ip_preference", AT(limits.ip_preference), ONE_OF(ip_preferences),
+	  .def_str = "ipv4", RELOAD,
+	  .help = "ipv4 or ipv6: such addresses of equal hosts first, if the source has one; any: at random" },
 	{ .name = "smtp.mail_timeout", AT(limits.times.mail_ms), INT(MS, 100, 3600 * S, 300 * S), NOW,
 	  .help = "patience for the answer to MAIL" },
 	{ .name = "smtp.pipelining", AT(smtp.pipelining), .type = CONF_TYPE_BOOL, .def = true, NOW,
@@ -606,6 +634,10 @@ const struct conf_opt conf_options[] = {
 	{ .name = "tcp.user_timeout", AT(tcp.user_timeout_ms),
 	  INT(MS, 5 * S, HOUR * S, 120 * S), NOW,
 	  .help = "patience for a peer that acknowledges nothing (RFC 5482)" },
+	{ .name = "tenant.dsn_notify", TENANT(dsn_notify), STR(NULL), RELOAD, .check = check_dsn_notify,
+	  .help = "reports this tenant's campaigns ask for, as class.dsn_notify, which it replaces" },
+	{ .name = "tenant.dsn_ret", TENANT(dsn_ret), STR(NULL), RELOAD, .check = check_dsn_ret,
+	  .help = "how much of the message they return, as class.dsn_ret, which it replaces" },
 	{ .name = "tenant.tls_min", TENANT(tls_min), ONE_OF(tls_policies), .def_str = "none", RELOAD,
 	  .help = "the least that this tenant's mail asks for, as class.tls_min" },
 	{ .name = "tls.ca_file", AT(tls.ca_file), STR(CONF_CA_FILE), NOW, .check = check_path,

@@ -33,6 +33,9 @@ static const struct spec_key keys[] = {
 	{ "to_test",        SPEC_TEXT,   AT(to_test),         false },
 	{ "class",          SPEC_TEXT,   AT(class),          false },
 	{ "tls_min",        SPEC_TEXT,   AT(tls_min),        false },
+	{ "requiretls",     SPEC_BOOL,   AT(requiretls),     false },
+	{ "dsn_notify",     SPEC_TEXT,   AT(dsn_notify),     false },
+	{ "dsn_ret",        SPEC_TEXT,   AT(dsn_ret),        false },
 	{ "tenant",         SPEC_TEXT,   AT(tenant),         false },
 	{ "stream",         SPEC_TEXT,   AT(stream),         false },
 	{ "list_id",        SPEC_TEXT,   AT(list_id),        false },
@@ -44,6 +47,7 @@ static const struct spec_key keys[] = {
 	{ "files",          SPEC_TEXT,   AT(files),          false },
 	{ "limit",          SPEC_NUMBER, AT(limit),           false },
 	{ "dry_run",        SPEC_BOOL,   AT(dry_run),         false },
+	{ "no_resume",      SPEC_BOOL,   AT(no_resume),       false },
 	{ "rejected",       SPEC_PATH,   AT(rejected_path),   false },
 };
 /* clang-format on */
@@ -152,8 +156,8 @@ static enum ctl_said read_spec(struct ctl_req *req, struct campaign_spec *spec)
 static void answer(struct ctl_later *later, int result, const struct campaign *c, const char *line,
                    bool is_import)
 {
+	char *body, story[CAMPAIGN_STORY_BYTES];
 	json_t *o;
-	char *body;
 	int n;
 
 	if (result != 0) {
@@ -173,15 +177,17 @@ static void answer(struct ctl_later *later, int result, const struct campaign *c
 			                    json_integer((json_int_t)c->import.rejected));
 			json_object_set_new(o, "duplicates",
 			                    json_integer((json_int_t)c->import.duplicates));
+			json_object_set_new(o, "resumed_rows",
+			                    json_integer((json_int_t)c->import.resumed_rows));
 		}
 		body = xcheck(json_dumps(o, JSON_COMPACT));
 		json_decref(o);
 	} else if (c != NULL && is_import) {
 		n = asprintf(&body,
 		             "campaign \"%s\" started: rows=%" PRIu64 " recipients=%" PRIu64
-		             " rejected=%" PRIu64 " duplicates=%" PRIu64 "\n",
+		             " rejected=%" PRIu64 " duplicates=%" PRIu64 "%s\n",
 		             c->spec.name, c->import.rows, c->import.recipients, c->import.rejected,
-		             c->import.duplicates);
+		             c->import.duplicates, campaign_import_story(c, story));
 		body = n < 0 ? xcheck(NULL) : body;
 	} else {
 		n = asprintf(&body, "%s\n", line == NULL ? "done" : line);

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
@@ -11,22 +10,15 @@
 #include <uv.h>
 
 #include "control/gate/ruleset.h"
+#include "control/gate/tally.h"
 #include "control/log.h"
 #include "control/thread.h"
 #include "control/xalloc.h"
 
 enum {
-	LOOK_MS = 20,      /* how often it is asked whether the workers have gone over */
-	PAST_MAX = 100000, /* (campaign, rule) counted by gates that are gone */
+	LOOK_MS = 20,  /* how often it is asked whether the workers have gone over */
+	SAVE_MS = 200, /* how often what was counted is noted: the most a crash loses */
 	PATH_BYTES = 4096,
-};
-
-/* What a gate that is gone had counted. */
-struct past {
-	UT_hash_handle hh;
-	uint64_t hits;
-	uint32_t campaign;
-	char id[GATE_ID_MAX + 1];
 };
 
 /* Rules on their way from a file to a gate. */
@@ -49,11 +41,10 @@ struct keeper {
 	bool busy, stopping;
 	pthread_t helper;
 	uv_async_t done;
-	uv_timer_t look;
+	uv_timer_t look, save;
 	int64_t since_s;
 	char trouble[RULES_WHY_BYTES];
-	struct past *past;
-	uint64_t past_lost;
+	struct tally *tally;
 };
 
 static struct work *work_new(const struct keeper_rules *rules)
@@ -97,40 +88,6 @@ static void *help(void *arg)
 	return NULL;
 }
 
-static struct past *past_of(struct keeper *k, uint32_t campaign, const char *id)
-{
-	struct past key = { .campaign = campaign }, *p;
-	size_t key_bytes = sizeof(key.campaign) + sizeof(key.id);
-
-	snprintf(key.id, sizeof(key.id), "%s", id);
-	HASH_FIND(hh, k->past, &key.campaign, key_bytes, p);
-	if (p == NULL && HASH_COUNT(k->past) < PAST_MAX) {
-		p = xcalloc(1, sizeof(*p));
-		p->campaign = campaign;
-		memcpy(p->id, key.id, sizeof(p->id));
-		HASH_ADD(hh, k->past, campaign, key_bytes, p);
-	}
-	return p;
-}
-
-/* What a gate has counted outlives it. */
-static void keep_counts(struct keeper *k, const struct gate *gate)
-{
-	struct gate_tally t;
-
-	for (uint32_t lane = 0; lane < k->n_workers; lane++) {
-		for (uint32_t at = 0; gate_tally_next(gate, lane, &at, &t);) {
-			struct past *p = past_of(k, t.campaign, gate_rule(gate, t.rule)->id);
-
-			if (p != NULL)
-				p->hits += t.hits;
-			else
-				k->past_lost += t.hits;
-		}
-		k->past_lost += gate_tally_lost(gate, lane);
-	}
-}
-
 static void begin(struct keeper *k, struct work *w)
 {
 	k->doing = w;
@@ -160,7 +117,7 @@ static void on_look(uv_timer_t *t)
 		return;
 	uv_timer_stop(t);
 	if (k->old != NULL) {
-		keep_counts(k, k->old);
+		tally_take(k->tally, k->old, k->n_workers);
 		gate_free(k->old);
 		k->old = NULL;
 		tell(k->in_use);
@@ -199,7 +156,16 @@ static void on_done(uv_async_t *a)
 	uv_timer_start(&k->look, on_look, 0, LOOK_MS);
 }
 
-int keeper_open(struct uv_loop_s *loop, struct dp *dp, const char *state_dir,
+/* While a gate goes, its counts are in neither: they are noted when it has gone. */
+static void on_save(uv_timer_t *t)
+{
+	struct keeper *k = t->data;
+
+	if (k->old == NULL)
+		tally_save(k->tally, k->in_use->gate, k->n_workers);
+}
+
+int keeper_open(struct uv_loop_s *loop, struct dp *dp, struct store *store, const char *state_dir,
                 const struct keeper_rules *rules, struct keeper **out, char why[RULES_WHY_BYTES])
 {
 	struct keeper *k = xcalloc(1, sizeof(*k));
@@ -217,10 +183,14 @@ int keeper_open(struct uv_loop_s *loop, struct dp *dp, const char *state_dir,
 		return rc;
 	}
 	k->since_s = time(NULL);
+	k->tally = tally_new(store);
 	uv_async_init(loop, &k->done, on_done);
 	uv_timer_init(loop, &k->look);
+	uv_timer_init(loop, &k->save);
 	uv_unref((uv_handle_t *)&k->done);
-	k->done.data = k->look.data = k;
+	uv_unref((uv_handle_t *)&k->save);
+	k->done.data = k->look.data = k->save.data = k;
+	uv_timer_start(&k->save, on_save, SAVE_MS, SAVE_MS);
 	tell(k->in_use);
 	/* Orders are taken in turn: no message comes before it. */
 	if (dp_set_gate(dp, k->in_use->gate) != 0 || !dp_has_gate(dp, k->in_use->gate))
@@ -263,17 +233,15 @@ void keeper_stop(struct keeper *k)
 	k->busy = false;
 	uv_close((uv_handle_t *)&k->done, NULL);
 	uv_close((uv_handle_t *)&k->look, NULL);
+	uv_close((uv_handle_t *)&k->save, NULL);
 }
 
 void keeper_close(struct keeper *k)
 {
-	struct past *p, *next;
-
-	HASH_ITER(hh, k->past, p, next)
-	{
-		HASH_DEL(k->past, p);
-		free(p);
-	}
+	if (k->old != NULL)
+		tally_take(k->tally, k->old, k->n_workers);
+	tally_save(k->tally, k->in_use->gate, k->n_workers);
+	tally_free(k->tally);
 	gate_free(k->old);
 	work_free(k->in_use);
 	work_free(k->doing);
@@ -291,7 +259,7 @@ void keeper_look(const struct keeper *k, struct keeper_view *v)
 		                   .cycles = k->in_use->info.cycles,
 		                   .compile_ms = k->in_use->info.compile_ms,
 		                   .memory_bytes = gate_bytes(gate),
-		                   .lost = k->past_lost,
+		                   .lost = tally_lost(k->tally),
 		                   .since_s = k->since_s,
 		                   .compiling = k->busy || k->wanted != NULL };
 	for (uint32_t i = 0; i < v->n_rules; i++)
@@ -300,60 +268,57 @@ void keeper_look(const struct keeper *k, struct keeper_view *v)
 		v->lost += gate_tally_lost(gate, lane);
 }
 
-/* Adds what a gate's lanes have counted, by rule of the gate in use; the rest of `old` is looked
- * up. */
-static void add_lanes(const struct keeper *k, const struct gate *gate, uint32_t campaign,
-                      uint64_t *counts)
+/* A rule and its hits, while they are summed up; in a hash, in the order in which they are told. */
+struct sum {
+	UT_hash_handle hh;
+	struct keeper_hits hits;
+};
+
+static struct sum *sum_of(struct sum **all, const char *id, const struct gate_rule *rule)
 {
+	struct sum *s;
+
+	HASH_FIND_STR(*all, id, s);
+	if (s == NULL) {
+		s = xcalloc(1, sizeof(*s));
+		s->hits = (struct keeper_hits){ .id = id, .rule = rule };
+		HASH_ADD_KEYPTR(hh, *all, s->hits.id, strlen(s->hits.id), s);
+	}
+	return s;
+}
+
+/* Of gates that are gone: a rule that is in use no more comes behind those that are. */
+static void add_kept(void *ctx, const char *id, uint64_t hits)
+{
+	sum_of(ctx, id, NULL)->hits.hits += hits;
+}
+
+static void add_lanes(const struct keeper *k, uint32_t campaign, struct sum **all)
+{
+	const struct gate *gate = k->in_use->gate;
 	struct gate_tally t;
 
 	for (uint32_t lane = 0; lane < k->n_workers; lane++)
 		for (uint32_t at = 0; gate_tally_next(gate, lane, &at, &t);)
 			if (campaign == 0 || t.campaign == campaign)
-				counts[t.rule] += t.hits;
-}
-
-/* The rule of the gate in use with that id, or n_rules. */
-static uint32_t rule_of(const struct gate *gate, const char *id)
-{
-	uint32_t i = 0;
-
-	while (i < gate_n_rules(gate) && strcmp(gate_rule(gate, i)->id, id) != 0)
-		i++;
-	return i;
-}
-
-/* Counts of rules that are in use no more, by id. */
-static void each_gone(const struct keeper *k, uint32_t campaign, keeper_hits_fn *fn, void *ctx)
-{
-	const struct past *p, *next;
-
-	for (p = k->past; p != NULL; p = next) {
-		next = p->hh.next;
-		if ((campaign == 0 || p->campaign == campaign) &&
-		    rule_of(k->in_use->gate, p->id) == gate_n_rules(k->in_use->gate))
-			fn(ctx, &(struct keeper_hits){ .id = p->id, .hits = p->hits });
-	}
+				sum_of(all, gate_rule(gate, t.rule)->id, NULL)->hits.hits += t.hits;
 }
 
 void keeper_each(const struct keeper *k, uint32_t campaign, bool only_hit, keeper_hits_fn *fn,
                  void *ctx)
 {
 	const struct gate *gate = k->in_use->gate;
-	uint32_t n = gate_n_rules(gate);
-	uint64_t *counts = xcalloc(n + 1, sizeof(*counts));
-	const struct past *p;
+	struct sum *all = NULL, *s, *next;
 
-	add_lanes(k, gate, campaign, counts);
-	for (p = k->past; p != NULL; p = p->hh.next)
-		if (campaign == 0 || p->campaign == campaign)
-			counts[rule_of(gate, p->id)] += p->hits; /* [n]: told below */
-	for (uint32_t i = 0; i < n; i++)
-		if (!only_hit || counts[i] > 0)
-			fn(ctx, &(struct keeper_hits){ .id = gate_rule(gate, i)->id,
-			                               .rule = gate_rule(gate, i),
-			                               .hits = counts[i] });
-	if (counts[n] > 0)
-		each_gone(k, campaign, fn, ctx);
-	free(counts);
+	for (uint32_t i = 0; i < gate_n_rules(gate); i++)
+		(void)sum_of(&all, gate_rule(gate, i)->id, gate_rule(gate, i));
+	add_lanes(k, campaign, &all);
+	tally_each(k->tally, campaign, add_kept, &all);
+	HASH_ITER(hh, all, s, next)
+	{
+		if (!only_hit || s->hits.hits > 0)
+			fn(ctx, &s->hits);
+		HASH_DEL(all, s);
+		free(s);
+	}
 }

@@ -24,10 +24,11 @@ struct keeper_rules {
 	uint32_t cycles_max;    /* of a byte; 0: however many */
 };
 
-/* Gives the workers their first gate, before the loop runs: blocks. Returns 0 or -errno with one
- * line.
+/* Gives the workers their first gate, before the loop runs: blocks. What rules hit is kept in
+ * `store`, which must outlive it. Returns 0 or -errno with one line.
  */
-int keeper_open(struct uv_loop_s *loop, struct dp *dp, const char *state_dir,
+struct store;
+int keeper_open(struct uv_loop_s *loop, struct dp *dp, struct store *store, const char *state_dir,
                 const struct keeper_rules *rules, struct keeper **out, char why[RULES_WHY_BYTES]);
 
 /* Reads rules again. Returns 0, or -errno with one line when the file is wrong. What only compiling

@@ -35,24 +35,41 @@ static void add_text(struct mail *m, enum dp_part part, const char *text)
 		add(m, part, span_str(text));
 }
 
+/* The bytes of a file, transfer encoding undone. */
+static void add_file(struct mail *m, GMimePart *part)
+{
+	GMimeDataWrapper *content = g_mime_part_get_content(part);
+	GMimeStream *all = g_mime_stream_mem_new();
+	GByteArray *bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(all));
+
+	if (content != NULL && g_mime_data_wrapper_write_to_stream(content, all) >= 0)
+		add(m, DP_PART_FILE, span_of(bytes->data, bytes->len));
+	g_object_unref(all);
+}
+
+/* What has a name, or says that it is attached, is a file; a file of text is read as text, too. */
 static void add_part(GMimeObject *parent, GMimeObject *object, gpointer ctx)
 {
 	struct mail *m = ctx;
-	char *text = NULL;
+	const char *name;
 
 	(void)parent;
 	if (!GMIME_IS_PART(object))
 		return;
-	add_text(m, DP_PART_NAME, g_mime_part_get_filename(GMIME_PART(object)));
-	if (g_mime_part_is_attachment(GMIME_PART(object)) || !GMIME_IS_TEXT_PART(object))
-		return;
-	text = g_mime_text_part_get_text(GMIME_TEXT_PART(object));
-	add_text(m,
-	         g_mime_content_type_is_type(g_mime_object_get_content_type(object), "text", "html")
-	             ? DP_PART_HTML
-	             : DP_PART_TEXT,
-	         text);
-	g_free(text);
+	name = g_mime_part_get_filename(GMIME_PART(object));
+	add_text(m, DP_PART_NAME, name);
+	if (GMIME_IS_TEXT_PART(object)) {
+		GMimeContentType *type = g_mime_object_get_content_type(object);
+		char *text = g_mime_text_part_get_text(GMIME_TEXT_PART(object));
+
+		add_text(m,
+		         g_mime_content_type_is_type(type, "text", "html") ? DP_PART_HTML
+		                                                           : DP_PART_TEXT,
+		         text);
+		g_free(text);
+	}
+	if (name != NULL || g_mime_part_is_attachment(GMIME_PART(object)))
+		add_file(m, GMIME_PART(object));
 }
 
 /* The fields but the subject, which stands alone. */

@@ -31,6 +31,7 @@ static const struct word places[] = { { "subject", 1 << DP_PART_SUBJECT },
 	                              { "url", GATE_IN_URL },
 	                              { "header", 1 << DP_PART_HEADER },
 	                              { "attachment", 1 << DP_PART_NAME },
+	                              { "file", 1 << DP_PART_FILE },
 	                              { "all", GATE_IN_ALL },
 	                              { 0 } };
 

@@ -174,10 +174,13 @@ void campaign_stopped(struct sched *s, struct campaign *c, const struct dp_evt *
 	char why[CAMPAIGN_REASON_MAX + 1];
 	int bytes = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
 
-	if ((evt->gate & 1) == DP_GATE_NOTE || c->paused || most == 0 || ++c->n_stopped < most)
+	if ((evt->gate & 1) == DP_GATE_NOTE)
 		return;
-	snprintf(why, sizeof(why), "%u messages were stopped; the last by the %.*s", c->n_stopped,
-	         bytes, evt->text);
+	c->n_stopping++;
+	if (c->paused || most == 0 || c->n_stopped + c->n_stopping < most)
+		return;
+	snprintf(why, sizeof(why), "%u messages were stopped; the last by the %.*s",
+	         c->n_stopped + c->n_stopping, bytes, evt->text);
 	sched_pause(s, c, why);
 	s->cf.campaign_paused(s->cf.ctx, c);
 }

@@ -60,12 +60,16 @@ static struct host *host_of(struct sched *s, const struct conn *c)
 /* A host that failed is left alone, longer each time, up to retry.host. What it says concerns who
  * asked; silence and closed ports everybody.
  */
-static void conn_failed(struct sched *s, const struct conn *c, const struct dp_evt *evt)
+static void conn_failed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	bool said = evt->code != 0;
 	struct host *host =
 	    hosts_get(s->hosts, &c->addr, said ? c->lane->source : (uint32_t)HOST_ANY_SOURCE);
 
+	if (c->has_failed) /* a refusal, and the end that follows it */
+		return;
+	c->has_failed = 1;
+	c->lane->no_mail_in_row += bounce_takes_no_mail(evt);
 	if (said)
 		c->lane->fails_in_row++;
 	else
@@ -73,12 +77,13 @@ static void conn_failed(struct sched *s, const struct conn *c, const struct dp_e
 	host_failed(host, s->now_us, (uint64_t)s->conf->retry.host_s * 1000000);
 }
 
+/* It answered a message: to be let in alone proves nothing. */
 static void conn_worked(struct sched *s, const struct conn *c)
 {
 	struct host *all = hosts_find(s->hosts, &c->addr, HOST_ANY_SOURCE);
 	struct host *ours = hosts_find(s->hosts, &c->addr, c->lane->source);
 
-	c->lane->site->fails_in_row = c->lane->fails_in_row = 0;
+	c->lane->site->fails_in_row = c->lane->fails_in_row = c->lane->no_mail_in_row = 0;
 	if (all != NULL)
 		host_worked(all);
 	if (ours != NULL)
@@ -138,18 +143,37 @@ static void remember_trouble(struct site *site, const struct conn *c, const stru
 		site_set_error(site, "%s: %s", ip, dp_why_text(evt->why));
 }
 
-/* Nothing can go to this site until the configuration changes: what was ready waits untouched. */
-static void block(struct sched *s, struct site *site, const struct conn *c)
+/* True when that was the last address that its source reaches. */
+static bool bar_address(const struct sched *s, const struct conn *c)
+{
+	struct site *site = c->lane->site;
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < site->n_addrs; i++) {
+		struct host_addr *h = &site->addrs[i];
+
+		h->is_barred |= memcmp(&h->addr, &c->addr, sizeof(h->addr)) == 0;
+		left += !h->is_barred && lane_reaches(s, c->lane, &h->addr);
+	}
+	return left == 0;
+}
+
+/* The egress guard refuses a host: others of the domain may do. If none is left nothing can go to
+ * this site until the configuration changes: what was ready waits untouched.
+ */
+static void bar(struct sched *s, struct site *site, const struct conn *c)
 {
 	bool live = s->conf->egress.mode == CONF_EGRESS_LIVE;
 	char ip[IP_TEXT_MAX];
 	struct lane *lane;
 
-	site->blocked = 1;
 	site_set_error(site,
 	               "%s is outside of what egress.mode = %s allows; add it to egress.allow%s",
 	               ip_format(&c->addr, ip), live ? "live" : "sandbox",
 	               live ? "" : " or set egress.mode = live");
+	if (!bar_address(s, c))
+		return;
+	site->blocked = 1;
 	DL_FOREACH(site->lanes, lane)
 	while (lane->ready != NULL)
 		flight_return(s, lane->ready);
@@ -168,6 +192,13 @@ static bool falls_back(struct sched *s, const struct conn *c, const struct dp_ev
 	return true;
 }
 
+/* Refused BDAT and nothing else: the next session with it says DATA, if that is remembered. */
+static bool will_say_data(struct sched *s, const struct conn *c, const struct dp_evt *evt)
+{
+	return evt->step == DP_STEP_BDAT && evt->learnt & DP_KNOWN_NO_CHUNKING &&
+	       host_is(host_of(s, c), HOST_NO_CHUNKING, s->now_us);
+}
+
 static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	struct site *site = c->lane->site;
@@ -177,9 +208,9 @@ static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 	if (!in_order)
 		remember_trouble(site, c, evt);
 	if (evt->why == DP_WHY_EGRESS && !site->blocked)
-		block(s, site, c);
+		bar(s, site, c);
 	else if (evt->reach == DP_REACH_HOST && !ours && c->delivered == 0 &&
-	         !falls_back(s, c, evt))
+	         !falls_back(s, c, evt) && !will_say_data(s, c, evt))
 		conn_failed(s, c, evt);
 	conn_prove_window(s, c, in_order);
 	c->closed = 1;
@@ -230,13 +261,29 @@ static void needs_7bit(struct sched *s, const struct conn *c)
 	c->lane->site->as_7bit_until_us = until_us > least_us ? until_us : least_us;
 }
 
+/* Whether what no reply was about goes again at once. Nothing may come back for ever: not to a host
+ * whose refusal of BDAT is not remembered, and not too often in a row whatever the reason.
+ */
+static bool goes_again(struct sched *s, const struct conn *c, struct rcpt *r,
+                       const struct dp_evt *evt, bool now)
+{
+	if (s->stopping)
+		return true;
+	if (!now || r->again == AGAIN_AT_ONCE_MAX ||
+	    (evt->why == DP_WHY_NO_CHUNKING &&
+	     !host_is(host_of(s, c), HOST_NO_CHUNKING, s->now_us)))
+		return false;
+	r->again++;
+	return true;
+}
+
 /* The connection is the flight's: one that was gone when the job reached it has no name to tell. */
 static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 {
 	struct conn *c = f->conn;
 	struct lane *lane = c->lane;
-	const struct rcpt *r = &f->slice->load->c->rcpts[f->row];
 	struct campaign *campaign = f->slice->load->c;
+	struct rcpt *r = &campaign->rcpts[f->row];
 	struct verdict v = bounce_judge(evt, spent(s, r, evt));
 
 	c->jobs--;
@@ -252,10 +299,15 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 		c->lost++;
 	if (evt->outcome == DP_OUT_NOT_TRIED && evt->why == DP_WHY_NEEDS_7BIT)
 		needs_7bit(s, c);
-	else if (evt->outcome == DP_OUT_NOT_TRIED)
+	else if (evt->outcome == DP_OUT_NOT_TRIED && evt->why != DP_WHY_TOO_MANY &&
+	         evt->why != DP_WHY_NO_CHUNKING)
 		c->lost++;
 	if (v.avoid_host)
 		conn_failed(s, c, evt);
+	else if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
+		conn_worked(s, c);
+	if (v.state == RCPT_DEFERRED && !v.now && evt->outcome != DP_OUT_GATED && lane_is_out(lane))
+		v.counts_attempt = 1;
 	if (v.end_session && !c->quitting && !c->closed &&
 	    dp_quit(s->cf.dp, c->worker, c->handle) == 0)
 		c->quitting = 1;
@@ -264,9 +316,10 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	if (is_for_sharing(f, evt)) {
 		f->slice->dom->is_alone = 1;
 		flight_return(s, f);
-	} else if (evt->outcome == DP_OUT_NOT_TRIED && (v.now || s->stopping)) {
+	} else if (evt->outcome == DP_OUT_NOT_TRIED && goes_again(s, c, r, evt, v.now)) {
 		flight_return(s, f);
 	} else {
+		v.now = v.now && evt->outcome != DP_OUT_NOT_TRIED;
 		flight_settle(s, f, &v, evt, dp_why_text(evt->why));
 	}
 	site_todo(s, lane->site);
@@ -298,7 +351,6 @@ static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
 		host_learn(host_of(s, c), HOST_CLEAR, 0);
 	}
 	conn_learn_limits(s, c, evt);
-	conn_worked(s, c);
 	site_todo(s, c->lane->site);
 }
 

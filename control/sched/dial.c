@@ -25,39 +25,89 @@ static uint64_t avoid_us(struct sched *s, const struct lane *lane, const struct 
 	return all > ours ? all : ours;
 }
 
-/* An address of the best preference that has one in use for this source (RFC 5321 5.1: by
- * preference, equals in random order). NULL, and when to ask again, if all are to be left alone.
+bool lane_reaches(const struct sched *s, const struct lane *lane, const struct ip_addr *addr)
+{
+	const struct conf_source *src = &s->conf->sources[lane->source];
+
+	return !ip_is_unset(ip_is_v4(addr) ? &src->addr4 : &src->addr6);
+}
+
+bool site_takes_requiretls(const struct sched *s, const struct site *site,
+                           const struct mx_host *host)
+{
+	const struct mx_answer *a = site->answer;
+
+	if (site->is_routed)
+		return site->limits->requiretls;
+	if (host != NULL)
+		return conf_is_requiretls_host(s->conf, host->name);
+	for (uint32_t i = 0; i < a->n_hosts; i++)
+		if (conf_is_requiretls_host(s->conf, a->hosts[i].name))
+			return true;
+	return false;
+}
+
+/* The best address so far: of the least rank, equals in random order. */
+struct choice {
+	const struct host_addr *addr; /* NULL: none */
+	uint32_t rank, n_equal;
+};
+
+static void offer(struct sched *s, struct choice *best, const struct host_addr *addr, uint32_t rank)
+{
+	if (best->addr != NULL && rank > best->rank)
+		return;
+	if (best->addr == NULL || rank < best->rank)
+		best->n_equal = 0;
+	best->rank = rank;
+	if (random_below(s, ++best->n_equal) == 0)
+		best->addr = addr;
+}
+
+static uint32_t rank_of(uint32_t preference, const struct ip_addr *addr)
+{
+	if (preference == CONF_IP_ANY)
+		return 0;
+	return ip_is_v4(addr) != (preference == CONF_IP_IPV4);
+}
+
+/* An address of the best MX preference that has one in use for this source: hosts of one preference
+ * in random order (RFC 5321 5.1), those with an address of the preferred family first. That section
+ * keeps the addresses of one host in the order in which its resolver presents them, by preference
+ * where there is any. Records of a set have no order (RFC 2181 5), and whoever caches them hands
+ * them out in another one each time, so that the host's load is spread: so do we. NULL, and when to
+ * ask again, if all are to be left alone; never, if there is none for this lane.
  */
 static const struct host_addr *pick_host(struct sched *s, const struct lane *lane,
                                          uint64_t *again_us)
 {
 	const struct mx_answer *a = lane->site->answer;
-	const struct conf_source *src = &s->conf->sources[lane->source];
-	bool v4 = !ip_is_unset(&src->addr4), v6 = !ip_is_unset(&src->addr6);
-	const struct host_addr *found = NULL, *h = lane->site->addrs;
-	uint32_t equals = 0;
+	const struct host_addr *h = lane->site->addrs;
+	struct choice best = { .addr = NULL };
 
 	*again_us = UINT64_MAX;
 	for (uint32_t i = 0; i < a->n_hosts; i++) {
-		const struct host_addr *usable = NULL;
+		bool may = !lane->requiretls || site_takes_requiretls(s, lane->site, &a->hosts[i]);
+		struct choice of_host = { .addr = NULL };
 
-		if (found != NULL && a->hosts[i].preference != a->hosts[i - 1].preference)
+		if (best.addr != NULL && a->hosts[i].preference != a->hosts[i - 1].preference)
 			break;
 		for (uint32_t j = 0; j < a->hosts[i].n_addrs; j++, h++) {
 			uint64_t until_us;
 
-			if (usable != NULL || !(ip_is_v4(&h->addr) ? v4 : v6))
+			if (!may || h->is_barred || !lane_reaches(s, lane, &h->addr))
 				continue;
 			until_us = avoid_us(s, lane, &h->addr);
 			if (until_us == 0)
-				usable = h;
+				offer(s, &of_host, h,
+				      rank_of(lane->site->limits->ip_preference, &h->addr));
 			else if (until_us < *again_us)
 				*again_us = until_us;
 		}
-		if (usable != NULL && random_below(s, ++equals) == 0)
-			found = usable;
+		if (of_host.addr != NULL)
+			offer(s, &best, of_host.addr, of_host.rank);
 	}
-	return found;
+	return best.addr;
 }
 
 /* The worker of the lane's port that has the fewest connections; of equals, one that differs
@@ -137,6 +187,7 @@ static struct dp_dial order_of(struct sched *s, const struct lane *lane, const s
 		.protocol = (uint8_t)l->protocol,
 		.window = (uint8_t)dial_window(l, host, s->now_us),
 		.auth_in_clear = l->auth_in_clear,
+		.requiretls_ok = lane->requiretls, /* or it had not been picked */
 		.known = known_of(host, s->now_us),
 		.times = l->times_set,
 		.credential = l->credential_id,
@@ -159,8 +210,9 @@ enum dialled dial(struct sched *s, struct lane *lane)
 	struct dp_dial d;
 
 	if (h == NULL) {
-		if (again_us != UINT64_MAX)
-			site_wake_at(s, site, again_us);
+		if (again_us == UINT64_MAX)
+			return DIALLED_NEVER;
+		site_wake_at(s, site, again_us);
 		return DIALLED_NOWHERE;
 	}
 	if (c == NULL || s->n_conns_of[worker] >= s->conf->worker.conns_max) {

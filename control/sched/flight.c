@@ -124,11 +124,14 @@ void flight_compose(struct sched *s, struct flight *f)
 /* What the content gate looks at, under the door's names. */
 static void take_texts(struct flight *f)
 {
-	static const uint8_t parts[] = { [TPL_LABEL_SUBJECT] = DP_PART_SUBJECT,
-		                         [TPL_LABEL_HEADER] = DP_PART_HEADER,
-		                         [TPL_LABEL_TEXT] = DP_PART_TEXT,
-		                         [TPL_LABEL_HTML] = DP_PART_HTML };
+	static const uint8_t parts[] = {
+		[TPL_LABEL_SUBJECT] = DP_PART_SUBJECT, [TPL_LABEL_HEADER] = DP_PART_HEADER,
+		[TPL_LABEL_TEXT] = DP_PART_TEXT,       [TPL_LABEL_HTML] = DP_PART_HTML,
+		[TPL_LABEL_FILE_NAMES] = DP_PART_NAME, [TPL_LABEL_FILE_TEXT] = DP_PART_TEXT,
+		[TPL_LABEL_FILE_HTML] = DP_PART_HTML,  [TPL_LABEL_FILES] = DP_PART_FILE
+	};
 
+	static_assert(sizeof(parts) == TPL_N_LABELS, "each label has its part");
 	for (uint32_t i = 0; i < f->out.n_text; i++)
 		f->text[i] = (struct dp_text){ .bytes = f->out.text[i].bytes,
 			                       .part = parts[f->out.text[i].label],
@@ -157,9 +160,22 @@ void sched_on_composed(struct sched *s, const struct compose_done *done)
 	f->out = done->out;
 	take_texts(f);
 	f->mail_from = done->mail_from;
-	f->rcpt.address = done->rcpt_to;
+	f->envid = done->envid;
+	f->rcpt = (struct dp_rcpt){ .address = done->rcpt_to,
+		                    .orcpt = done->orcpt,
+		                    .notify = f->slice->load->c->dsn.notify };
 	f->state = FLIGHT_READY;
 	lane_push(s, f->lane, f);
+}
+
+/* Unconfirmed attempts and stopped messages are counted when records are read back. */
+static uint8_t kind_of(const struct dp_evt *evt)
+{
+	if (evt != NULL && evt->outcome == DP_OUT_UNCONFIRMED)
+		return REC_UNCONFIRMED;
+	if (evt != NULL && evt->outcome == DP_OUT_GATED && (evt->gate & 1) == DP_GATE_STOP)
+		return REC_STOPPED;
+	return REC_OUTCOME;
 }
 
 /* The record of an outcome: what the reply said, what it means, and when the next attempt is. */
@@ -173,14 +189,14 @@ static struct store_rec outcome(struct sched *s, const struct flight *f, const s
 		.campaign = f->slice->load->c->id,
 		.row = f->row,
 		.rows = 1,
-		.kind = evt != NULL && evt->outcome == DP_OUT_UNCONFIRMED ? REC_UNCONFIRMED
-		                                                          : REC_OUTCOME,
+		.kind = kind_of(evt),
 		.state = (uint8_t)v->state,
 		.attempts = (uint8_t)(r->attempts + (v->counts_attempt && r->attempts < 255)),
 		.at_s = s->now_s,
 	};
 	size_t n;
 
+	memcpy(rec.enhanced, v->enhanced, sizeof(rec.enhanced));
 	if (evt != NULL) {
 		rec.code = evt->code;
 		rec.reach = evt->reach;
@@ -244,6 +260,7 @@ static void on_settled(struct sched *s, struct flight *f)
 
 	ok = campaign_apply(load->c, &rec);
 	assert(ok);
+	load->c->rcpts[rec.row].again = 0;
 	flight_put(s, f);
 	if (rec.state == RCPT_DELIVERED)
 		site->delivered++;

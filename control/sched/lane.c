@@ -45,7 +45,8 @@ struct lane *lane_for(struct sched *s, const struct slice *sl, uint32_t row)
 	source = list[(row * 2654435761u ^ c->id * 40503u) % n];
 	DL_FOREACH(site->lanes, lane)
 	{
-		if (lane->source == source && lane->alone == alone && lane->tls == wanted)
+		if (lane->source == source && lane->alone == alone && lane->tls == wanted &&
+		    lane->requiretls == sl->load->requiretls)
 			return lane;
 		is_first = is_first && lane->source != source;
 	}
@@ -54,6 +55,7 @@ struct lane *lane_for(struct sched *s, const struct slice *sl, uint32_t row)
 	lane->source = source;
 	lane->alone = alone;
 	lane->tls = wanted;
+	lane->requiretls = sl->load->requiretls;
 	lane->is_apart = !is_first;
 	site->n_apart += lane->is_apart;
 	lane->n_workers = dp_workers_of(s->cf.dp, source, &lane->first_worker);
@@ -144,6 +146,9 @@ static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct fl
 		.conn = c->handle,
 		.message = (uint64_t)f->gen << 32 | (uint32_t)(f - s->flights),
 		.mail_from = f->mail_from,
+		.envid = f->envid,
+		.requiretls = lane->requiretls,
+		.ret = f->slice->load->c->dsn.ret,
 		.rcpts = &f->rcpt,
 		.n_rcpts = 1,
 		.n_wire = (uint8_t)f->out.n_wire,
@@ -179,14 +184,22 @@ static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct fl
 	return true;
 }
 
-/* All hosts have failed again and again: what waits in the lane waits for its next attempt. */
+bool lane_is_out(const struct lane *lane)
+{
+	const struct site *site = lane->site;
+
+	return site->fails_in_row + lane->fails_in_row >= SITE_ROUNDS_MAX * site->n_addrs;
+}
+
+/* All hosts have failed again and again: what waits in the lane is judged without them. */
 static void give_up(struct sched *s, struct lane *lane)
 {
-	static const struct verdict later = { .state = RCPT_DEFERRED, .counts_attempt = 1 };
 	struct site *site = lane->site;
+	bool takes_no_mail = site->fails_in_row == 0 && lane->no_mail_in_row == lane->fails_in_row;
+	struct verdict v = bounce_judge_hosts(takes_no_mail);
 
 	while (lane->ready != NULL)
-		flight_settle(s, lane->ready, &later, NULL, site->last_error);
+		flight_settle(s, lane->ready, &v, NULL, site->last_error);
 }
 
 /* Sessions that have carried their share, or nothing for a while, are ended; so are those that are
@@ -251,8 +264,11 @@ static void open_more(struct sched *s, struct lane *lane)
 	       conns_of_source(lane) < site->limits->conns_max && !site->blocked) {
 		enum dialled dialled = dial(s, lane);
 
-		if (dialled == DIALLED_NOWHERE && lane->n_conns == 0 &&
-		    site->fails_in_row + lane->fails_in_row >= SITE_ROUNDS_MAX * site->n_addrs)
+		if (dialled == DIALLED_NEVER && lane->n_conns == 0) {
+			site_set_error(site, "no host that this message may go to from its source");
+			give_up(s, lane);
+		}
+		if (dialled == DIALLED_NOWHERE && lane->n_conns == 0 && lane_is_out(lane))
 			give_up(s, lane);
 		if (dialled != DIALLED)
 			break;

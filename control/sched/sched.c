@@ -140,7 +140,7 @@ static uint8_t least_of(const struct sched *s, const struct campaign *c)
 
 	/* A word that an older or newer version wrote and we do not know is no reason to ask less.
 	 */
-	if (own < 0)
+	if (own < 0 || c->spec.requiretls) /* RFC 8689 4.2.1: the name is checked, too */
 		own = DP_TLS_VERIFY;
 	return own > least ? (uint8_t)own : least;
 }
@@ -171,6 +171,8 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 			continue;
 		site_set_limits(s, site);
 		site->blocked = 0;
+		for (uint32_t k = 0; k < site->n_addrs; k++)
+			site->addrs[k].is_barred = 0;
 		site_todo(s, site);
 	}
 	sites_sort(s);
@@ -193,6 +195,7 @@ void sched_add(struct sched *s, struct campaign *c)
 
 	load->c = c;
 	load->tls_min = least_of(s, c);
+	load->requiretls = c->spec.requiretls;
 	DL_APPEND(s->loads, load);
 	for (uint32_t d = 0; d < table_n_domains(c->table); d++)
 		slice_new(s, load, d);

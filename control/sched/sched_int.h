@@ -23,9 +23,10 @@ enum {
 	AS_7BIT_MIN_S =
 	    60, /* a host without 8BITMIME is composed for as 7-bit this long at least */
 	SLICE_TURN_ROWS =
-	    16,              /* rows a slice gives before the next slice of its site has its turn */
-	SITE_ROUNDS_MAX = 3, /* times all addresses may fail in a row before recipients wait */
-	SITES_PER_RUN = 256, /* sites looked at before the loop turns */
+	    16, /* rows a slice gives before the next slice of its site has its turn */
+	AGAIN_AT_ONCE_MAX = 7, /* times in a row that nothing is said of a recipient (rcpt.again) */
+	SITE_ROUNDS_MAX = 3,   /* times all addresses may fail in a row before recipients wait */
+	SITES_PER_RUN = 256,   /* sites looked at before the loop turns */
 	LOOK_UPS_PER_RUN = 256, /* look-ups begun before the loop turns */
 	DUE_PER_RUN = 4096,     /* recipients that become due before the loop turns */
 	HUNGRY_PER_TICK = 64,   /* hungry sites looked at each RETRY_US, whatever came free */
@@ -60,7 +61,7 @@ struct flight {
 	struct conn *conn; /* of FLIGHT_SENT */
 	void *slab;        /* NULL: nothing held */
 	struct tpl_out out;
-	struct span mail_from;
+	struct span mail_from, envid;
 	struct dp_rcpt rcpt;
 	struct dp_text text[TPL_TEXTS_MAX]; /* of `out` */
 	struct flight *claim_next;          /* of one claim */
@@ -90,7 +91,8 @@ struct slice {
 struct load {
 	struct campaign *c;
 	uint64_t left;
-	uint8_t tls_min; /* enum dp_tls_policy: the least that tenant, class and campaign ask */
+	uint8_t tls_min;    /* enum dp_tls_policy: the least that tenant, class and campaign ask */
+	uint8_t requiretls; /* 0 or 1: only hosts that are named for it (RFC 8689) */
 	struct slice *slices;
 	struct load *prev, *next;
 };
@@ -117,7 +119,8 @@ struct sdomain {
 /* An address of a site's hosts. */
 struct host_addr {
 	struct ip_addr addr;
-	uint32_t host; /* index in the answer's hosts */
+	uint32_t host;     /* index in the answer's hosts */
+	uint8_t is_barred; /* 0 or 1: refused by the egress guard */
 };
 
 /* Which list of sched a site is in. */
@@ -142,11 +145,11 @@ struct site {
 	uint32_t n_domains;        /* sdomains that point here */
 	uint32_t n_flights;        /* flights of its slices */
 	uint32_t n_apart;          /* lanes beside the first of their source */
-	uint32_t fails_in_row;     /* connections that failed since the last one that opened */
+	uint32_t fails_in_row;     /* connections that failed since the last answer to mail */
 	uint8_t has_v4, has_v6;    /* 0 or 1 */
 	uint64_t as_7bit_until_us; /* a host of it takes no 8-bit text: it is composed for so */
 	uint8_t is_routed;         /* 0 or 1: a host of the configuration, not an MX set */
-	uint8_t blocked;           /* 0 or 1: refused by the egress guard */
+	uint8_t blocked;           /* 0 or 1: all that a source reaches is barred */
 	uint8_t running;           /* 0 or 1: inside site_run() */
 	uint8_t queued;            /* enum site_queue */
 	uint64_t wake_us;          /* of its entry in sched.wakes; UINT64_MAX: none */
@@ -165,8 +168,10 @@ struct lane {
 	uint32_t source;
 	uint64_t alone;                   /* id of that domain; 0: all others */
 	uint8_t tls;                      /* enum dp_tls_policy: what all its messages want */
+	uint8_t requiretls;               /* 0 or 1: likewise */
 	uint8_t is_apart;                 /* 0 or 1: of one source, it is not the site's first */
-	uint32_t fails_in_row;            /* refused to this source since it was last let in */
+	uint32_t fails_in_row;            /* those that were refused to this source, likewise */
+	uint32_t no_mail_in_row;          /* of them, by hosts that take no mail at all */
 	uint32_t first_worker, n_workers; /* of the source's port */
 	uint32_t n_conns, n_connecting;
 	uint32_t n_ahead; /* flights claimed .. ready */
@@ -185,6 +190,7 @@ struct conn {
 	uint8_t tls;            /* enum dp_tls_policy it was dialled with */
 	uint8_t is_implicit;    /* 0 or 1: TLS from the first byte */
 	uint8_t is_shared;      /* 0 or 1: has carried mail of two domains */
+	uint8_t has_failed;     /* 0 or 1: its host was blamed for it */
 	uint16_t learnt;        /* enum dp_known */
 	uint32_t worker;
 	uint32_t msgs, msgs_max; /* submitted */
@@ -299,6 +305,10 @@ struct lane *lane_for(struct sched *s, const struct slice *sl, uint32_t row);
 void lane_run(struct sched *s, struct lane *lane);
 void lane_push(struct sched *s, struct lane *lane, struct flight *f);
 uint32_t lane_room(const struct lane *lane);
+/* Every address has failed again and again since mail was last answered: what cannot be sent spends
+ * an attempt.
+ */
+bool lane_is_out(const struct lane *lane);
 void lane_free(struct lane *lane);
 
 /* dial.c: opens one more connection of a lane. */
@@ -306,10 +316,18 @@ enum dialled {
 	DIALLED,
 	DIALLED_FULL,    /* no slot or no room in a ring now */
 	DIALLED_NOWHERE, /* every host is to be left alone */
+	DIALLED_NEVER,   /* no host is one that the lane may go to */
 };
+
+/* Whether a host of the site may get REQUIRETLS mail; NULL: whether one of them may. */
+bool site_takes_requiretls(const struct sched *s, const struct site *site,
+                           const struct mx_host *host);
+
 /* Transactions in flight: what is asked of every host, more of one that has proven to take it. */
 uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us);
 enum dialled dial(struct sched *s, struct lane *lane);
+/* Whether a source of the lane has an address of that family. */
+bool lane_reaches(const struct sched *s, const struct lane *lane, const struct ip_addr *addr);
 
 /* How its next session with that address is to be encrypted, by what is known of it in memory. */
 struct tls_plan lane_tls_plan(struct sched *s, const struct lane *lane, const struct ip_addr *addr,

@@ -99,7 +99,7 @@ static void site_set_answer(struct site *site, struct mx_answer *answer)
 		for (uint32_t j = 0; j < answer->hosts[i].n_addrs; j++) {
 			struct host_addr *h = &site->addrs[site->n_addrs++];
 
-			*h = (struct host_addr){ answer->hosts[i].addrs[j], i };
+			*h = (struct host_addr){ .addr = answer->hosts[i].addrs[j], .host = i };
 			if (ip_is_v4(&h->addr))
 				site->has_v4 = 1;
 			else
@@ -135,8 +135,9 @@ static void site_key_of(const struct sdomain *dom, const struct mx_answer *answe
 	}
 	if (dom->is_routed && l->route.port != 0)
 		snprintf(port, sizeof(port), ":%u", l->route.port);
-	snprintf(key, room, "%s%s%s%s%s%s", answer->site, port,
+	snprintf(key, room, "%s%s%s%s%s%s%s", answer->site, port,
 	         l->protocol == DP_PROTO_LMTP ? "+lmtp" : "", l->auth_in_clear ? "+clear" : "",
+	         dom->is_routed && l->requiretls ? "+requiretls" : "",
 	         l->credential != NULL ? "+auth=" : "", l->credential != NULL ? l->credential : "");
 }
 
@@ -203,15 +204,30 @@ static bool is_too_old(const struct sched *s, const struct campaign *c, uint32_t
 
 /* Settles one row without sending it: its domain takes no mail, or it has waited too long. */
 static bool judge_row(struct sched *s, struct slice *sl, uint32_t row, const struct verdict *v,
-                      const char *reason)
+                      const struct dp_evt *evt, const char *reason)
 {
 	struct flight *f = flight_get(s, sl, row);
 
 	if (f == NULL)
 		return false;
 	slice_take(sl, row);
-	flight_settle(s, f, v, NULL, reason);
+	flight_settle(s, f, v, evt, reason);
 	return true;
+}
+
+/* RFC 8689 4.2.1: a message that asks for REQUIRETLS is offered to no host that is not certain. */
+static bool refuse_requiretls(struct sched *s, struct slice *sl, uint32_t row)
+{
+	static const struct dp_evt refusal = { .kind = DP_EVT_RCPT,
+		                               .outcome = DP_OUT_REFUSED,
+		                               .reach = DP_REACH_MESSAGE,
+		                               .step = DP_STEP_MAIL,
+		                               .code = 550,
+		                               .enhanced = { 5, 7, 30 } };
+	const struct verdict v = bounce_judge(&refusal, 0);
+
+	return judge_row(s, sl, row, &v, &refusal,
+	                 "REQUIRETLS: the configuration names no host of the domain for it");
 }
 
 /* A run of fresh rows that is being claimed: their first-attempt time becomes durable in one
@@ -246,7 +262,7 @@ enum gave { GAVE, GAVE_FULL, GAVE_STARVED };
 /* Puts one row on its way. */
 static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struct claim *claim)
 {
-	static const struct verdict expired = { .state = RCPT_EXPIRED };
+	static const struct verdict expired = { .state = RCPT_EXPIRED, .enhanced = { 4, 4, 7 } };
 	static const struct verdict no_source = { .state = RCPT_DEFERRED, .counts_attempt = 1 };
 	struct campaign *c = sl->load->c;
 	struct site *site = sl->dom->site;
@@ -254,7 +270,7 @@ static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struc
 	struct flight *f;
 
 	if (is_too_old(s, c, row))
-		return judge_row(s, sl, row, &expired,
+		return judge_row(s, sl, row, &expired, NULL,
 		                 site->last_error[0] != '\0' ? site->last_error
 		                                             : "not sent within retry.give_up")
 		           ? GAVE
@@ -262,11 +278,13 @@ static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struc
 	if (site->answer->fate != MX_OK) {
 		struct verdict v = bounce_judge_mx(site->answer);
 
-		return judge_row(s, sl, row, &v, site->answer->why) ? GAVE : GAVE_STARVED;
+		return judge_row(s, sl, row, &v, NULL, site->answer->why) ? GAVE : GAVE_STARVED;
 	}
+	if (sl->load->requiretls && !site_takes_requiretls(s, site, NULL))
+		return refuse_requiretls(s, sl, row) ? GAVE : GAVE_STARVED;
 	lane = lane_for(s, sl, row);
 	if (lane == NULL)
-		return judge_row(s, sl, row, &no_source,
+		return judge_row(s, sl, row, &no_source, NULL,
 		                 "no source of this pool has an address of the hosts' family")
 		           ? GAVE
 		           : GAVE_STARVED;

@@ -29,3 +29,20 @@ void *pages_get(uint64_t bytes)
 	memset(p, 0, all); /* also faults every page in: later use meets no surprise */
 	return p;
 }
+
+void *pages_reserve(uint64_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return NULL;
+	/* A huge page would bring what nobody asked for. */
+	(void)madvise(p, bytes, MADV_NOHUGEPAGE);
+	return p;
+}
+
+void pages_put(void *at, uint64_t bytes)
+{
+	if (at != NULL)
+		(void)munmap(at, bytes);
+}

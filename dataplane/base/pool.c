@@ -14,10 +14,26 @@ static bool sizes_are_sane(uint32_t slots, size_t slot_bytes)
 	       slot_bytes <= 1 << 20;
 }
 
+static uint64_t marks_bytes(uint32_t slots)
+{
+	return (uint64_t)slots * sizeof(struct pool_mark);
+}
+
 uint64_t pool_memory_bytes(uint32_t slots, size_t slot_bytes)
 {
-	return pages_bytes((uint64_t)slots * slot_bytes) +
-	       pages_bytes((uint64_t)slots * sizeof(struct pool_mark));
+	return pages_bytes((uint64_t)slots * slot_bytes) + pages_bytes(marks_bytes(slots));
+}
+
+/* Marks of zero: free, and never used. */
+static int begin(struct pool *p, uint32_t slots, size_t slot_bytes)
+{
+	p->slot_bytes = slot_bytes;
+	p->n = slots;
+	p->free_head = p->free_tail = POOL_NONE;
+	if (p->marks != NULL && p->slots != NULL)
+		return 0;
+	pool_fini(p);
+	return -ENOMEM;
 }
 
 int pool_init(struct pool *p, uint32_t slots, size_t slot_bytes, void *memory)
@@ -25,42 +41,52 @@ int pool_init(struct pool *p, uint32_t slots, size_t slot_bytes, void *memory)
 	memset(p, 0, sizeof(*p));
 	if (!sizes_are_sane(slots, slot_bytes))
 		return -EINVAL;
-	p->marks = pages_get((uint64_t)slots * sizeof(*p->marks));
+	p->marks = pages_get(marks_bytes(slots));
 	p->owns_slots = memory == NULL;
 	p->slots = memory;
 	if (p->owns_slots)
 		p->slots = pages_get((uint64_t)slots * slot_bytes);
-	if (p->marks == NULL || p->slots == NULL) {
-		pool_fini(p);
-		return -ENOMEM;
-	}
-	p->slot_bytes = slot_bytes;
-	p->n = slots;
-	for (uint32_t i = 0; i < slots; i++)
-		p->marks[i].next = i + 1 < slots ? i + 1 : POOL_NONE;
-	p->free_head = 0;
-	p->free_tail = slots - 1;
-	return 0;
+	return begin(p, slots, slot_bytes);
+}
+
+int pool_init_sparse(struct pool *p, uint32_t slots, size_t slot_bytes)
+{
+	memset(p, 0, sizeof(*p));
+	if (!sizes_are_sane(slots, slot_bytes))
+		return -EINVAL;
+	p->is_sparse = p->owns_slots = true;
+	p->marks = pages_reserve(marks_bytes(slots));
+	p->slots = pages_reserve((uint64_t)slots * slot_bytes);
+	return begin(p, slots, slot_bytes);
 }
 
 void pool_fini(struct pool *p)
 {
-	free(p->marks);
-	if (p->owns_slots)
-		free(p->slots);
+	if (p->is_sparse) {
+		pages_put(p->marks, marks_bytes(p->n));
+		pages_put(p->slots, p->n * (uint64_t)p->slot_bytes);
+	} else {
+		free(p->marks);
+		if (p->owns_slots)
+			free(p->slots);
+	}
 	memset(p, 0, sizeof(*p));
 }
 
 uint32_t pool_try_get(struct pool *p)
 {
-	uint32_t slot = p->free_head;
+	bool is_new = p->n_ever < p->n && (p->free_head == POOL_NONE || !p->is_sparse);
+	uint32_t slot = is_new ? p->n_ever : p->free_head;
 	struct pool_mark *m;
 
 	if (slot == POOL_NONE || p->n == 0)
 		return POOL_NONE;
 	m = &p->marks[slot];
 	assert((m->gen & 1) == 0);
-	p->free_head = m->next;
+	if (is_new)
+		p->n_ever++;
+	else
+		p->free_head = m->next;
 	if (p->free_head == POOL_NONE)
 		p->free_tail = POOL_NONE;
 	m->gen++;
@@ -75,11 +101,16 @@ void pool_put(struct pool *p, uint32_t slot)
 	assert(pool_is_used(p, slot));
 	m = &p->marks[slot];
 	m->gen++;
+	p->n_used--;
+	if (p->is_sparse) {
+		m->next = p->free_head;
+		p->free_head = slot;
+		return;
+	}
 	m->next = POOL_NONE;
 	if (p->free_tail == POOL_NONE)
 		p->free_head = slot;
 	else
 		p->marks[p->free_tail].next = slot;
 	p->free_tail = slot;
-	p->n_used--;
 }

@@ -2,9 +2,9 @@
  * from the next.
  *
  * Owner   whoever called pool_init(); a slot belongs to whoever got it, until pool_put().
- * Life    all memory is taken in pool_init(); nothing is allocated later.
- * Thread  one at a time.
- * Not     zeroed slots: a slot holds what its last owner left there.
+ * Life    all memory is taken in pool_init(); nothing is allocated later. Of a sparse pool it is
+ * the place only: pages come with the largest number of slots that were ever used at once. Thread
+ * one at a time. Not     zeroed slots: a slot holds what its last owner left there.
  */
 #pragma once
 
@@ -30,9 +30,11 @@ struct pool {
 	struct pool_mark *marks;
 	size_t slot_bytes;
 	uint32_t n, n_used;
+	uint32_t n_ever;               /* slots from here on were never used */
 	uint32_t free_head, free_tail; /* taken at the head, given back at the tail: a slot rests
 	                                  as long as it can before it is used again */
 	bool owns_slots;
+	bool is_sparse; /* given back at the head: what was used is used again */
 };
 
 /* Bytes that pool_init() allocates for such a pool when it is given no memory. Pure. */
@@ -44,10 +46,13 @@ uint64_t pool_memory_bytes(uint32_t slots, size_t slot_bytes);
  */
 int pool_init(struct pool *p, uint32_t slots, size_t slot_bytes, void *memory);
 
+/* The same, sparse, for what few need at a time though all may. */
+int pool_init_sparse(struct pool *p, uint32_t slots, size_t slot_bytes);
+
 /* Frees what pool_init() allocated. No slot may be touched after it. */
 void pool_fini(struct pool *p);
 
-/* Takes a slot: the one that has been free longest, or POOL_NONE. */
+/* Takes a slot: the one that has been free longest (of a sparse pool shortest), or POOL_NONE. */
 uint32_t pool_try_get(struct pool *p);
 
 /* Gives a slot back; whoever still knows its generation will be told that it is stale. */

@@ -10,17 +10,13 @@ enum { SPSC_SLOTS_MAX = 1 << 24 };
 
 int spsc_init(struct spsc *r, uint32_t slots, uint32_t elem_bytes)
 {
-	uint32_t n = 1;
-
 	if (slots == 0 || elem_bytes == 0 || slots > SPSC_SLOTS_MAX)
 		return -EINVAL;
-	while (n < slots)
-		n <<= 1;
 	memset(r, 0, sizeof(*r));
-	r->slots = calloc(n, elem_bytes);
+	r->slots = calloc(slots, elem_bytes);
 	if (r->slots == NULL)
 		return -ENOMEM;
-	r->mask = n - 1;
+	r->n = slots;
 	r->elem_bytes = elem_bytes;
 	return 0;
 }
@@ -35,15 +31,17 @@ bool spsc_try_put_all(struct spsc *r, const void *elems, uint32_t n)
 {
 	uint32_t tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
-	if (n > r->mask + 1 || tail - r->head_seen > r->mask + 1 - n) {
+	if (n > r->n || tail - r->head_seen > r->n - n) {
 		r->head_seen = atomic_load_explicit(&r->head, memory_order_acquire);
-		assert(tail - r->head_seen <= r->mask + 1);
-		if (n > r->mask + 1 || tail - r->head_seen > r->mask + 1 - n)
+		assert(tail - r->head_seen <= r->n);
+		if (n > r->n || tail - r->head_seen > r->n - n)
 			return false;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		memcpy(r->slots + (size_t)((tail + i) & r->mask) * r->elem_bytes,
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(r->slots + (size_t)r->put_at * r->elem_bytes,
 		       (const uint8_t *)elems + (size_t)i * r->elem_bytes, r->elem_bytes);
+		r->put_at = r->put_at + 1 == r->n ? 0 : r->put_at + 1;
+	}
 	atomic_store_explicit(&r->tail, tail + n, memory_order_release);
 	return true;
 }
@@ -59,11 +57,12 @@ bool spsc_try_take(struct spsc *r, void *elem)
 
 	if (head == r->tail_seen) {
 		r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
-		assert(r->tail_seen - head <= r->mask + 1);
+		assert(r->tail_seen - head <= r->n);
 		if (head == r->tail_seen)
 			return false;
 	}
-	memcpy(elem, r->slots + (size_t)(head & r->mask) * r->elem_bytes, r->elem_bytes);
+	memcpy(elem, r->slots + (size_t)r->take_at * r->elem_bytes, r->elem_bytes);
+	r->take_at = r->take_at + 1 == r->n ? 0 : r->take_at + 1;
 	atomic_store_explicit(&r->head, head + 1, memory_order_release);
 	return true;
 }

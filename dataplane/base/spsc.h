@@ -13,17 +13,19 @@
 #include <stdint.h>
 
 struct spsc {
-	_Alignas(64) _Atomic uint32_t head; /* next to take; written by the taker */
+	_Alignas(64) _Atomic uint32_t head; /* elements ever taken; written by the taker */
 	uint32_t tail_seen;                 /* the taker's copy of tail */
-	_Alignas(64) _Atomic uint32_t tail; /* next to put; written by the putter */
+	uint32_t take_at;                   /* slot of the next to take */
+	_Alignas(64) _Atomic uint32_t tail; /* elements ever put; written by the putter */
 	uint32_t head_seen;                 /* the putter's copy of head */
+	uint32_t put_at;                    /* slot of the next to put */
 	_Alignas(64) uint8_t *slots;
-	uint32_t mask;
+	uint32_t n;
 	uint32_t elem_bytes;
 };
 
-/* Makes room for at least `slots` elements (rounded up to a power of two, 2^24 at most) of
- * `elem_bytes` each. Returns 0, -EINVAL for a size of zero or too many slots, -ENOMEM.
+/* Makes room for `slots` elements, 2^24 at most, of `elem_bytes` each. Returns 0, -EINVAL for a
+ * size of zero or too many slots, -ENOMEM.
  */
 int spsc_init(struct spsc *r, uint32_t slots, uint32_t elem_bytes);
 

@@ -68,7 +68,7 @@ static struct sink_seen_entry *source_of(struct sink_session *s, uint64_t now_us
 }
 
 struct sink_session *sink_begin(struct sink *k, uint64_t now_us, const struct ip_addr *peer,
-                                void *user)
+                                const struct ip_addr *local, void *user)
 {
 	uint32_t slot = pool_try_get(&k->sessions);
 	struct sink_session *s;
@@ -78,9 +78,12 @@ struct sink_session *sink_begin(struct sink *k, uint64_t now_us, const struct ip
 		return NULL;
 	}
 	s = pool_at(&k->sessions, slot);
-	*s = (struct sink_session){
-		.k = k, .user = user, .slot = slot, .heard_us = now_us, .peer = *peer
-	};
+	*s = (struct sink_session){ .k = k,
+		                    .user = user,
+		                    .slot = slot,
+		                    .heard_us = now_us,
+		                    .peer = *peer,
+		                    .local = *local };
 	source_of(s, now_us)->n++;
 	count(&k->counts.connections);
 	gauge(&k->counts.connections_now, k->sessions.n_used);
@@ -90,17 +93,19 @@ struct sink_session *sink_begin(struct sink *k, uint64_t now_us, const struct ip
 
 void sink_greet(struct sink_session *s, uint64_t now_us, bool is_tls)
 {
-	struct sink_deed deed = sink_ask(s, now_us, SINK_STAGE_CONNECT, 0);
 	char text[SINK_HOST_BYTES + 64];
+	struct sink_deed deed;
 
 	s->is_tls = is_tls;
 	s->heard_us = now_us;
 	snprintf(text, sizeof(text), "%.255s %s sink: a test tool", s->k->conf.host,
 	         s->k->conf.is_lmtp ? "LMTP" : "ESMTP");
+	deed = sink_ask(s, now_us, SINK_STAGE_CONNECT, 0);
 	if (!sink_refuses(s, now_us, &deed))
 		sink_accepts(s, now_us, &deed, 220, text);
 	else if (deed.final == SINK_FINAL_SAY && deed.code == 421)
 		sink_say_end(s, now_us, SINK_END_CLOSE);
+	sink_do_then(s, now_us);
 	sink_settle(s);
 }
 

@@ -109,9 +109,9 @@ int sink_open(const struct sink_conf *conf, uint64_t now_us, struct sink **out);
 /* Every session must be finished. */
 void sink_close(struct sink *k);
 
-/* A connection from `peer` came. NULL when there is no room: close it. */
+/* A connection from `peer` to our `local` came. NULL when there is no room: close it. */
 struct sink_session *sink_begin(struct sink *k, uint64_t now_us, const struct ip_addr *peer,
-                                void *user);
+                                const struct ip_addr *local, void *user);
 
 /* It may be greeted: it is open, or its TLS stands where that comes first. */
 void sink_greet(struct sink_session *s, uint64_t now_us, bool is_tls);

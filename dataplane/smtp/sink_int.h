@@ -36,6 +36,9 @@ enum sink_final {
 	SINK_N_FINALS
 };
 
+/* Whether a rule asks for TLS, or for none. */
+enum sink_under { SINK_UNDER_ANY, SINK_UNDER_TLS, SINK_UNDER_NONE };
+
 /* Fixed, evenly between two bounds, or exponential with a mean. */
 struct sink_delay {
 	uint64_t low_us, high_us;
@@ -47,8 +50,9 @@ struct sink_rule {
 	uint8_t stage; /* enum sink_stage */
 
 	/* all must hold */
-	struct ip_prefix from;
-	bool has_from;
+	struct ip_prefix from, at;
+	bool has_from, has_at;
+	uint8_t under;                  /* enum sink_under */
 	const char *to, *sender, *helo; /* patterns; NULL: any */
 	uint32_t after;                 /* messages accepted on this connection, at least */
 	uint32_t over;                  /* connections of this source, more than; 0: any */
@@ -65,6 +69,7 @@ struct sink_rule {
 	uint32_t flood;           /* lines before the reply's last */
 	uint32_t slow;            /* octets a second we read; UINT32_MAX: all */
 	uint8_t final;            /* enum sink_final */
+	uint8_t then;             /* behind the reply: CLOSE, RESET, SILENT, or NONE */
 	uint16_t code;
 	struct span text; /* of SAY, lines apart by '\n'; of RAW, as it is */
 };
@@ -127,6 +132,7 @@ struct sink_session {
 	uint8_t dot;     /* within DATA, see sink_data.c */
 	uint8_t ending;  /* enum sink_end + 1, once the call is over */
 	uint8_t n_verbs;
+	uint8_t then; /* enum sink_final: what a rule wants behind the reply at hand */
 	bool is_tls, said, is_hello, is_esmtp, was_quit;
 	bool is_ended; /* the carrier was told so */
 	bool has_mail, is_utf8, is_bdat, is_spoilt, is_last, has_body, skips_line, skips_chunk,
@@ -146,7 +152,7 @@ struct sink_session {
 	uint8_t *part; /* of a line */
 	void *letter;  /* the keeper's */
 	char *helo;
-	struct ip_addr peer;
+	struct ip_addr peer, local;
 	struct sink_verb verbs[SINK_VERBS_MAX];
 };
 
@@ -195,6 +201,8 @@ bool sink_refuses(struct sink_session *s, uint64_t now_us, const struct sink_dee
 bool sink_says_own(struct sink_session *s, uint64_t now_us, const struct sink_deed *deed);
 void sink_accepts(struct sink_session *s, uint64_t now_us, const struct sink_deed *deed,
                   uint16_t code, const char *text);
+/* What is to follow the reply that was said last: its end, or silence. */
+void sink_do_then(struct sink_session *s, uint64_t now_us);
 void sink_note_helo(struct sink_session *s, struct span helo);
 void sink_note_sender(struct sink_session *s, struct span address);
 void sink_note_rcpt(struct sink_session *s, struct span address);

@@ -144,8 +144,14 @@ static void starttls(struct sink_session *s, uint64_t now_us, struct span args)
 	if (sink_refuses(s, now_us, &deed))
 		return;
 	sink_accepts(s, now_us, &deed, 220, "2.0.0 go ahead");
-	sink_say_secure(s, now_us);
-	s->mode = SINK_MODE_WAIT;
+	deed = sink_ask(s, now_us, SINK_STAGE_TLS, 0);
+	if (deed.final == SINK_FINAL_NONE) {
+		sink_say_secure(s, now_us);
+		s->mode = SINK_MODE_WAIT;
+	} else if (!sink_refuses(s, now_us, &deed)) {
+		(void)sink_says_own(s, now_us, &deed);
+		s->mode = SINK_MODE_DEAF;
+	}
 }
 
 /* A command whose reply changes nothing. */
@@ -341,5 +347,6 @@ void sink_take(struct sink_session *s, uint64_t now_us, struct span in)
 		case SINK_MODE_OVER:
 			return;
 		}
+		sink_do_then(s, now_us);
 	}
 }

@@ -169,6 +169,10 @@ static bool holds(struct sink_session *s, uint64_t now_us, const struct sink_rul
 
 	if (r->has_from && !ip_in_prefix(&s->peer, &r->from))
 		return false;
+	if (r->has_at && !ip_in_prefix(&s->local, &r->at))
+		return false;
+	if (r->under != SINK_UNDER_ANY && (r->under == SINK_UNDER_TLS) != s->is_tls)
+		return false;
 	if (s->n_messages < r->after)
 		return false;
 	if (r->over != 0 && !has_more_conns(s, now_us, r->over))
@@ -214,6 +218,8 @@ static void apply(struct sink_session *s, uint64_t now_us, const struct sink_rul
 		s->drip_us = r->drip_us;
 	if (r->slow != UINT32_MAX && s->k->conf.below->slow != NULL)
 		s->k->conf.below->slow(s->user, r->slow);
+	if (r->then != SINK_FINAL_NONE)
+		s->then = r->then;
 	deed->flood += r->flood;
 	deed->final = r->final;
 	deed->code = r->code;
@@ -245,6 +251,19 @@ struct sink_deed sink_ask(struct sink_session *s, uint64_t now_us, enum sink_sta
 }
 
 /* ---- doing it ---- */
+
+void sink_do_then(struct sink_session *s, uint64_t now_us)
+{
+	enum sink_final then = s->then;
+
+	s->then = SINK_FINAL_NONE;
+	if (s->mode == SINK_MODE_OVER)
+		return;
+	if (then == SINK_FINAL_SILENT)
+		s->mode = SINK_MODE_DEAF;
+	else if (then != SINK_FINAL_NONE)
+		sink_say_end(s, now_us, then == SINK_FINAL_CLOSE ? SINK_END_CLOSE : SINK_END_RESET);
+}
 
 static bool is_yes(const struct sink_deed *deed)
 {

@@ -146,14 +146,37 @@ static bool keep_escaped(struct sink_reader *r, struct span *out)
 	return out->bytes > 0;
 }
 
-static bool read_from(struct sink_reader *r)
+static bool read_prefix(struct sink_reader *r, struct ip_prefix *out)
 {
 	struct span word = sink_next_word(r);
 	char text[IP_TEXT_MAX];
 
 	snprintf(text, sizeof(text), "%.*s", (int)word.bytes, (const char *)word.at);
+	return word.bytes < sizeof(text) && ip_prefix_parse(text, out) == 0;
+}
+
+static bool read_from(struct sink_reader *r)
+{
 	r->rule->has_from = true;
-	return word.bytes < sizeof(text) && ip_prefix_parse(text, &r->rule->from) == 0;
+	return read_prefix(r, &r->rule->from);
+}
+
+static bool read_at(struct sink_reader *r)
+{
+	r->rule->has_at = true;
+	return read_prefix(r, &r->rule->at);
+}
+
+static bool read_secure(struct sink_reader *r)
+{
+	r->rule->under = SINK_UNDER_TLS;
+	return true;
+}
+
+static bool read_clear(struct sink_reader *r)
+{
+	r->rule->under = SINK_UNDER_NONE;
+	return true;
 }
 
 static bool read_pattern(struct sink_reader *r, const char **out)
@@ -271,6 +294,23 @@ static bool read_slow(struct sink_reader *r)
 	return sink_read_number(&word, &r->rule->slow) && word.bytes == 0;
 }
 
+/* What ends the line as a deed may also stand behind a reply. */
+static bool read_then(struct sink_reader *r)
+{
+	static const struct {
+		const char *name;
+		enum sink_final final;
+	} ends[] = { { "close", SINK_FINAL_CLOSE },
+		     { "reset", SINK_FINAL_RESET },
+		     { "silent", SINK_FINAL_SILENT } };
+	struct span word = sink_next_word(r);
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (is_name(word, ends[i].name))
+			r->rule->then = (uint8_t)ends[i].final;
+	return r->rule->then != SINK_FINAL_NONE;
+}
+
 static bool set_reply(struct sink_reader *r, struct span reply)
 {
 	uint32_t code = 0;
@@ -330,6 +370,9 @@ static const struct word {
 } conditions[] = {
 	/* clang-format off */
 	{ "from",   "PREFIX",  "the client's address lies in it", read_from },
+	{ "at",     "PREFIX",  "our address, the one it came to, lies in it", read_at },
+	{ "secure", "",        "under TLS", read_secure },
+	{ "clear",  "",        "not under TLS", read_clear },
 	{ "to",     "PATTERN", "a recipient; * and ? as in a shell; rcpt to message", read_to },
 	{ "sender", "PATTERN", "the envelope sender; mail to message", read_sender },
 	{ "helo",   "PATTERN", "what EHLO said; from ehlo on", read_helo },
@@ -348,6 +391,7 @@ static const struct word {
 	{ "drip",   "TIME",      "every octet from now on by itself, so far apart", read_drip },
 	{ "flood",  "N",         "N lines in front of the reply", read_flood },
 	{ "slow",   "N",         "reads N octets a second from now on; --kernel only", read_slow },
+	{ "then",   "HOW",       "behind the reply: close, reset or silent", read_then },
 	{ "reply",  "CODE TEXT", "to the end of the line; \\n begins another line of the reply", read_reply },
 	{ "text",   "NAME",      "a provider's refusal, see below", read_text },
 	{ "raw",    "BYTES",     "to the end of the line, as they are; \\r \\n \\t \\\\ \\xHH", read_raw },

@@ -58,9 +58,9 @@ static int open_tables(struct smtp *smtp, uint64_t now_us)
 	if (err == 0)
 		err = pool_init(&smtp->helds, n.txns, sizeof(struct held), NULL);
 	if (err == 0)
-		err = pool_init(&smtp->replies, n.replies, sizeof(struct smtp_reply), NULL);
+		err = pool_init_sparse(&smtp->replies, n.replies, sizeof(struct smtp_reply));
 	if (err == 0 && n.names > 0)
-		err = pool_init(&smtp->names, n.names, DP_HELO_BYTES, NULL);
+		err = pool_init_sparse(&smtp->names, n.names, DP_HELO_BYTES);
 	if (err == 0)
 		err = wheel_init(&smtp->wheel, n.sessions, now_us);
 	return err;

@@ -1,14 +1,6 @@
 /* smtp_mail.c - the steps of a transaction: what is said and what the answer does to it. */
-#include <stdio.h>
-
+#include "dataplane/smtp/line.h"
 #include "dataplane/smtp/txn.h"
-
-enum {
-	ENVID_MAX = 100,  /* RFC 3461 4.4 */
-	ORCPT_MAX = 500,  /* RFC 3461 4.2 */
-	PARAMS_MAX = 640, /* all parameters of a command: RCPT's 45 and ORCPT are the longest */
-	COMMAND_BYTES = 16 + DP_ADDRESS_MAX + PARAMS_MAX,
-};
 
 static bool say_line(struct session *s, uint64_t now_us, const char *line)
 {
@@ -21,155 +13,6 @@ bool say_rset(struct session *s, uint64_t now_us)
 		return false;
 	s->is_clean = true;
 	return true;
-}
-
-/* A parameter of MAIL or RCPT: writes it, or nothing where it is not asked for or not offered.
- * Returns its bytes.
- */
-typedef int param_fn(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
-                     char *out, size_t room);
-
-/* RFC 1870 6. */
-static int size_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
-                      char *out, size_t room)
-{
-	(void)to;
-	return s->caps.size ? snprintf(out, room, " SIZE=%u", job->size_bytes) : 0;
-}
-
-/* RFC 6152 2, RFC 3030 3. */
-static int body_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
-                      char *out, size_t room)
-{
-	(void)to;
-	if (job->needs_binary)
-		return snprintf(out, room, " BODY=BINARYMIME");
-	return job->needs_8bit && s->caps.eightbit ? snprintf(out, room, " BODY=8BITMIME") : 0;
-}
-
-/* RFC 6531 3.4. */
-static int smtputf8_param(const struct session *s, const struct dp_job *job,
-                          const struct dp_rcpt *to, char *out, size_t room)
-{
-	(void)to;
-	return job->needs_smtputf8 && s->caps.smtputf8 ? snprintf(out, room, " SMTPUTF8") : 0;
-}
-
-/* RFC 8689 3: no message that asks for it comes here without the host's word (txn_begin()). */
-static int requiretls_param(const struct session *s, const struct dp_job *job,
-                            const struct dp_rcpt *to, char *out, size_t room)
-{
-	(void)s, (void)to;
-	return job->requiretls ? snprintf(out, room, " REQUIRETLS") : 0;
-}
-
-/* RFC 3461 4: printable, and neither "+" nor "=" but as xtext has them. What is not is not said. */
-static bool is_xtext(struct span text, size_t most)
-{
-	for (size_t i = 0; i < text.bytes; i++)
-		if (text.at[i] <= ' ' || text.at[i] >= 0x7f || text.at[i] == '=')
-			return false;
-	return text.bytes > 0 && text.bytes <= most;
-}
-
-static int ret_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
-                     char *out, size_t room)
-{
-	(void)to;
-	if (!s->caps.dsn || job->ret == DP_RET_NONE)
-		return 0;
-	return snprintf(out, room, " RET=%s", job->ret == DP_RET_FULL ? "FULL" : "HDRS");
-}
-
-static int envid_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
-                       char *out, size_t room)
-{
-	(void)to;
-	if (!s->caps.dsn || !is_xtext(job->envid, ENVID_MAX))
-		return 0;
-	return snprintf(out, room, " ENVID=%.*s", (int)job->envid.bytes,
-	                (const char *)job->envid.at);
-}
-
-/* RFC 3461 4.1: NEVER stands alone. */
-static int notify_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
-                        char *out, size_t room)
-{
-	static const struct {
-		enum dp_notify bit;
-		const char *word;
-	} words[] = { { DP_NOTIFY_SUCCESS, "SUCCESS" },
-		      { DP_NOTIFY_FAILURE, "FAILURE" },
-		      { DP_NOTIFY_DELAY, "DELAY" } };
-	int n;
-
-	(void)job;
-	if (!s->caps.dsn || to->notify == 0)
-		return 0;
-	if (to->notify & DP_NOTIFY_NEVER)
-		return snprintf(out, room, " NOTIFY=NEVER");
-	n = snprintf(out, room, " NOTIFY");
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (to->notify & words[i].bit)
-			n += snprintf(out + n, room - (size_t)n, "%c%s", n == 7 ? '=' : ',',
-			              words[i].word);
-	return n > 7 ? n : 0;
-}
-
-static int orcpt_param(const struct session *s, const struct dp_job *job, const struct dp_rcpt *to,
-                       char *out, size_t room)
-{
-	(void)job;
-	if (!s->caps.dsn || !is_xtext(to->orcpt, ORCPT_MAX))
-		return 0;
-	return snprintf(out, room, " ORCPT=%.*s", (int)to->orcpt.bytes, (const char *)to->orcpt.at);
-}
-
-static param_fn *const mail_params[] = {
-	size_param, body_param, smtputf8_param, requiretls_param, ret_param, envid_param, NULL
-};
-static param_fn *const rcpt_params[] = { notify_param, orcpt_param, NULL };
-
-/* "VERB:<address> PARAM=VALUE ...": writes the whole command, returns its bytes. */
-static size_t make_command(const struct session *s, const struct dp_job *job,
-                           const struct dp_rcpt *to, const char *verb, struct span address,
-                           param_fn *const *params, char line[COMMAND_BYTES])
-{
-	int n = snprintf(line, COMMAND_BYTES, "%s:<%.*s>", verb, (int)address.bytes,
-	                 (const char *)address.at);
-
-	assert(n > 0 && n < COMMAND_BYTES - PARAMS_MAX); /* bounded in txn_begin() */
-	for (; *params != NULL; params++)
-		n += (*params)(s, job, to, line + n, (size_t)(COMMAND_BYTES - n));
-	assert(n + 2 < COMMAND_BYTES);
-	memcpy(line + n, "\r\n", 2);
-	return (size_t)n + 2;
-}
-
-/* RFC 5321 4.1.1.2. */
-bool say_mail(struct session *s, uint64_t now_us)
-{
-	struct txn *t = txn_said(s);
-	char line[COMMAND_BYTES];
-	size_t n = make_command(s, &t->job, NULL, "MAIL FROM", t->job.mail_from, mail_params, line);
-
-	if (t->mail_us == 0) {
-		t->mail_us = now_us;
-		s->n_messages++;
-		count(&s->smtp->conf.counters->smtp_messages);
-	}
-	s->is_clean = false;
-	return session_say(s, now_us, line, n);
-}
-
-bool say_rcpt(struct session *s, uint64_t now_us)
-{
-	const struct dp_job *job = &txn_said(s)->job;
-	const struct dp_rcpt *to = &job->rcpts[s->said_rcpt];
-	char line[COMMAND_BYTES];
-	size_t n = make_command(s, job, to, "RCPT TO", to->address, rcpt_params, line);
-
-	return session_say(s, now_us, line, n);
 }
 
 bool say_data(struct session *s, uint64_t now_us)
@@ -189,11 +32,13 @@ static uint64_t wire_bytes(const struct dp_job *job)
 /* RFC 3030 2: the whole message is one chunk, and the octets follow without waiting. */
 bool say_bdat(struct session *s, uint64_t now_us)
 {
-	char line[48];
-	int n = snprintf(line, sizeof(line), "BDAT %llu LAST\r\n",
-	                 (unsigned long long)wire_bytes(&txn_said(s)->job));
+	char place[48];
+	struct line line = line_in(place, sizeof(place));
 
-	if (!session_say(s, now_us, line, (size_t)n))
+	LINE_PUT(&line, "BDAT ");
+	line_put_number(&line, wire_bytes(&txn_said(s)->job));
+	LINE_PUT(&line, " LAST\r\n");
+	if (!session_say(s, now_us, place, (size_t)(line.at - place)))
 		return false;
 	count(&s->smtp->conf.counters->smtp_bdat);
 	return true;

@@ -118,6 +118,6 @@ void txn_end_all(struct session *s, uint64_t now_us, enum dp_why why, bool is_un
 void smtp_emit_not_tried(struct smtp *smtp, const struct session *s, uint64_t now_us,
                          const struct dp_job *job, enum dp_why why);
 
-/* smtp_mail.c: the steps of a transaction, for the table. */
+/* smtp_mail.c, smtp_command.c: the steps of a transaction, for the table. */
 say_fn say_rset, say_mail, say_rcpt, say_data, say_bdat, say_body, say_dot;
 hear_fn hear_rset, hear_mail, hear_rcpt, hear_data, hear_bdat, hear_dot;

@@ -83,7 +83,7 @@ static int make_all(struct tls *tls, char why[TLS_WHY_BYTES])
 	if (tls->lib == NULL || tls_seal_suites_get(tls->lib, tls->suites) != 0 ||
 	    tls->bio == NULL || tls->ctx[TLS_ANY] == NULL || tls->ctx[TLS_STRICT] == NULL ||
 	    tls->ctx[TLS_CHECKED] == NULL || tickets_init(&tls->tickets, conf->sessions_max) != 0 ||
-	    pool_init(&tls->conns, conf->conns_max, sizeof(struct tls_conn), NULL) != 0) {
+	    pool_init_sparse(&tls->conns, conf->conns_max, sizeof(struct tls_conn)) != 0) {
 		snprintf(why, TLS_WHY_BYTES, "no memory for TLS");
 		return -ENOMEM;
 	}

@@ -12,6 +12,7 @@
 enum {
 	RECORD_BYTES = SSL3_RT_MAX_PLAIN_LENGTH,
 	RECORD_OVERHEAD = 128,
+	SAID_BYTES = 512, /* replies to a flight of commands */
 	DAYS = 30,
 };
 
@@ -27,6 +28,8 @@ struct tls_served {
 	void *user;
 	struct span in; /* what OpenSSL may read now */
 	bool is_secure;
+	uint16_t n_said;
+	uint8_t said[SAID_BYTES]; /* and not sent */
 };
 
 /* ---- between OpenSSL and whoever carries its bytes ---- */
@@ -266,7 +269,7 @@ bool tls_served_take(struct tls_served *c, struct span bytes)
 	return wants_more(c, 0);
 }
 
-bool tls_served_say(struct tls_served *c, struct span bytes)
+static bool send(struct tls_served *c, struct span bytes)
 {
 	size_t took;
 
@@ -274,15 +277,33 @@ bool tls_served_say(struct tls_served *c, struct span bytes)
 	return bytes.bytes == 0 || SSL_write_ex(c->ssl, bytes.at, bytes.bytes, &took) == 1;
 }
 
-size_t tls_served_bytes(size_t plain_bytes)
+bool tls_served_flush(struct tls_served *c)
 {
-	return plain_bytes + (plain_bytes / RECORD_BYTES + 1) * RECORD_OVERHEAD;
+	size_t n = c->n_said;
+
+	c->n_said = 0;
+	return send(c, span_of(c->said, n));
+}
+
+bool tls_served_say(struct tls_served *c, struct span bytes)
+{
+	if (bytes.bytes > (size_t)(SAID_BYTES - c->n_said) && !tls_served_flush(c))
+		return false;
+	if (bytes.bytes > SAID_BYTES)
+		return send(c, bytes);
+	memcpy(c->said + c->n_said, bytes.at, bytes.bytes);
+	c->n_said += (uint16_t)bytes.bytes;
+	return true;
+}
+
+size_t tls_served_bytes(const struct tls_served *c, size_t plain_bytes)
+{
+	return c->n_said + plain_bytes + (plain_bytes / RECORD_BYTES + 2) * RECORD_OVERHEAD;
 }
 
 void tls_served_goodbye(struct tls_served *c)
 {
-	ERR_clear_error();
-	if (c->is_secure)
+	if (c->is_secure && tls_served_flush(c))
 		(void)SSL_shutdown(c->ssl);
 	ERR_clear_error();
 }

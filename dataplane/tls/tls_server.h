@@ -50,9 +50,14 @@ void tls_served_free(struct tls_served *c);
 /* Bytes of the client; tells what they mean. False: TLS has failed or ended, an alert is sent. */
 bool tls_served_take(struct tls_served *c, struct span bytes);
 
-/* Encrypts and sends; at most tls_served_bytes() leave. False: TLS has failed. */
+/* What is said leaves in as few records as servers make of it that buffer what they write: with
+ * tls_served_flush(), or when it is much. False: TLS has failed.
+ */
 bool tls_served_say(struct tls_served *c, struct span bytes);
-size_t tls_served_bytes(size_t plain_bytes);
+bool tls_served_flush(struct tls_served *c);
+
+/* At most this leaves of what waits and so many bytes more. */
+size_t tls_served_bytes(const struct tls_served *c, size_t plain_bytes);
 
 /* close_notify (RFC 8446 6.1). */
 void tls_served_goodbye(struct tls_served *c);

@@ -6,6 +6,8 @@
 #include "tests/dataplane/fake_engines.h"
 #include "tests/support/suite.h"
 
+#include <poll.h>
+
 #include <rte_mbuf.h>
 
 static struct rte_mbuf frame;
@@ -67,5 +69,53 @@ static void a_flood_does_not_hold_them_up_for_ever(void)
 	CU_ASSERT_EQUAL(fake_ticks(), ticks + 6); /* once in 1,024 frames */
 }
 
+/* As control does: sleeps, and is asked whether it would wake. */
+static bool was_woken(struct wake *control)
+{
+	struct pollfd p = { .fd = control->fd, .events = POLLIN };
+	bool woken = poll(&p, 1, 0) == 1;
+
+	wake_awake(control);
+	wake_about_to_sleep(control);
+	return woken;
+}
+
+static void control_is_woken_at_most_each_100_us_while_there_is_work_and_at_once_when_not(void)
+{
+	static const struct dp_evt evt = { .kind = DP_EVT_BODY_TAKEN };
+	struct wake control;
+
+	make();
+	CU_ASSERT_EQUAL_FATAL(wake_init(&control), 0);
+	CU_ASSERT_EQUAL_FATAL(evt_ring_init(&w->evts, 64), 0);
+	w->control = &control;
+	wake_about_to_sleep(&control);
+	waiting = 1;
+	worker_emit(w, &evt);
+	CU_ASSERT_TRUE(worker_turn(w, 1000000));
+	CU_ASSERT_TRUE(was_woken(&control)); /* long since the last time */
+	for (uint64_t now = 1000010; now < 1000100; now += 10) {
+		waiting = 1;
+		worker_emit(w, &evt);
+		CU_ASSERT_TRUE(worker_turn(w, now));
+		CU_ASSERT_FALSE(was_woken(&control));
+	}
+	waiting = 1;
+	CU_ASSERT_TRUE(worker_turn(w, 1000100));
+	CU_ASSERT_TRUE(was_woken(&control));
+	waiting = 1;
+	worker_emit(w, &evt);
+	CU_ASSERT_TRUE(worker_turn(w, 1000110));
+	CU_ASSERT_FALSE(was_woken(&control));
+	CU_ASSERT_TRUE(worker_turn(w, 1000111)); /* nothing came: now, before it rests */
+	CU_ASSERT_TRUE(was_woken(&control));
+	CU_ASSERT_FALSE(worker_turn(w, 1000112));
+	CU_ASSERT_FALSE(was_woken(&control));
+	spsc_fini(&w->evts);
+	wake_awake(&control);
+	wake_fini(&control);
+}
+
 SUITE("dataplane/worker_turn", TEST(timers_wait_until_the_queue_is_empty),
-      TEST(a_flood_does_not_hold_them_up_for_ever))
+      TEST(a_flood_does_not_hold_them_up_for_ever),
+      TEST(control_is_woken_at_most_each_100_us_while_there_is_work_and_at_once_when_not))

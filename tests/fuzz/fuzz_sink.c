@@ -107,7 +107,7 @@ static void connect_one(struct sink *k, struct conn *c, uint64_t now_us, uint8_t
 
 	if (c->session != NULL)
 		return;
-	*c = (struct conn){ .session = sink_begin(k, now_us, &peer, c) };
+	*c = (struct conn){ .session = sink_begin(k, now_us, &peer, &peer, c) };
 	if (c->session != NULL)
 		sink_greet(c->session, now_us, (arg & 32) != 0);
 }

@@ -142,7 +142,7 @@ def an_import_under_way_is_cancelled_and_told(world):
          str(world.run / "long.csv"), "--class", "transactional", "--from", "news@sender.test"],
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     campaigns = world.run / "state/campaigns"
-    systest.wait_for((campaigns / "1.tmp/rows").exists, 10, "the import is under way")
+    systest.wait_for((campaigns / "long.import/rows").exists, 10, "the import is under way")
     took = world.ended(world.term(), 0, 3)
     said = start.communicate(timeout=10)[1]
     systest.check("import cancelled" in said, f"the client is told: {said!r}")

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""A state directory without room, one that never answers again, and a kill in the middle of an
-import: nobody lost, nothing half-done, the engine ends when it is told to."""
+"""A state directory without room, one that never answers again, and kills in the middle of
+imports: nobody lost, nothing half-done, the engine ends when it is told to."""
 
+import filecmp
 import os
+import re
 import signal
 import subprocess
 import time
@@ -17,14 +19,15 @@ N = 1500
 WINDOW = 64
 HOST, ADDR = "disk.test", "10.25.2.1"
 STATE_MB = 96
+LONG, LONG_STATE_MB = 3_000_000, 1500
 DRAIN_MAX_S = 2
 
 
 class World:
-    def __init__(self, name, receiver):
+    def __init__(self, name, receiver, state_mb=STATE_MB):
         self.run, self.receiver = systest.run_dir() / name, receiver
         (self.run / "state").mkdir(parents=True)
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={STATE_MB}m,mode=0700", "tmpfs",
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={state_mb}m,mode=0700", "tmpfs",
                         str(self.run / "state")], check=True)
         conf.write(self.run / "conf", self.run / "state", rate=200)
         with open(self.run / "conf", "a", encoding="utf-8") as f:
@@ -47,6 +50,14 @@ class World:
         with open(self.run / name, "w", encoding="utf-8") as f:
             f.write("email,name,city,points\n")
             f.writelines(f"r{i:06d}@{HOST},Ann,Oslo,1\n" for i in range(n))
+
+    def start_campaign(self, name, recipients):
+        return subprocess.Popen(
+            [systest.engine(), "campaign", "start", "-c", self.engine.conf, "--name", name,
+             "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
+             str(self.run / recipients), "--class", "transactional", "--from",
+             "news@sender.test", "--rejected", str(self.run / f"{name}.rejected.csv")],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     def begin(self, preload=None):
         self.engine.start(preload)
@@ -112,19 +123,15 @@ def a_disk_that_never_answers_does_not_keep_the_engine(world):
     print(f"  ended {took:.1f} s after SIGTERM")
 
 
-def a_kill_in_an_import_leaves_nothing_of_it(world):
+def a_kill_in_a_short_import_leaves_nothing_of_it(world):
     campaigns = world.run / "state/campaigns"
     world.write_list("long.csv", 300000)
     world.begin()
-    start = subprocess.Popen(
-        [systest.engine(), "campaign", "start", "-c", world.engine.conf, "--name", "long",
-         "--template", str(systest.REPO / "scripts/quickstart.d/welcome"), "--recipients",
-         str(world.run / "long.csv"), "--class", "transactional", "--from", "news@sender.test"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    systest.wait_for(lambda: (campaigns / "2.tmp/rows").exists(), 10, "the import is under way")
+    start = world.start_campaign("long", "long.csv")
+    systest.wait_for((campaigns / "long.import/rows").exists, 10, "the import is under way")
     world.engine.kill()
     systest.check(start.communicate(timeout=10)[1].count("\n") == 1, "the client says so")
-    systest.check((campaigns / "2.tmp").exists(), "the kill came in the middle")
+    systest.check((campaigns / "long.import").exists(), "the kill came in the middle")
     world.engine.start()
     systest.equal(sorted(os.listdir(campaigns)), ["1"], "campaigns kept")
     systest.check('"long"' not in world.engine.ctl("show", "campaigns").stdout, "it is not there")
@@ -132,15 +139,49 @@ def a_kill_in_an_import_leaves_nothing_of_it(world):
     world.finish(WINDOW)
 
 
+def a_kill_in_a_long_import_leaves_where_it_goes_on(world):
+    campaigns = world.run / "state/campaigns"
+    with open(world.run / "long.csv", "w", encoding="utf-8") as f:
+        f.write("email,name,city,points\n")
+        f.writelines(f"r{i - i % 50:07d}@{i % 1000}.{HOST},Ann,Oslo,1\n" if i % 50 == 7 else
+                     f"r{i:07d} at {HOST},Ann,Oslo,1\n" if i % 50 == 9 else
+                     f"r{i:07d}@{i % 1000}.{HOST},Ann,Oslo,1\n" for i in range(LONG))
+    world.begin()
+    start = world.start_campaign("long", "long.csv")
+    systest.wait_for((campaigns / "long.import/checkpoint").exists, 20, "a checkpoint is made")
+    world.engine.kill()
+    systest.check(start.communicate(timeout=10)[1].count("\n") == 1, "the client says so")
+    world.engine.start()
+    systest.equal(sorted(os.listdir(campaigns)), ["1", "long.import"], "folders of campaigns")
+    systest.check('"long"' not in world.engine.ctl("show", "campaigns").stdout, "it is not there")
+    said = []
+    for name in "long", "again":
+        said.append(world.start_campaign(name, "long.csv").communicate(timeout=60)[0])
+        world.engine.ctl("campaign", "pause", name)
+    resumed = re.search(r"; resumed behind row (\d+)$", said[0])
+    systest.check(resumed, f"it says that it goes on: {said[0]!r}")
+    systest.check(0 < int(resumed[1]) < LONG, f"behind row {resumed[1]}")
+    systest.equal(said[1], said[0].replace("long", "again").replace(resumed[0], ""), "the counts")
+    systest.equal(sorted(os.listdir(campaigns)), ["1", "2", "3"], "folders of campaigns")
+    for part in "rows", "table":
+        systest.check(filecmp.cmp(campaigns / "2" / part, campaigns / "3" / part, False), part)
+    systest.check(filecmp.cmp(world.run / "long.rejected.csv", world.run / "again.rejected.csv",
+                              False), "the rejected rows")
+    world.finish(WINDOW)
+    print(f"  went on behind row {int(resumed[1]):,} of {LONG:,}")
+
+
 def store_trouble():
     (systest.run_dir() / "mail").mkdir()
     with Internet(systest.BUILD, systest.run_dir() / "mail", [domain(HOST, ADDR)]):
         for test in (a_full_disk_stops_the_sending_until_there_is_room,
                      a_disk_that_never_answers_does_not_keep_the_engine,
-                     a_kill_in_an_import_leaves_nothing_of_it):
+                     a_kill_in_a_short_import_leaves_nothing_of_it,
+                     a_kill_in_a_long_import_leaves_where_it_goes_on):
             print(test.__name__.replace("_", " "))
             with Receiver(ADDR, systest.run_dir() / "mail" / "disk") as receiver:
-                test(World(test.__name__.split("_")[1], receiver))
+                long = test is a_kill_in_a_long_import_leaves_where_it_goes_on
+                test(World(test.__name__[:26], receiver, LONG_STATE_MB if long else STATE_MB))
 
 
 systest.main(store_trouble)

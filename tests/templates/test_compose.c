@@ -546,8 +546,64 @@ static void bodies_without_variables_are_one_segment(void)
 	}
 }
 
-SUITE("templates/compose", TEST(bodies_without_variables_are_one_segment),
-      TEST(only_a_body_beyond_ascii_asks_for_8bit),
+/* Files are the same in each message: names, texts by kind, and all bytes. */
+static void scanners_get_names_and_bytes_of_files(void)
+{
+	static const struct tpl_text_source inlines[] = {
+		{ { (const uint8_t *)"a.png", 5 }, { (const uint8_t *)"\x89P\0G", 4 } },
+	};
+	static const struct tpl_text_source attached[] = {
+		{ { (const uint8_t *)"b.txt", 5 }, { (const uint8_t *)"plain", 5 } },
+		{ { (const uint8_t *)"c.HTML", 6 }, { (const uint8_t *)"<p>", 3 } },
+		{ { (const uint8_t *)"d.csv", 5 }, { (const uint8_t *)"x;y", 3 } },
+		{ { (const uint8_t *)"e.txt", 5 }, { (const uint8_t *)"\xff\xfe", 2 } },
+		{ { (const uint8_t *)"f.txt", 5 }, { (const uint8_t *)"a\0b", 3 } },
+	};
+	static const struct {
+		enum tpl_label label;
+		const char *bytes;
+		size_t n;
+	} want[] = {
+		{ TPL_LABEL_FILE_NAMES, "a.png\0b.txt\0c.HTML\0d.csv\0e.txt\0f.txt\0", 37 },
+		{ TPL_LABEL_FILE_TEXT, "plain\0x;y\0", 10 },
+		{ TPL_LABEL_FILE_HTML, "<p>\0", 4 },
+		{ TPL_LABEL_FILES,
+		  "\x89P\0G\xff\xfe"
+		  "a\0b"
+		  "plain\0x;y\0<p>\0",
+		  23 },
+	};
+	struct tpl_sources s = { .message = span_str("Subject: s\n"),
+		                 .html = span_str("<p>{{ n }}</p>"),
+		                 .has_html = true,
+		                 .inlines = inlines,
+		                 .n_inlines = 1,
+		                 .attached = attached,
+		                 .n_attached = 5 };
+	struct tpl_value values[] = { tpl_text_value(span_str("J")) };
+	struct tpl *tpl = NULL;
+	struct tpl_out out = { .n_wire = 0 };
+	struct tpl_job job;
+	struct tpl_err err;
+
+	CU_ASSERT_EQUAL_FATAL(tpl_open_sources(&s, &columns, &tpl, &err), 0);
+	job = job_for(tpl, values);
+	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
+	CU_ASSERT_EQUAL_FATAL(out.n_text, 3 + 4); /* no field but the subject */
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		const struct tpl_text *t = &out.text[3 + i];
+
+		CU_ASSERT_EQUAL(t->label, want[i].label);
+		CU_ASSERT_TRUE(span_eq(t->bytes, span_of(want[i].bytes, want[i].n)));
+		CU_ASSERT_TRUE(t->segment != 0);
+		for (size_t k = 0; k < i; k++)
+			CU_ASSERT_TRUE(t->segment != out.text[3 + k].segment);
+	}
+	tpl_close(tpl);
+}
+
+SUITE("templates/compose", TEST(scanners_get_names_and_bytes_of_files),
+      TEST(bodies_without_variables_are_one_segment), TEST(only_a_body_beyond_ascii_asks_for_8bit),
       TEST(partials_of_the_folder_are_written_as_the_body_asks), TEST(a_message_is_these_bytes),
       TEST(scanners_get_the_decoded_text_by_label),
       TEST(the_same_row_gives_the_same_bytes_at_every_attempt),

@@ -54,6 +54,7 @@ static void a_reply_is_judged_by_reach_and_code(void)
 		{ "goodbye to RCPT",           DP_REACH_RECIPIENT, DP_STEP_RCPT, 421, { 4, 3, 2 },  0, { DEF, 1, 0, 0, 1, BOUNCE_ABOUT_HOST } },
 		{ "MAIL for now",              DP_REACH_MESSAGE,   DP_STEP_MAIL, 451, { 4, 3, 0 },  0, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
 		{ "MAIL for good",             DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 0, 0, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
+		{ "REQUIRETLS, said by us",    DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 5, 7, 30 }, 0, { RCPT_FAILED, 0, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
 		{ "sender's domain",           DP_REACH_MESSAGE,   DP_STEP_MAIL, 550, { 5, 1, 8 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
 		{ "too big, with code",        DP_REACH_MESSAGE,   DP_STEP_MAIL, 552, { 5, 3, 4 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
 		{ "too big, without",          DP_REACH_MESSAGE,   DP_STEP_MAIL, 552, { 0, 0, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
@@ -68,6 +69,7 @@ static void a_reply_is_judged_by_reach_and_code(void)
 		{ "dot for good, content",     DP_REACH_MESSAGE,   DP_STEP_DOT,  554, { 5, 6, 0 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_MESSAGE } },
 		{ "dot for good, policy",      DP_REACH_MESSAGE,   DP_STEP_DOT,  554, { 5, 7, 1 },  0, { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_SENDER } },
 		{ "goodbye to the dot",        DP_REACH_MESSAGE,   DP_STEP_DOT,  421, { 0, 0, 0 },  0, { DEF, 1, 0, 0, 1, BOUNCE_ABOUT_HOST } },
+		{ "goodbye to BDAT LAST",      DP_REACH_MESSAGE,   DP_STEP_BDAT, 421, { 0, 0, 0 },  0, { DEF, 1, 0, 0, 1, BOUNCE_ABOUT_HOST } },
 		{ "the host, for good",        DP_REACH_HOST,      DP_STEP_EHLO, 554, { 5, 7, 1 },  0, { DEF, 0, 0, 1, 1, BOUNCE_ABOUT_HOST } },
 		/* clang-format on */
 	};
@@ -108,9 +110,135 @@ static void an_end_without_a_refusal_is_judged_by_how_far_it_went(void)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct dp_evt evt = { .kind = DP_EVT_RCPT,
 			                    .outcome = (uint8_t)cases[i].outcome,
+			                    .why = DP_WHY_PEER_CLOSED,
 			                    .step = (uint8_t)cases[i].step };
 
 		check(cases[i].why, bounce_judge(&evt, cases[i].attempts), &cases[i].want);
+	}
+}
+
+/* No attempt is counted for what no reply was about; why and how far it had come say the rest. */
+static void what_was_not_tried_goes_again_at_once_or_waits_by_why(void)
+{
+	static const struct {
+		enum dp_why why;
+		/* At IDLE, at RCPT, at BDAT: again at once; the session ends. */
+		uint8_t now[3], end[3];
+	} cases[] = {
+		/* clang-format off */
+		{ DP_WHY_QUIT,        { 1, 1, 1 }, { 1, 1, 1 } },
+		{ DP_WHY_REFUSED,     { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_TIMEOUT,     { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_UNREACHABLE, { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_RESET,       { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_PEER_CLOSED, { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_REPLY,       { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_PROTOCOL,    { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_EGRESS,      { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_NO_PORTS,    { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_NO_ROOM,     { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_NO_SOURCE,   { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_SHUTDOWN,    { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_TLS,         { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_NEEDS_7BIT,  { 1, 1, 1 }, { 0, 0, 0 } },
+		{ DP_WHY_NO_CHUNKING, { 1, 1, 1 }, { 1, 1, 1 } },
+		{ DP_WHY_TOO_MANY,    { 1, 1, 1 }, { 1, 0, 1 } },
+		{ DP_WHY_AUTH,        { 1, 0, 0 }, { 1, 1, 1 } },
+		/* clang-format on */
+	};
+	static const enum dp_step steps[] = { DP_STEP_IDLE, DP_STEP_RCPT, DP_STEP_BDAT };
+
+	CU_ASSERT_EQUAL(sizeof(cases) / sizeof(cases[0]), DP_N_WHYS);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		CU_ASSERT_EQUAL(cases[i].why, i);
+		for (size_t k = 0; k < 3; k++) {
+			const struct dp_evt evt = { .kind = DP_EVT_RCPT,
+				                    .outcome = DP_OUT_NOT_TRIED,
+				                    .step = (uint8_t)steps[k],
+				                    .why = (uint8_t)cases[i].why };
+			const struct want want = { .state = DEF,
+				                   .now = cases[i].now[k],
+				                   .end = cases[i].end[k] };
+			char why[32];
+
+			snprintf(why, sizeof(why), "why %u at step %u", cases[i].why, steps[k]);
+			check(why, bounce_judge(&evt, 3), &want);
+		}
+	}
+}
+
+/* Every step, with the reach the data plane gives its refusals: goodbye, for now, for good. */
+static void every_step_has_a_verdict_for_each_kind_of_refusal(void)
+{
+#define HOST                                                                                       \
+	{                                                                                          \
+		DEF, 0, 0, 1, 1, BOUNCE_ABOUT_HOST                                                 \
+	}
+#define BYE_NOW                                                                                    \
+	{                                                                                          \
+		DEF, 0, 1, 0, 1, BOUNCE_ABOUT_HOST                                                 \
+	}
+#define BYE_LATER                                                                                  \
+	{                                                                                          \
+		DEF, 1, 0, 0, 1, BOUNCE_ABOUT_HOST                                                 \
+	}
+#define FOR_NOW(about)                                                                             \
+	{                                                                                          \
+		DEF, 1, 0, 0, 0, BOUNCE_ABOUT_##about                                              \
+	}
+#define FOR_GOOD(about)                                                                            \
+	{                                                                                          \
+		BOU, 1, 0, 0, 0, BOUNCE_ABOUT_##about                                              \
+	}
+	static const struct {
+		enum dp_reach reach;
+		struct want goodbye, for_now, for_good;
+	} cases[] = {
+		/* clang-format off */
+		[DP_STEP_CONNECT]  = { DP_REACH_HOST,      HOST,      HOST,               HOST },
+		[DP_STEP_BANNER]   = { DP_REACH_HOST,      HOST,      HOST,               HOST },
+		[DP_STEP_EHLO]     = { DP_REACH_HOST,      HOST,      HOST,               HOST },
+		[DP_STEP_HELO]     = { DP_REACH_HOST,      HOST,      HOST,               HOST },
+		[DP_STEP_MAIL]     = { DP_REACH_MESSAGE,   BYE_NOW,   FOR_NOW(MESSAGE),   FOR_GOOD(SENDER) },
+		[DP_STEP_RCPT]     = { DP_REACH_RECIPIENT, BYE_LATER, FOR_NOW(RECIPIENT), FOR_GOOD(RECIPIENT) },
+		[DP_STEP_DATA]     = { DP_REACH_MESSAGE,   BYE_NOW,   FOR_NOW(MESSAGE),   FOR_GOOD(MESSAGE) },
+		[DP_STEP_BODY]     = { DP_REACH_NONE,      BYE_NOW,   FOR_NOW(MESSAGE),   FOR_GOOD(MESSAGE) },
+		[DP_STEP_DOT]      = { DP_REACH_MESSAGE,   BYE_LATER, FOR_NOW(MESSAGE),   FOR_GOOD(MESSAGE) },
+		[DP_STEP_RSET]     = { DP_REACH_HOST,      HOST,      HOST,               HOST },
+		[DP_STEP_IDLE]     = { DP_REACH_HOST,      HOST,      HOST,               HOST },
+		[DP_STEP_QUIT]     = { DP_REACH_NONE,      BYE_NOW,   FOR_NOW(MESSAGE),   FOR_GOOD(MESSAGE) },
+		[DP_STEP_STARTTLS] = { DP_REACH_HOST,      HOST,      HOST,               HOST },
+		[DP_STEP_TLS]      = { DP_REACH_HOST,      HOST,      HOST,               HOST },
+		[DP_STEP_BDAT]     = { DP_REACH_MESSAGE,   BYE_LATER, FOR_NOW(MESSAGE),   FOR_GOOD(MESSAGE) },
+		[DP_STEP_AUTH]     = { DP_REACH_HOST,      HOST,      HOST,               HOST },
+		/* clang-format on */
+	};
+#undef HOST
+#undef BYE_NOW
+#undef BYE_LATER
+#undef FOR_NOW
+#undef FOR_GOOD
+
+	static_assert(sizeof(cases) / sizeof(cases[0]) == DP_N_STEPS, "one row per step");
+	for (unsigned step = 0; step < DP_N_STEPS; step++) {
+		static const uint16_t codes[] = {
+			421, 400, 450, 451, 459, 499, 500, 550, 554, 599
+		};
+
+		for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+			const struct dp_evt evt = { .kind = DP_EVT_RCPT,
+				                    .outcome = DP_OUT_REFUSED,
+				                    .reach = (uint8_t)cases[step].reach,
+				                    .step = (uint8_t)step,
+				                    .code = codes[i] };
+			const struct want *want = codes[i] == 421  ? &cases[step].goodbye
+			                          : codes[i] < 500 ? &cases[step].for_now
+			                                           : &cases[step].for_good;
+			char why[32];
+
+			snprintf(why, sizeof(why), "%u at step %u", codes[i], step);
+			check(why, bounce_judge(&evt, 1), want);
+		}
 	}
 }
 
@@ -183,17 +311,54 @@ static void a_domain_without_hosts_bounces_and_dns_trouble_waits(void)
 	static const struct {
 		enum mx_fate fate;
 		struct want want;
+		uint8_t enhanced[3];
 	} cases[] = {
-		{ MX_NULL, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
-		{ MX_NO_DOMAIN, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
-		{ MX_NO_HOSTS, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT } },
-		{ MX_TRY_LATER, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_NOTHING } },
+		{ MX_NULL, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT }, { 5, 1, 10 } },
+		{ MX_NO_DOMAIN, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT }, { 5, 1, 2 } },
+		{ MX_NO_HOSTS, { BOU, 0, 0, 0, 0, BOUNCE_ABOUT_RECIPIENT }, { 5, 4, 4 } },
+		{ MX_TRY_LATER, { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_NOTHING }, { 4, 4, 3 } },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		const struct mx_answer answer = { .fate = cases[i].fate };
 
-		check("MX fate", bounce_judge_mx(&answer), &cases[i].want);
+		const struct verdict v = bounce_judge_mx(&answer);
+
+		check("MX fate", v, &cases[i].want);
+		CU_ASSERT_EQUAL(memcmp(v.enhanced, cases[i].enhanced, 3), 0);
+	}
+}
+
+static void hosts_that_take_no_mail_are_final_and_all_other_silence_waits(void)
+{
+	static const struct want never = { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_HOST },
+				 later = { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_HOST };
+	static const struct {
+		const char *why;
+		enum dp_step step;
+		uint16_t code;
+		uint8_t enhanced[3];
+		bool want;
+	} cases[] = {
+		{ "RFC 7504", DP_STEP_BANNER, 521, { 0, 0, 0 }, true },
+		{ "the same in full", DP_STEP_BANNER, 521, { 5, 3, 2 }, true },
+		{ "policy is about us", DP_STEP_BANNER, 521, { 5, 7, 1 }, false },
+		{ "no service for us", DP_STEP_BANNER, 554, { 5, 3, 2 }, false },
+		{ "somewhere else", DP_STEP_EHLO, 521, { 0, 0, 0 }, false },
+	};
+
+	check("never", bounce_judge_hosts(true), &never);
+	check("later", bounce_judge_hosts(false), &later);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct dp_evt evt = { .kind = DP_EVT_CLOSED,
+			              .reach = DP_REACH_HOST,
+			              .step = (uint8_t)cases[i].step,
+			              .code = cases[i].code };
+
+		memcpy(evt.enhanced, cases[i].enhanced, sizeof(evt.enhanced));
+		if (bounce_takes_no_mail(&evt) != cases[i].want)
+			printf("\n    %s", cases[i].why);
+		CU_ASSERT_EQUAL(bounce_takes_no_mail(&evt), cases[i].want);
 	}
 }
 
@@ -224,5 +389,9 @@ SUITE("control/bounce/bounce", TEST(what_our_own_rules_say_spends_no_attempt_and
       TEST(a_reply_is_judged_by_reach_and_code),
       TEST(a_refusal_to_relay_is_known_by_code_and_words),
       TEST(an_end_without_a_refusal_is_judged_by_how_far_it_went),
+      TEST(what_was_not_tried_goes_again_at_once_or_waits_by_why),
+      TEST(every_step_has_a_verdict_for_each_kind_of_refusal),
       TEST(no_event_is_without_a_verdict_and_none_breaks_the_laws),
-      TEST(a_domain_without_hosts_bounces_and_dns_trouble_waits), TEST(the_last_wait_repeats))
+      TEST(a_domain_without_hosts_bounces_and_dns_trouble_waits),
+      TEST(hosts_that_take_no_mail_are_final_and_all_other_silence_waits),
+      TEST(the_last_wait_repeats))

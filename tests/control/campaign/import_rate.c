@@ -1,7 +1,7 @@
 /* import_rate.c - how fast one thread imports a list; scripts/bench compose reads it.
  *
- *	import_rate make N FILE     writes a CSV list of N rows, one in a hundred of them seen
- *before import_rate import FILE DIR imports it into the folder DIR
+ *	import_rate make N FILE      writes a CSV list of N rows, one in a hundred of them seen
+ *before import_rate import FILE DIR  imports it into the folder DIR, with checkpoints
  *
  * The second prints "rows recipients CPU-seconds wall-seconds peak-KiB": time of the importing
  * thread, the most memory that the process had.
@@ -67,7 +67,11 @@ static int import(const char *path, const char *dir)
 {
 	char rejected[PATH_BYTES], why[TABLE_WHY_BYTES];
 	struct table_import_conf conf = {
-		.csv_path = path, .address_column = "email", .dir = dir, .rejected_path = rejected
+		.csv_path = path,
+		.address_column = "email",
+		.dir = dir,
+		.rejected_path = rejected,
+		.checkpoint_bytes = TABLE_CHECKPOINT_BYTES,
 	};
 	struct table_import_result result;
 	double cpu = now_s(CLOCK_THREAD_CPUTIME_ID), wall = now_s(CLOCK_MONOTONIC);

@@ -307,6 +307,38 @@ static void a_pause_and_what_was_held_are_folded_the_same_after_reopening(void)
 	state_del(&s);
 }
 
+/* Two of three stops, a restart, and the third is the third. */
+static void stops_are_counted_over_a_restart_until_the_campaign_goes_on(void)
+{
+	struct state_dir s;
+	struct store_rec rec;
+	struct campaign *c;
+
+	state_make(&s);
+	c = state_import(&s, "welcome");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	for (uint32_t row = 0; row < 2; row++) {
+		rec = outcome(c, row, RCPT_FAILED, 0);
+		rec.kind = REC_STOPPED;
+		c->n_stopping++; /* as the scheduler does when it hears of it */
+		CU_ASSERT_TRUE(happen(&s, c, &rec));
+		CU_ASSERT_EQUAL(c->n_stopping, 0);
+		CU_ASSERT_EQUAL(c->n_stopped, row + 1);
+	}
+	CU_ASSERT_EQUAL(c->count[RCPT_FAILED], 2);
+	state_reopen(&s);
+	c = campaign_find(s.cs, "welcome");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_EQUAL(c->n_stopped, 2);
+	CU_ASSERT_EQUAL(c->count[RCPT_FAILED], 2);
+	rec = (struct store_rec){ .campaign = c->id, .kind = REC_PAUSE, .at_s = 1789000009 };
+	CU_ASSERT_TRUE(happen(&s, c, &rec)); /* it goes on */
+	CU_ASSERT_EQUAL(c->n_stopped, 0);
+	state_reopen(&s);
+	CU_ASSERT_EQUAL(campaign_find(s.cs, "welcome")->n_stopped, 0);
+	state_del(&s);
+}
+
 static void an_illegal_move_changes_nothing(void)
 {
 	static const struct {
@@ -432,6 +464,33 @@ static void a_name_is_taken_from_the_start_of_the_import(void)
 	state_del(&s);
 }
 
+static void what_reports_and_what_tls_were_asked_for_outlive_a_restart(void)
+{
+	struct campaign_spec spec;
+	struct campaign *c;
+	struct state_dir s;
+
+	state_make(&s);
+	spec = state_spec(&s, "welcome");
+	spec.dsn_notify = (char[]){ "success,delay" };
+	spec.dsn_ret = (char[]){ "full" };
+	spec.requiretls = true;
+	CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+	state_wait(&s);
+	state_reopen(&s);
+	c = campaign_find(s.cs, "welcome");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_EQUAL(c->dsn.notify, DP_NOTIFY_SUCCESS | DP_NOTIFY_DELAY);
+	CU_ASSERT_EQUAL(c->dsn.ret, DP_RET_FULL);
+	CU_ASSERT_TRUE(c->dsn.is_asked);
+	CU_ASSERT_TRUE(c->spec.requiretls);
+	c = state_import(&s, "other");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(c);
+	CU_ASSERT_FALSE(c->dsn.is_asked);
+	CU_ASSERT_FALSE(c->spec.requiretls);
+	state_del(&s);
+}
+
 static void a_spec_that_cannot_be_is_refused_at_once(void)
 {
 	struct campaign_spec spec;
@@ -449,6 +508,9 @@ static void a_spec_that_cannot_be_is_refused_at_once(void)
 	REFUSED_SPEC("ok", encoding = (char[]){ "9bit" }, -EINVAL,
 	             "--encoding \"9bit\": 7bit or 8");
 	REFUSED_SPEC("ok", class = (char[]){ "spam" }, -EINVAL, "--class \"spam\": bulk or trans");
+	REFUSED_SPEC("ok", dsn_notify = (char[]){ "never,delay" }, -EINVAL,
+	             "--dsn-notify \"never,delay\": none, never, or some of success,");
+	REFUSED_SPEC("ok", dsn_ret = (char[]){ "all" }, -EINVAL, "--dsn-ret \"all\": none, full");
 	REFUSED_SPEC("ok", tenant = (char[]){ "a:b" }, -EINVAL, "--tenant \"a:b\"");
 	REFUSED_SPEC("ok", stream = (char[]){ "a b" }, -EINVAL, "--stream \"a b\"");
 	REFUSED_SPEC("ok", list_id = (char[]){ "news" }, -EINVAL, "--list-id \"news\"");
@@ -498,7 +560,7 @@ static void an_import_that_fails_leaves_nothing_but_its_line(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.line,
 	                              "list.csv:1: no column named \"email\" (found: mail, "
 	                              "name, city); rename it or use --address-column mail"));
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_PTR_NULL(campaign_find(s.cs, "welcome"));
 
 	state_write(&s, "list.csv", "email,name\na@b.test,x\n");
@@ -642,7 +704,7 @@ static void only_a_start_that_succeeds_lists_rejected_rows(void)
 		state_wait(&s);
 		CU_ASSERT_TRUE(s.result != 0);
 		CU_ASSERT_EQUAL(exists(&s, "list.rejected.csv"), earlier);
-		CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp") || exists(&s, "campaigns/2.tmp"));
+		CU_ASSERT_FALSE(exists(&s, "campaigns/welcome.import"));
 	}
 	CU_ASSERT_EQUAL(file_read(state_path(&s, "list.rejected.csv", path), 100, &got, &bytes), 0);
 	CU_ASSERT_STRING_EQUAL(got, "earlier\n");
@@ -683,7 +745,7 @@ static void an_import_that_is_cancelled_says_so_and_leaves_nothing(void)
 	CU_ASSERT_EQUAL(s.result, -ECANCELED);
 	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "cancelled"));
 	CU_ASSERT_PTR_NULL(campaign_at(s.cs, 0));
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/1") || exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_FALSE(exists(&s, "list.rejected.csv"));
 	state_del(&s);
 }
@@ -699,7 +761,7 @@ static void closing_in_the_middle_of_an_import_leaves_nothing(void)
 	state_reopen(&s);
 	CU_ASSERT_EQUAL(s.n_done, 0);
 	/* Done or not done by then, but never half. */
-	CU_ASSERT_FALSE(exists(&s, "campaigns/1.tmp"));
+	CU_ASSERT_FALSE(exists(&s, "campaigns/welcome.import"));
 	CU_ASSERT_EQUAL(exists(&s, "campaigns/1"), campaign_find(s.cs, "welcome") != NULL);
 	state_del(&s);
 }
@@ -768,6 +830,7 @@ static void an_export_tells_each_recipients_last_word(void)
 }
 
 SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending),
+      TEST(stops_are_counted_over_a_restart_until_the_campaign_goes_on),
       TEST(one_file_and_a_list_of_json_make_a_campaign),
       TEST(the_frozen_copy_outlives_template_and_list),
       TEST(outcomes_are_folded_the_same_live_and_after_reopening),
@@ -776,6 +839,7 @@ SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending
       TEST(an_illegal_move_changes_nothing), TEST(records_out_of_bounds_are_refused),
       TEST(in_flight_is_counted_beside_the_states),
       TEST(a_name_is_taken_from_the_start_of_the_import),
+      TEST(what_reports_and_what_tls_were_asked_for_outlive_a_restart),
       TEST(a_spec_that_cannot_be_is_refused_at_once), TEST(more_than_campaigns_max_are_refused),
       TEST(an_import_that_fails_leaves_nothing_but_its_line),
       TEST(a_template_folder_is_copied_within_bounds),

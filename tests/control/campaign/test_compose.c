@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "control/bounce/verp.h"
+#include "control/campaign/dsn.h"
 #include "control/campaign/slab.h"
 #include "tests/control/campaign/state_dir.h"
 
@@ -244,7 +246,85 @@ static void a_message_that_breaks_a_rule_fails_alone_and_is_named(void)
 	state_del(&s);
 }
 
+/* Composes one row of a list and copies what reports are told of it. */
+static struct span envelope_of(struct composer *co, const struct campaign *c, uint32_t row,
+                               char envid[DSN_ENVID_MAX + 1], char orcpt[DSN_ORCPT_MAX + 1])
+{
+	struct compose_done done;
+
+	CU_ASSERT_FATAL(compose_try_order(co, row, c, row, 1789000000, 1789000100));
+	while (!compose_try_take(co, &done))
+		wait_news(co);
+	CU_ASSERT_EQUAL_FATAL(done.result, 0);
+	snprintf(envid, DSN_ENVID_MAX + 1, "%.*s", (int)done.envid.bytes, done.envid.at);
+	snprintf(orcpt, DSN_ORCPT_MAX + 1, "%.*s", (int)done.orcpt.bytes, done.orcpt.at);
+	compose_free(co, done.slab);
+	return table_address(c->table, row);
+}
+
+/* RFC 3461 4.2: what the sender wrote, not what the domain became on the wire. */
+static void who_asks_for_reports_names_message_and_recipient_as_listed(void)
+{
+	char envid[2][DSN_ENVID_MAX + 1], orcpt[DSN_ORCPT_MAX + 1], address[DP_ADDRESS_MAX];
+	struct composer *co = open_composer(1, 1 << 20, 1 << 17);
+	struct campaign_spec spec;
+	struct state_dir s;
+	uint32_t id, row;
+
+	state_make(&s);
+	state_write(&s, "list.csv",
+	            "email,name\nAnna+news@Alpha.test,A\n  info@b\xc3\xbc"
+	            "cher.test  ,B\n");
+	spec = state_spec(&s, "reports");
+	spec.dsn_notify = (char[]){ "failure,delay" };
+	CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+	state_wait(&s);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s.c);
+	CU_ASSERT_EQUAL(s.c->dsn.notify, DP_NOTIFY_FAILURE | DP_NOTIFY_DELAY);
+	CU_ASSERT_EQUAL(s.c->dsn.ret, DP_RET_NONE);
+	(void)envelope_of(co, s.c, 0, envid[0], orcpt);
+	CU_ASSERT_STRING_EQUAL(orcpt, "rfc822;Anna+2Bnews@Alpha.test");
+	CU_ASSERT(
+	    span_eq(envelope_of(co, s.c, 1, envid[1], orcpt), span_str("info@xn--bcher-kva.test")));
+	CU_ASSERT_STRING_EQUAL(orcpt, "utf-8;info@b\\x{FC}cher.test");
+	for (uint32_t i = 0; i < 2; i++) { /* a report is known by it, as by its own address */
+		snprintf(address, sizeof(address), "b+%s@x", envid[i]);
+		CU_ASSERT_EQUAL_FATAL(verp_decode(s.c->tpl_data.key, span_str(address), &id, &row),
+		                      0);
+		CU_ASSERT_EQUAL(id, s.c->id);
+		CU_ASSERT_EQUAL(row, i);
+	}
+	composer_close(co);
+	state_del(&s);
+}
+
+static void a_test_names_its_own_recipient_and_who_asks_for_nothing_nobody(void)
+{
+	char envid[DSN_ENVID_MAX + 1], orcpt[DSN_ORCPT_MAX + 1];
+	struct composer *co = open_composer(1, 1 << 20, 1 << 17);
+	struct campaign_spec spec;
+	struct state_dir s;
+
+	state_make(&s);
+	(void)envelope_of(co, state_import(&s, "plain"), 0, envid, orcpt);
+	CU_ASSERT_STRING_EQUAL(envid, "");
+	CU_ASSERT_STRING_EQUAL(orcpt, "");
+	spec = state_spec(&s, "test");
+	spec.dsn_ret = (char[]){ "hdrs" };
+	spec.to_test = (char[]){ "me@sender.test" };
+	CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+	state_wait(&s);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(s.c);
+	(void)envelope_of(co, s.c, 0, envid, orcpt);
+	CU_ASSERT_NOT_EQUAL(envid[0], '\0');
+	CU_ASSERT_STRING_EQUAL(orcpt, "rfc822;me@sender.test");
+	composer_close(co);
+	state_del(&s);
+}
+
 SUITE("control/campaign/compose", TEST(every_order_comes_back_once_and_the_same_each_time),
       TEST(large_messages_grow_and_wait_for_memory), TEST(a_row_that_needs_too_much_fails_alone),
       TEST(full_means_no_and_room_comes_back), TEST(bounds_that_cannot_work_are_refused),
-      TEST(a_message_that_breaks_a_rule_fails_alone_and_is_named))
+      TEST(a_message_that_breaks_a_rule_fails_alone_and_is_named),
+      TEST(who_asks_for_reports_names_message_and_recipient_as_listed),
+      TEST(a_test_names_its_own_recipient_and_who_asks_for_nothing_nobody))

@@ -166,6 +166,24 @@ static void a_class_and_a_tenant_ask_for_the_least_and_the_more_holds(void)
 	conf_free(conf);
 }
 
+static void a_tenant_says_what_reports_are_asked_for_and_else_its_class(void)
+{
+	struct conf *conf =
+	    load("class bulk { dsn_notify = never; dsn_ret = hdrs }\n"
+	         "tenant bank { dsn_notify = \"failure,delay\" }\n" CONF_FILE_WHOLE);
+	struct conf_dsn dsn = conf_dsn(conf, "transactional", "nobody");
+
+	CU_ASSERT_PTR_NULL(dsn.notify);
+	CU_ASSERT_PTR_NULL(dsn.ret);
+	dsn = conf_dsn(conf, "bulk", NULL);
+	CU_ASSERT_STRING_EQUAL(dsn.notify, "never");
+	CU_ASSERT_STRING_EQUAL(dsn.ret, "hdrs");
+	dsn = conf_dsn(conf, "bulk", "bank");
+	CU_ASSERT_STRING_EQUAL(dsn.notify, "failure,delay");
+	CU_ASSERT_STRING_EQUAL(dsn.ret, "hdrs");
+	conf_free(conf);
+}
+
 static void a_wrong_file_gives_one_line_that_says_where_and_what_to_do(void)
 {
 	static const struct {
@@ -350,6 +368,7 @@ SUITE("control/conf/conf", TEST(the_smallest_file_has_safe_defaults),
       TEST(values_reach_their_fields), TEST(json_is_a_configuration_too),
       TEST(a_site_takes_from_limits_what_it_does_not_say),
       TEST(a_provider_is_known_by_its_hosts_and_a_block_overrides_what_it_writes),
+      TEST(a_tenant_says_what_reports_are_asked_for_and_else_its_class),
       TEST(a_class_and_a_tenant_ask_for_the_least_and_the_more_holds),
       TEST(a_wrong_file_gives_one_line_that_says_where_and_what_to_do),
       TEST(a_file_that_is_not_there_is_told_with_its_path),

@@ -120,6 +120,55 @@ static void a_route_is_a_host_and_a_port_that_takes_mail(void)
 	}
 }
 
+/* RFC 8689 4.2.1: what DNS says of a domain names nobody. */
+static void requiretls_hosts_are_those_that_blocks_are_called_as(void)
+{
+	static const char text[] =
+	    CONF_FILE_WHOLE "site mx.a.test { requiretls = true }\n"
+			    "site \"*.mail.test\" { requiretls = true }\n"
+			    "site b.test { route = relay.test; requiretls = true }\n"
+			    "site mx.c.test { rate = 1 }\n";
+	static const struct {
+		const char *host;
+		bool want;
+	} cases[] = { { "mx.a.test", true },   { "MX.A.test", true },   { "a.test", false },
+		      { "b.test", false },     { "relay.test", false }, { "mx.c.test", false },
+		      { "x.mail.test", true }, { "mail.test", false } };
+	char why[CONF_WHY_BYTES];
+	struct conf *conf = load(text, why);
+
+	CU_ASSERT_STRING_EQUAL(why, "");
+	CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		CU_ASSERT_EQUAL(conf_is_requiretls_host(conf, cases[i].host), cases[i].want);
+	CU_ASSERT_TRUE(conf_limits_for(conf, "b.test", NULL).requiretls);
+	conf_free(conf);
+	CU_ASSERT_PTR_NULL(load(CONF_FILE_WHOLE "site \"*\" { requiretls = true }\n", why));
+	CU_ASSERT_PTR_NOT_NULL(strstr(why, "\"*\" names no host"));
+	conf = load(CONF_FILE_WHOLE "site \"*\" { requiretls = true; route = r.test }\n", why);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
+	conf_free(conf);
+}
+
+static void a_family_is_preferred_everywhere_or_at_one_site(void)
+{
+	char why[CONF_WHY_BYTES];
+	struct conf *conf = load(CONF_FILE_WHOLE "smtp.ip_preference = any\n"
+	                                         "site a.test { ip_preference = ipv6 }\n"
+	                                         "site b.test { }\n",
+	                         why);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "a.test", NULL).ip_preference, CONF_IP_IPV6);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "b.test", NULL).ip_preference, CONF_IP_ANY);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "c.test", NULL).ip_preference, CONF_IP_ANY);
+	conf_free(conf);
+	conf = load(CONF_FILE_WHOLE, why);
+	CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
+	CU_ASSERT_EQUAL(conf_limits_for(conf, "c.test", NULL).ip_preference, CONF_IP_IPV4);
+	conf_free(conf);
+}
+
 /* It decides before DNS is asked: a block with a route is not found by an MX host's name. */
 static void a_block_with_a_route_matches_domains_only(void)
 {
@@ -151,6 +200,8 @@ static void a_credential_needs_a_named_and_verified_host(void)
 		{ "tls = verify; credential = c", "name one: route" },
 		{ "route = r.test; tls = verify; credential = d", "none is called \"d\"" },
 		{ "route = 192.0.2.1; tls = verify", "an address has no name" },
+		{ "route = 192.0.2.1; requiretls = true",
+		  "an address has no name that requiretls" },
 		{ "route = 192.0.2.1; tls = encrypt", NULL },
 		{ "protocol = lmtp", "no MX host speaks LMTP" },
 		{ "protocol = lmtp; route = r.test:25", "not spoken on port 25" },
@@ -213,4 +264,6 @@ SUITE("control/conf/conf_site", TEST(a_credential_needs_a_named_and_verified_hos
       TEST(a_reload_takes_the_time_outs_of_the_start_wherever_they_stand),
       TEST(a_window_for_all_is_one_for_the_proven_too),
       TEST(a_route_is_a_host_and_a_port_that_takes_mail),
-      TEST(a_block_with_a_route_matches_domains_only))
+      TEST(a_block_with_a_route_matches_domains_only),
+      TEST(requiretls_hosts_are_those_that_blocks_are_called_as),
+      TEST(a_family_is_preferred_everywhere_or_at_one_site))

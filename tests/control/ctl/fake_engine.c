@@ -93,6 +93,12 @@ struct campaign *campaign_at(struct campaigns *cs, uint32_t n)
 	return n < fake.n_campaigns ? &fake.campaign : NULL;
 }
 
+const char *campaign_import_story(const struct campaign *c, char out[CAMPAIGN_STORY_BYTES])
+{
+	snprintf(out, CAMPAIGN_STORY_BYTES, c->import.resumed_rows > 0 ? "; resumed" : "");
+	return out;
+}
+
 int campaign_export(struct campaigns *cs, struct campaign *c, const char *path,
                     campaign_done_fn *done, void *ctx, char why[CAMPAIGN_WHY_BYTES])
 {

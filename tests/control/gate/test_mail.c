@@ -18,7 +18,7 @@ static const char message[] =
     "--b\r\nContent-Type: application/pdf\r\n"
     "Content-Disposition: attachment; filename=\"bill.pdf\"\r\n\r\nxyz\r\n"
     "--b\r\nContent-Type: text/plain\r\n"
-    "Content-Disposition: attachment; filename=note.txt\r\n\r\nnot read\r\n"
+    "Content-Disposition: attachment; filename=note.txt\r\n\r\nread, too\r\n"
     "--b--\r\n";
 
 static void each_part_is_decoded_and_labelled(void)
@@ -33,7 +33,10 @@ static void each_part_is_decoded_and_labelled(void)
 		{ DP_PART_TEXT, "sch\xc3\xb6n hier" },
 		{ DP_PART_HTML, "<b>x</b>" },
 		{ DP_PART_NAME, "bill.pdf" },
+		{ DP_PART_FILE, "xyz" },
 		{ DP_PART_NAME, "note.txt" },
+		{ DP_PART_TEXT, "read, too" },
+		{ DP_PART_FILE, "read, too" },
 	};
 	struct mail m;
 

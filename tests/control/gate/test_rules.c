@@ -56,7 +56,7 @@ static void what_is_wrong_is_told_with_its_line(void)
 		{ "a", "f:2: grade \"\": it is one of: note, stop" },
 		{ "a stopp all pass /x/", "f:2: grade \"stopp\": it is one of: note, stop" },
 		{ "a note", "f:2: a line is: ID GRADE WHERE ACTION" },
-		{ "a note txt pass /x/", "f:2: where \"txt\": it is one of: subject, text, html, url, header, attachment, all" },
+		{ "a note txt pass /x/", "f:2: where \"txt\": it is one of: subject, text, html, url, header, attachment, file, all" },
 		{ "a note text,,html pass /x/", "f:2: where \"\":" },
 		{ "a note text drop /x/", "f:2: action \"drop\": it is one of: pass, tag, hold, reject" },
 		{ "a note text pass x", "f:2: the pattern stands between slashes" },

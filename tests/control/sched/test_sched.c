@@ -3,8 +3,9 @@
  *
  * The fakes below stand for the rooms the scheduler drives; what each answers is decided by the
  * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls", "choosy": not from the
- * first source; "relay": not on a session of another domain, "norelay": not at all; all others
- * deliver).
+ * first source; "relay": not on a session of another domain, "norelay": not at all; "slam": hosts
+ * that let us in and close at the first message, at MAIL or behind it; "521": takes no mail,
+ * "521dead": says so only once; "nobdat": offers CHUNKING and refuses BDAT; all others deliver).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,9 @@ struct fake_conn {
 	char domain[32];
 	uint32_t jobs, jobs_max, msgs;
 	uint32_t carried; /* domain of its last message + 1; 0: none */
+	uint16_t known, learnt;
 	bool used, open, quitting, mixed;
+	bool requiretls_ok; /* as it was dialled */
 };
 
 static struct world {
@@ -63,7 +66,7 @@ static struct world {
 	uint32_t n_late;
 	struct fake_conn conns[CONNS_MAX];
 	uint32_t unsettled[WORKERS]; /* recipients submitted whose outcome is not durable */
-	uint32_t dialled[WORKERS];
+	uint32_t dialled[WORKERS], dials_in_all, dials_to[DOMAINS_MAX];
 	/* By flight, the low half of a message's name, cookie / 2: its worker + 1. */
 	uint8_t submitted[4 * WORKERS * WINDOW];
 	uint32_t gens;
@@ -73,6 +76,8 @@ static struct world {
 	int tls_min;        /* of the campaign */
 	uint32_t tls_works; /* handshakes of "badtls" that still succeed */
 	uint64_t submit_us[ROWS_MAX * 4];
+	const char *requiretls_host; /* named for it in the configuration; NULL: none */
+	uint32_t requiretls_jobs;
 	bool one_site;                      /* all domains have the hosts of the first */
 	bool pipelining;                    /* hosts offer it */
 	uint16_t mail_max;                  /* hosts say so */
@@ -82,8 +87,9 @@ static struct world {
 	uint32_t came_back;                 /* to be composed as 7-bit */
 	uint32_t stops;                     /* messages of "gatestop" that are still stopped */
 	uint32_t pauses, released;
-	uint32_t alone_dials; /* to the host of the configuration */
-	const char *broken;   /* the first promise that did not hold */
+	uint8_t enhanced_last[3]; /* of the newest outcome */
+	uint32_t alone_dials;     /* to the host of the configuration */
+	const char *broken;       /* the first promise that did not hold */
 } w;
 
 #define HOLDS(what)                                                                                \
@@ -148,6 +154,11 @@ static struct fake_conn *conn_of(struct dp_handle h)
 	return w.conns[h.slot].used && w.conns[h.slot].gen == h.gen ? &w.conns[h.slot] : NULL;
 }
 
+static bool slams(const struct fake_conn *c)
+{
+	return strncmp(c->domain, "slam", 4) == 0;
+}
+
 static void closed(struct fake_conn *c, enum dp_why why)
 {
 	struct late *l = later(LATE_EVT, 1);
@@ -155,9 +166,11 @@ static void closed(struct fake_conn *c, enum dp_why why)
 	l->evt.kind = DP_EVT_CLOSED;
 	l->evt.conn = c->name;
 	l->evt.why = (uint8_t)why;
-	l->evt.learnt = w.learnt;
-	if (why != DP_WHY_QUIT && c->msgs == 0)
+	l->evt.learnt = w.learnt | c->learnt;
+	if (why != DP_WHY_QUIT && (c->msgs == 0 || slams(c) || c->learnt != 0))
 		l->evt.reach = DP_REACH_HOST;
+	if (c->learnt & DP_KNOWN_NO_CHUNKING)
+		l->evt.step = DP_STEP_BDAT;
 	l->worker = c->worker;
 	c->used = false;
 	w.conns_open--;
@@ -178,12 +191,16 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	if (slot == CONNS_MAX)
 		return -EAGAIN;
 	c = &w.conns[slot];
-	*c = (struct fake_conn){
-		.name = dial->conn, .gen = ++w.gens, .worker = worker, .used = true
-	};
+	*c = (struct fake_conn){ .name = dial->conn,
+		                 .gen = ++w.gens,
+		                 .worker = worker,
+		                 .used = true,
+		                 .requiretls_ok = dial->requiretls_ok };
 	w.dialled[worker]++;
+	w.dials_in_all++;
+	w.dials_to[domain]++;
 	c->jobs_max = w.pipelining ? dial->window + 1u : 2;
-	w.known_last = dial->known;
+	w.known_last = c->known = dial->known;
 	if (w.window_first == 0)
 		w.window_first = dial->window;
 	if (dial->window > w.window_most)
@@ -210,6 +227,15 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		closed(c, DP_WHY_REPLY);
 		l->evt.step = DP_STEP_BANNER;
 		l->evt.code = 554;
+		return 0;
+	}
+	if (strncmp(c->domain, "521", 3) == 0) {
+		bool is_dead = strncmp(c->domain, "521dead", 7) == 0 && w.dials_in_all > 1;
+
+		l = &w.late[w.n_late];
+		closed(c, is_dead ? DP_WHY_REFUSED : DP_WHY_REPLY);
+		l->evt.step = is_dead ? DP_STEP_CONNECT : DP_STEP_BANNER;
+		l->evt.code = is_dead ? 0 : 521;
 		return 0;
 	}
 	if (strncmp(c->domain, "badtls", 6) == 0 && dial->tls != DP_TLS_NONE && w.tls_works == 0) {
@@ -285,6 +311,11 @@ static void answer(struct fake_conn *c, const struct dp_job *job)
 			l->evt.step = DP_STEP_RCPT;
 		}
 	}
+	if (slams(c)) {
+		l->evt.outcome = DP_OUT_NOT_TRIED;
+		l->evt.code = 0;
+		l->evt.step = strncmp(c->domain, "slammail", 8) == 0 ? DP_STEP_MAIL : DP_STEP_DATA;
+	}
 	if (strncmp(c->domain, "gatehold", 8) == 0 && !job->released) {
 		l->evt.outcome = DP_OUT_GATED;
 		l->evt.gate = DP_GATE_HOLD << 1 | DP_GATE_NOTE;
@@ -330,6 +361,8 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 		return 0;
 	}
 	HOLDS(c->open && !c->quitting && c->worker == worker);
+	HOLDS(!job->requiretls || c->requiretls_ok);
+	w.requiretls_jobs += job->requiretls;
 	HOLDS(++c->jobs <= c->jobs_max);
 	HOLDS(w.mail_max == 0 || c->msgs < w.mail_max);
 	c->mixed |= c->carried != 0 && c->carried != domain_of(job) + 1;
@@ -347,6 +380,15 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 		not_tried(job, worker, c->name);
 		return 0;
 	}
+	if (strncmp(c->domain, "nobdat", 6) == 0 && !(c->known & DP_KNOWN_NO_CHUNKING)) {
+		c->learnt |= DP_KNOWN_NO_CHUNKING;
+		not_tried(job, worker, c->name);
+		w.late[w.n_late - 1].evt.step = DP_STEP_BDAT;
+		w.late[w.n_late - 1].evt.why = DP_WHY_NO_CHUNKING;
+		w.late[w.n_late - 1].evt.learnt = c->learnt;
+		w.came_back++;
+		return 0;
+	}
 	answer(c, job);
 	return 0;
 }
@@ -356,11 +398,11 @@ int dp_quit(struct dp *dp, uint32_t worker, struct dp_handle h)
 	struct fake_conn *c = conn_of(h);
 
 	(void)dp;
-	if (c == NULL)
-		return 0; /* a stale handle is ignored */
+	if (c == NULL || c->learnt != 0)
+		return 0; /* a stale handle is ignored, and one whose session has ended */
 	HOLDS(!c->quitting && c->worker == worker);
 	c->quitting = true;
-	if (c->jobs == 0)
+	if (c->jobs == 0 && !(slams(c) && c->msgs > 0)) /* that is over already */
 		closed(c, DP_WHY_QUIT);
 	return 0;
 }
@@ -507,6 +549,12 @@ struct conf_limits conf_limits_for(const struct conf *conf, const char *domain, 
 	                                                                         : conf->limits;
 }
 
+bool conf_is_requiretls_host(const struct conf *conf, const char *mx_host)
+{
+	(void)conf;
+	return w.requiretls_host != NULL && strcmp(w.requiretls_host, mx_host) == 0;
+}
+
 /* The host of the configuration: address of the first domain's. */
 void mx_lookup_host(struct mx *mx, const char *host, mx_done_fn *done, void *ctx)
 {
@@ -597,6 +645,7 @@ bool campaign_apply(struct campaign *c, const struct store_rec *rec)
 		r->state = rec->state;
 		r->attempts = rec->attempts;
 		r->due_s = (uint32_t)rec->due_s;
+		memcpy(w.enhanced_last, rec->enhanced, sizeof(w.enhanced_last));
 		if (rec->state == RCPT_DELIVERED)
 			w.delivered_times[row]++;
 	}
@@ -701,7 +750,7 @@ static void deliver_evt(struct sched *s, uint32_t worker, const struct dp_evt *e
 	sched_on_event(s, worker, evt);
 	if (evt->kind == DP_EVT_RCPT && c != NULL && c->jobs == 0 && c->used &&
 	    (c->quitting || (evt->outcome == DP_OUT_NOT_TRIED && evt->why != DP_WHY_NEEDS_7BIT)))
-		closed(c, c->quitting ? DP_WHY_QUIT : DP_WHY_PEER_CLOSED);
+		closed(c, c->quitting && !slams(c) ? DP_WHY_QUIT : DP_WHY_PEER_CLOSED);
 }
 
 static void deliver(struct sched *s, struct late l)
@@ -832,6 +881,95 @@ static void each_kind_of_trouble_ends_in_its_own_state(void)
 		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 100); /* a and drop */
 		CU_ASSERT_EQUAL(in_state(RCPT_BOUNCED), 100);   /* hard and null */
 		CU_ASSERT_EQUAL(in_state(RCPT_EXPIRED), 100);   /* soft and dead */
+		sched_close(s);
+	}
+}
+
+/* What it lets in it must answer, too: a host that only says hello has not worked. */
+static void a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer(void)
+{
+	static const char *const slams[][2] = { { "slammail.test", NULL },
+		                                { "slamdata.test", NULL } };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sched *s;
+
+		begin(3, slams[i], 1);
+		conf.retry.give_up_s = 600;
+		s = run(3, 300);
+		conf.retry.give_up_s = 15;
+		CU_ASSERT_EQUAL(in_state(RCPT_DEFERRED), 1);
+		CU_ASSERT_EQUAL(w.rcpts[0].attempts, 3);
+		/* Three rounds, and one more for each attempt. */
+		CU_ASSERT_TRUE(w.dialled[0] + w.dialled[1] <= 6);
+		sched_close(s);
+	}
+}
+
+/* The hosts of all domains are the first one's, of these preferences; the others take no mail. */
+static void begin_one(const char *const *domains, uint32_t rows, const uint16_t *preferences)
+{
+	begin(2, domains, rows);
+	w.answers[0].n_hosts = w.n_domains;
+	for (uint32_t d = 0; d < w.n_domains; d++) {
+		w.hosts[d].preference = preferences[d];
+		if (d > 0)
+			w.answers[d].fate = MX_NULL;
+	}
+}
+
+/* RFC 5321 5.1: by preference, equals by chance, and the next when one does not answer. */
+static void hosts_are_tried_by_preference_and_equals_by_chance(void)
+{
+	static const char *const domains[] = { "dead.test", "a.test", "b.test", "last.test", NULL };
+	static const uint16_t preferences[] = { 10, 20, 20, 30 };
+	struct sched *s;
+
+	begin_one(domains, 200, preferences);
+	s = run(0, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 200);
+	CU_ASSERT_TRUE(w.dials_to[0] > 0 && w.dials_to[1] > 0 && w.dials_to[2] > 0);
+	CU_ASSERT_EQUAL(w.dials_to[3], 0);
+	sched_close(s);
+}
+
+/* As of a domain whose best MX is 127.0.0.1, or one of ours. */
+static void a_host_that_the_guard_refuses_leaves_the_others(void)
+{
+	static const char *const domains[] = { "egress.test", "a.test", NULL };
+	static const uint16_t preferences[] = { 10, 20 };
+	uint64_t blocked;
+	struct sched *s;
+
+	begin_one(domains, 40, preferences);
+	s = run(0, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 40);
+	(void)sched_is_stuck(s, &w.c, &blocked);
+	CU_ASSERT_EQUAL(blocked, 0);
+	sched_close(s);
+}
+
+/* RFC 7504 3: for good only when every host has said it, and said nothing else. */
+static void only_hosts_that_all_take_no_mail_are_final(void)
+{
+	static const struct {
+		const char *domains[2];
+		enum rcpt_state want;
+		uint8_t enhanced[3];
+	} cases[] = {
+		{ { "521.test", NULL }, RCPT_BOUNCED, { 5, 3, 2 } },
+		{ { "521dead.test", NULL }, RCPT_DEFERRED, { 4, 4, 1 } },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sched *s;
+
+		begin(4, cases[i].domains, 1);
+		conf.retry.give_up_s = 600;
+		s = run(1, 60);
+		conf.retry.give_up_s = 15;
+		CU_ASSERT_EQUAL(in_state(cases[i].want), 1);
+		CU_ASSERT_EQUAL(memcmp(w.enhanced_last, cases[i].enhanced, 3), 0);
 		sched_close(s);
 	}
 }
@@ -1090,6 +1228,54 @@ static void clear_text_after_a_failed_handshake_is_for_the_opportunistic(void)
 	conf = before;
 }
 
+/* RFC 8689 4.2.1: where nobody vouches for a host, nothing is said to it. */
+static void requiretls_fails_where_no_host_is_named_for_it(void)
+{
+	static const char *const domains[] = { "named.test", "stranger.test", NULL };
+	struct sched *s;
+
+	begin(31, domains, 40);
+	w.c.spec.requiretls = true;
+	w.requiretls_host = "mx.named.test";
+	s = run(0, 600);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 40);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 40);
+	CU_ASSERT_EQUAL(w.requiretls_jobs, 40);
+	CU_ASSERT_EQUAL(w.dials_as[DP_TLS_VERIFY], w.dials_secret + w.dials_clear);
+	for (uint32_t i = 0; i < 40; i++) {
+		CU_ASSERT_EQUAL(w.rcpts[i].state, RCPT_DELIVERED);
+		CU_ASSERT_EQUAL(w.rcpts[40 + i].attempts, 0);
+	}
+	sched_close(s);
+}
+
+/* What is composed for a host that a reload no longer names waits for its next attempt, and fails
+ * then.
+ */
+static void a_reload_that_names_no_host_any_more_strands_nobody(void)
+{
+	static const char *const domains[] = { "named.test", NULL };
+	struct conf other = conf;
+	struct sched *s;
+
+	begin(32, domains, 400);
+	w.c.spec.requiretls = true;
+	w.requiretls_host = "mx.named.test";
+	other.limits.rate_per_s = conf.limits.rate_per_s = 50;
+	s = run(0, 2);
+	conf.limits.rate_per_s = 0;
+	CU_ASSERT_TRUE(w.requiretls_jobs > 0);
+	w.requiretls_host = NULL;
+	sched_set_conf(s, &other);
+	idle(s, 30000);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED) + in_state(RCPT_FAILED), 400);
+	CU_ASSERT_TRUE(in_state(RCPT_FAILED) > 0);
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s);
+}
+
 /* A session never carries mail that asks more of TLS than it was opened with; the limits are those
  * of the site all the same.
  */
@@ -1268,6 +1454,37 @@ static void what_a_host_takes_as_7bit_only_is_composed_again(void)
 	conf = before;
 }
 
+/* At once, no attempt counted, where the refusal is remembered; with a wait where it is not. */
+static void what_was_behind_a_refused_bdat_goes_again_and_cannot_loop(void)
+{
+	static const char *const domains[] = { "nobdat.test", NULL };
+	struct conf before = conf;
+
+	for (uint32_t keep_s = 0; keep_s <= 600; keep_s += 600) {
+		struct sched *s;
+
+		begin(28, domains, 20);
+		w.c.spec.pool = sources[0].pool;
+		conf.limits.conns_max = 1; /* the next session waits for the end of this one */
+		conf.hosts.no_chunking_s = keep_s;
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		if (keep_s == 0) {
+			/* Each waits 2 s in between, for the 15 s that it may take. */
+			CU_ASSERT_EQUAL(in_state(RCPT_EXPIRED), 20);
+			CU_ASSERT_TRUE(w.came_back <= 20 * 9);
+		} else {
+			CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 20);
+			CU_ASSERT_TRUE(w.came_back <= 2); /* of the first session */
+			CU_ASSERT_TRUE(w.submit_us[3] - w.submit_us[0] < 200000);
+			for (uint32_t i = 0; i < 20; i++)
+				CU_ASSERT_EQUAL(w.rcpts[i].attempts, 1);
+		}
+		sched_close(s);
+	}
+	conf = before;
+}
+
 /* The first source is on the host's list, the second is not. */
 static void what_a_host_says_to_one_source_is_not_held_against_another(void)
 {
@@ -1420,6 +1637,8 @@ SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released
       TEST(three_stops_pause_a_campaign_until_it_is_resumed),
       TEST(no_number_of_stops_pauses_where_none_is_set),
       TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
+      TEST(requiretls_fails_where_no_host_is_named_for_it),
+      TEST(a_reload_that_names_no_host_any_more_strands_nobody),
       TEST(a_new_policy_takes_new_sessions_of_the_same_site),
       TEST(more_are_in_flight_only_where_the_host_has_shown_that_it_takes_them),
       TEST(a_host_gets_no_more_messages_on_a_session_than_its_mailmax),
@@ -1428,9 +1647,14 @@ SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released
       TEST(an_answer_that_is_lost_is_asked_for_again_as_policy_says),
       TEST(what_a_host_takes_as_7bit_only_is_composed_again),
       TEST(what_a_host_says_to_one_source_is_not_held_against_another),
+      TEST(what_was_behind_a_refused_bdat_goes_again_and_cannot_loop),
       TEST(a_route_sends_a_domain_to_its_host_and_a_reload_takes_it_away),
       TEST(everyone_is_delivered_once_within_all_limits),
       TEST(each_kind_of_trouble_ends_in_its_own_state),
+      TEST(a_host_that_lets_us_in_and_answers_nothing_is_left_alone_longer),
+      TEST(hosts_are_tried_by_preference_and_equals_by_chance),
+      TEST(a_host_that_the_guard_refuses_leaves_the_others),
+      TEST(only_hosts_that_all_take_no_mail_are_final),
       TEST(a_recipient_out_of_attempts_stays_deferred),
       TEST(what_the_egress_guard_refuses_stays_pending_and_is_counted),
       TEST(a_rate_is_kept_in_every_second_and_used), TEST(what_was_final_before_is_not_sent_again),

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void every_slot_is_handed_out_once_and_then_none(void)
 {
@@ -59,6 +60,48 @@ static void a_freed_slot_rests_until_all_others_were_used(void)
 	pool_fini(&p);
 }
 
+static void a_sparse_pool_uses_again_what_was_used(void)
+{
+	struct pool p;
+	uint32_t a, b;
+
+	CU_ASSERT_EQUAL_FATAL(pool_init_sparse(&p, 3, 4096), 0);
+	a = pool_try_get(&p);
+	b = pool_try_get(&p);
+	pool_put(&p, a);
+	pool_put(&p, b);
+	CU_ASSERT_EQUAL(pool_try_get(&p), b);
+	CU_ASSERT_EQUAL(pool_try_get(&p), a);
+	CU_ASSERT_EQUAL(pool_try_get(&p), 2);
+	CU_ASSERT_EQUAL(pool_try_get(&p), POOL_NONE);
+	pool_put(&p, a);
+	CU_ASSERT_EQUAL(pool_try_get(&p), a);
+	pool_fini(&p);
+}
+
+static void a_sparse_pool_takes_memory_by_what_is_in_use_at_once(void)
+{
+	enum { SLOTS = 4096, USED = 4 };
+	unsigned char there[SLOTS];
+	uint32_t n = 0, slots[USED];
+	struct pool p;
+
+	CU_ASSERT_EQUAL_FATAL(pool_init_sparse(&p, SLOTS, 4096), 0);
+	for (int pass = 0; pass < 100; pass++) {
+		for (int i = 0; i < USED; i++) {
+			slots[i] = pool_try_get(&p);
+			memset(pool_at(&p, slots[i]), 1, 4096);
+		}
+		for (int i = 0; i < USED; i++)
+			pool_put(&p, slots[i]);
+	}
+	CU_ASSERT_EQUAL_FATAL(mincore(p.slots, (size_t)SLOTS * 4096, there), 0);
+	for (int i = 0; i < SLOTS; i++)
+		n += there[i] & 1;
+	CU_ASSERT_EQUAL(n, USED);
+	pool_fini(&p);
+}
+
 static void slots_do_not_overlap_and_may_be_the_callers_memory(void)
 {
 	static uint64_t memory[4 * 3];
@@ -103,4 +146,6 @@ static void senseless_sizes_are_refused(void)
 SUITE("dataplane/base/pool", TEST(every_slot_is_handed_out_once_and_then_none),
       TEST(a_handle_goes_stale_when_its_slot_is_given_back),
       TEST(a_freed_slot_rests_until_all_others_were_used),
+      TEST(a_sparse_pool_uses_again_what_was_used),
+      TEST(a_sparse_pool_takes_memory_by_what_is_in_use_at_once),
       TEST(slots_do_not_overlap_and_may_be_the_callers_memory), TEST(senseless_sizes_are_refused))

@@ -99,6 +99,7 @@ void rig_init(struct rig *r)
 {
 	memset(r, 0, sizeof(*r));
 	r->now_us = 5000000;
+	r->local = ip_from_v4((const uint8_t[]){ 192, 0, 2, 9 });
 	r->conf = (struct sink_conf){ .host = "sink.test",
 		                      .conns_max = RIG_CONNS,
 		                      .seen_max = 1024,
@@ -153,7 +154,7 @@ struct rig_conn *rig_connect(struct rig *r, uint8_t last)
 	r->conns[i].n_said = r->conns[i].n_flushed = r->conns[i].n_flushes = 0;
 	r->conns[i].is_over = r->conns[i].is_reset = r->conns[i].is_secure = false;
 	r->conns[i].slow = UINT32_MAX;
-	r->conns[i].session = sink_begin(r->sink, r->now_us, &peer, &r->conns[i]);
+	r->conns[i].session = sink_begin(r->sink, r->now_us, &peer, &r->local, &r->conns[i]);
 	if (r->conns[i].session == NULL)
 		return NULL;
 	sink_greet(r->conns[i].session, r->now_us, false);

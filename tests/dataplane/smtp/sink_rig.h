@@ -23,6 +23,7 @@ struct rig {
 	struct sink *sink;
 	struct sink_script *script;
 	struct sink_conf conf;
+	struct ip_addr local; /* where all connections come to */
 	uint64_t now_us;
 	bool has_no_room;                   /* say() takes nothing */
 	bool keeps_nothing;                 /* the keeper has no room */

@@ -169,13 +169,33 @@ static void octets_go_both_ways_as_they_are(void)
 	CU_ASSERT_EQUAL(w.n_heard, sizeof(text));
 	CU_ASSERT_EQUAL(memcmp(w.heard, text, sizeof(text)), 0);
 	CU_ASSERT_TRUE(tls_served_say(w.served, span_of(text, sizeof(text))));
-	CU_ASSERT((size_t)BIO_ctrl_pending(SSL_get_rbio(w.ssl)) <= tls_served_bytes(sizeof(text)));
+	CU_ASSERT_TRUE(tls_served_flush(w.served));
+	CU_ASSERT((size_t)BIO_ctrl_pending(SSL_get_rbio(w.ssl)) <=
+	          tls_served_bytes(w.served, sizeof(text)));
 	while (n < sizeof(back) && SSL_read_ex(w.ssl, back + n, sizeof(back) - n, &got) == 1)
 		n += got;
 	CU_ASSERT_EQUAL(memcmp(back, text, sizeof(text)), 0);
 	tls_served_goodbye(w.served);
 	CU_ASSERT_EQUAL(SSL_read_ex(w.ssl, back, 1, &got), 0);
 	CU_ASSERT_EQUAL(SSL_get_error(w.ssl, 0), SSL_ERROR_ZERO_RETURN);
+	leave();
+	close_server();
+}
+
+static void what_is_said_together_is_one_record(void)
+{
+	struct tls_server_conf conf = { .host = "mx.sink.test" };
+	char back[64];
+	size_t got;
+
+	open_server(&conf);
+	CU_ASSERT_TRUE_FATAL(connect_client("mx.sink.test", NULL, 4096));
+	for (int i = 0; i < 3; i++)
+		CU_ASSERT_TRUE(tls_served_say(w.served, span_str("250 2.0.0 Ok\r\n")));
+	CU_ASSERT_EQUAL(SSL_read_ex(w.ssl, back, sizeof(back), &got), 0);
+	CU_ASSERT_TRUE(tls_served_flush(w.served));
+	CU_ASSERT_EQUAL(SSL_read_ex(w.ssl, back, sizeof(back), &got), 1);
+	CU_ASSERT_EQUAL(got, 42);
 	leave();
 	close_server();
 }
@@ -191,6 +211,7 @@ static void a_client_may_come_again_unless_there_are_no_tickets(void)
 		open_server(&conf);
 		CU_ASSERT_TRUE_FATAL(connect_client("mx.sink.test", NULL, 4096));
 		CU_ASSERT_TRUE(tls_served_say(w.served, span_str("x")));
+		CU_ASSERT_TRUE(tls_served_flush(w.served));
 		CU_ASSERT_EQUAL(SSL_read_ex(w.ssl, &byte, 1, &got), 1); /* and the ticket */
 		session = SSL_get1_session(w.ssl);
 		leave();
@@ -235,6 +256,6 @@ static void a_certificate_that_cannot_be_used_is_named(void)
 }
 
 SUITE("dataplane/tls/tls_server", TEST(a_client_trusts_the_certificate_made_for_the_host),
-      TEST(octets_go_both_ways_as_they_are),
+      TEST(octets_go_both_ways_as_they_are), TEST(what_is_said_together_is_one_record),
       TEST(a_client_may_come_again_unless_there_are_no_tickets), TEST(what_is_no_tls_ends_it),
       TEST(a_certificate_that_cannot_be_used_is_named))
