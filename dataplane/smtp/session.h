@@ -274,6 +274,9 @@ size_t wire_write_start(struct session *s, uint64_t now_us, uint8_t **at);
 void wire_write_done(struct session *s, uint64_t now_us, size_t bytes);
 size_t wire_write(struct session *s, uint64_t now_us, struct span bytes);
 void wire_flush(struct session *s, uint64_t now_us);
+
+/* What was written is encrypted at once, and no plain copy stays. In the clear TCP keeps it. */
+void wire_wipe(struct session *s, uint64_t now_us);
 void wire_close(struct session *s, uint64_t now_us);
 
 /* Hands a command to TCP. It is made again, the same, when only a part of it was taken: that costs

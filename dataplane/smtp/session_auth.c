@@ -74,6 +74,7 @@ bool say_auth(struct session *s, uint64_t now_us)
 	if (bytes == 0) /* it asks for more than there is */
 		bytes = (size_t)snprintf(line, sizeof(line), "*\r\n");
 	said = session_say(s, now_us, line, bytes);
+	wire_wipe(s, now_us);
 	explicit_bzero(line, sizeof(line));
 	return said;
 }
