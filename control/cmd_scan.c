@@ -1,6 +1,7 @@
 /* cmd_scan.c - `posthaste scan`: what the content gate would say of a message. */
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,8 +10,8 @@
 
 #include "control/cmd.h"
 #include "control/conf/conf.h"
+#include "control/gate/find.h"
 #include "control/gate/mail.h"
-#include "control/gate/ruleset.h"
 #include "control/xalloc.h"
 
 enum {
@@ -19,16 +20,17 @@ enum {
 	EXIT_TROUBLE = 2,
 };
 
-static const char help[] = "posthaste scan [-c FILE | --rules FILE] [--json] FILE...\n\n"
-			   "Each FILE is a mail message, or a text or HTML alone; - is standard "
-			   "input. Says which rules it\n"
-			   "would hit, and in what part.\n\n"
-			   "  -c FILE        the rules that this configuration names\n"
-			   "  --rules FILE   these rules; without either the shipped ones\n"
-			   "  --json         one object a file\n\n"
-			   "Exit status: 0 it would be sent, 1 one would be held or rejected, 2 "
-			   "something is wrong with the\n"
-			   "words, the rules or a file.\n";
+static const char help[] =
+    "posthaste scan [-c FILE | --rules FILE] [--json] FILE...\n\n"
+    "Each FILE is a mail message, or a text or HTML alone; - is standard input, as in\n"
+    "`posthaste compose ... | posthaste scan -`. Prints a line for each rule and line where it\n"
+    "would match: FILE:LINE:COLUMN: part: rule grade action: note. Then what would become of it.\n"
+    "Of a subject or a file name that is encoded the place is that of its field.\n\n"
+    "  -c FILE        the rules that this configuration names\n"
+    "  --rules FILE   these rules; without either the shipped ones\n"
+    "  --json         one object a file\n\n"
+    "Exit status: 0 it would be sent, 1 one would be held or rejected, 2 something is wrong with\n"
+    "the words, the rules or a file.\n";
 
 static const char *const part_names[] = {
 	[DP_PART_SUBJECT] = "subject", [DP_PART_TEXT] = "text",       [DP_PART_HTML] = "html",
@@ -38,7 +40,7 @@ static const char *const part_names[] = {
 struct scan {
 	const char *conf_path, *rules_path;
 	bool json;
-	struct gate *gate;
+	struct find *find;
 };
 
 static int trouble(void)
@@ -77,41 +79,61 @@ static char *read_all(const char *path, size_t *bytes)
 	return text;
 }
 
-static void tell_hit(const struct scan *s, const char *path, uint32_t rule, uint8_t part,
-                     json_t *hits)
+static void tell_place(const struct scan *s, const char *path, const struct find_place *place,
+                       uint8_t part, uint32_t line, uint32_t column, json_t *hits)
 {
-	const struct gate_rule *r = gate_rule(s->gate, rule);
+	const struct gate_rule *r = place->rule;
 
 	if (!s->json) {
-		printf("%s: %s: %s %s %s: %s\n", path, part_names[part], r->id,
+		printf("%s:%u:%u: %s: %s %s %s: %s\n", path, line, column, part_names[part], r->id,
 		       rules_grade_name(r->grade), rules_action_name(r->action), r->note);
 		return;
 	}
-	json_array_append_new(hits, json_pack("{s:s,s:s,s:s,s:s,s:s}", "rule", r->id, "grade",
-	                                      rules_grade_name(r->grade), "action",
-	                                      rules_action_name(r->action), "part",
-	                                      part_names[part], "note", r->note));
+	json_array_append_new(hits,
+	                      json_pack("{s:s,s:s,s:s,s:s,s:i,s:i,s:s}", "rule", r->id, "grade",
+	                                rules_grade_name(r->grade), "action",
+	                                rules_action_name(r->action), "part", part_names[part],
+	                                "line", (int)line, "column", (int)column, "note", r->note));
 }
 
-/* Part by part, since a verdict does not say where it is from. */
-static uint8_t scan_mail(const struct scan *s, const char *path, const struct mail *m, json_t *hits)
+/* Part by part. Returns the severest action. */
+static uint8_t scan_mail(const struct scan *s, const char *path, struct mail *m, json_t *hits,
+                         uint64_t *more)
 {
+	struct find_place *places = xcalloc(FIND_MAX, sizeof(*places));
 	uint8_t action = DP_GATE_PASS;
 
+	*more = 0;
 	for (uint32_t t = 0; t < m->n; t++) {
-		struct gate_verdict v;
+		uint64_t untold;
+		uint32_t n = find_places(s->find, &m->texts[t], places, &untold);
 
-		gate_scan(s->gate, 0, 0, false, &m->texts[t], 1, &v);
-		for (uint32_t h = 0; h < v.n_hits; h++)
-			tell_hit(s, path, v.hits[h], m->texts[t].part, hits);
-		action = v.action > action ? v.action : action;
+		*more += untold;
+		for (uint32_t i = 0; i < n; i++) {
+			uint8_t of = places[i].rule->action;
+			uint32_t line, column;
+
+			mail_place(m, t, places[i].at, &line, &column);
+			tell_place(s, path, &places[i], m->texts[t].part, line, column, hits);
+			action = of > action ? of : action;
+		}
 	}
+	free(places);
 	return action;
+}
+
+static const char *fate(uint8_t action)
+{
+	return action == DP_GATE_REJECT ? "would be rejected"
+	       : action == DP_GATE_HOLD ? "would be held"
+	       : action == DP_GATE_TAG  ? "would be sent with a tag"
+	                                : "would be sent";
 }
 
 static int scan_file(const struct scan *s, const char *path)
 {
 	json_t *hits = s->json ? xcheck(json_array()) : NULL, *all;
+	uint64_t more;
 	struct mail m;
 	uint8_t action;
 	size_t bytes;
@@ -122,19 +144,19 @@ static int scan_file(const struct scan *s, const char *path)
 		return trouble();
 	}
 	mail_read(span_of(text, bytes), &m);
-	action = scan_mail(s, path, &m, hits);
+	action = scan_mail(s, path, &m, hits, &more);
 	if (s->json) {
-		all = xcheck(json_pack("{s:s,s:s,s:i,s:o}", "file", path, "action",
+		all = xcheck(json_pack("{s:s,s:s,s:i,s:I,s:o}", "file", path, "action",
 		                       rules_action_name(action), "parts_not_scanned",
-		                       (int)m.n_dropped, "hits", hits));
+		                       (int)m.n_dropped, "places_not_told", (json_int_t)more,
+		                       "hits", hits));
 		json_dumpf(all, stdout, JSON_COMPACT);
 		putchar('\n');
 		json_decref(all);
 	} else {
-		printf("%s: %s\n", path,
-		       action == DP_GATE_REJECT ? "would be rejected"
-		       : action == DP_GATE_HOLD ? "would be held"
-		                                : "would be sent");
+		if (more > 0)
+			printf("%s: %" PRIu64 " more places\n", path, more);
+		printf("%s: %s\n", path, fate(action));
 		if (m.n_dropped > 0)
 			printf("%s: %u more parts were not looked at\n", path, m.n_dropped);
 	}
@@ -143,13 +165,10 @@ static int scan_file(const struct scan *s, const char *path)
 	return action >= DP_GATE_HOLD ? EXIT_GATED : 0;
 }
 
-static int open_gate(struct scan *s)
+static int open_rules(struct scan *s)
 {
-	struct ruleset_conf rc = { .rules_path = s->rules_path != NULL ? s->rules_path : "",
-		                   .tag_name = "X-Tag",
-		                   .n_lanes = 1 };
+	const char *rules = s->rules_path != NULL ? s->rules_path : "";
 	struct conf *conf = NULL;
-	struct ruleset_info info;
 	char why[RULES_WHY_BYTES];
 	int err = 0;
 
@@ -157,9 +176,9 @@ static int open_gate(struct scan *s)
 	if (s->conf_path != NULL)
 		err = conf_load(s->conf_path, &conf, why);
 	if (err == 0 && conf != NULL)
-		rc.rules_path = conf->gate.rules;
+		rules = conf->gate.rules;
 	if (err == 0)
-		err = ruleset_open(&rc, &s->gate, &info, why);
+		err = find_open(rules, &s->find, why);
 	if (err != 0)
 		cmd_fail("%s", why);
 	if (conf != NULL)
@@ -195,12 +214,12 @@ int cmd_scan(int argc, char **argv)
 		return cmd_usage("scan", "FILE is missing");
 	if (s.conf_path != NULL && s.rules_path != NULL)
 		return cmd_usage("scan", "-c and --rules name two sets of rules; give one");
-	status = open_gate(&s);
-	for (int i = optind; i < argc && s.gate != NULL; i++) {
+	status = open_rules(&s);
+	for (int i = optind; i < argc && s.find != NULL; i++) {
 		int one = scan_file(&s, argv[i]);
 
 		status = one > status ? one : status;
 	}
-	gate_free(s.gate);
+	find_close(s.find);
 	return status;
 }

@@ -138,8 +138,8 @@ static void on_campaign_over(void *ctx, struct campaign *c)
 static void on_campaign_paused(void *ctx, struct campaign *c)
 {
 	(void)ctx;
-	log_error("campaign %s is paused: %s; see `show gate`, then `campaign resume %s`",
-	          c->spec.name, c->paused_why, c->spec.name);
+	log_error("campaign %s is paused: %s; see `show campaign %s`, then `campaign resume %s`",
+	          c->spec.name, c->paused_why, c->spec.name, c->spec.name);
 }
 
 /* True when nothing is on its way any more. */

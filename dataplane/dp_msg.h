@@ -7,6 +7,7 @@
 #pragma once
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "dataplane/base/addr.h"
@@ -118,7 +119,8 @@ enum dp_known {
 	DP_KNOWN_NO_CHUNKING = 1 << 1,   /* offers CHUNKING and refuses BDAT */
 	DP_KNOWN_BDAT_WORKS = 1 << 2,    /* has accepted a message by BDAT */
 	DP_KNOWN_PIPELINING = 1 << 3, /* offers PIPELINING: a window of more than one is of use */
-	DP_KNOWN_TOLD_APART = 1 << 4, /* its enhanced codes say which command a reply is to: windows
+	DP_KNOWN_TLS = 1 << 4, /* has completed TLS lately: nothing is said to it in the clear */
+	DP_KNOWN_TOLD_APART = 1 << 5, /* its enhanced codes say which command a reply is to: windows
 	                                 above 1 are used */
 };
 
@@ -187,25 +189,34 @@ struct dp_text {
 	uint32_t segment; /* the same in all messages of the campaign that say so; 0: its own */
 };
 
-/* One message for one session. */
+/* One message for one session. What a message has few of stands last: nobody reads or copies more
+ * of it than there is, see dp_job_bytes().
+ */
 struct dp_job {
 	struct dp_handle conn;
-	uint64_t message;               /* the caller's name for it; comes back in its events */
-	struct span mail_from;          /* without <>; empty is the null reverse-path */
-	struct span envid;              /* xtext (RFC 3461 4.4); empty: none */
-	const struct dp_rcpt *rcpts;    /* kept by the submitter as the spans are */
-	const struct dp_text *text;     /* likewise */
-	struct span wire[DP_SPANS_MAX]; /* the message, CRLF line ends, before dot-stuffing */
-	uint32_t campaign;              /* control's number of it; 0: none */
-	uint32_t size_bytes;            /* sum of wire */
-	uint16_t n_rcpts;               /* 1 .. DP_RCPTS_MAX */
+	uint64_t message;            /* the caller's name for it; comes back in its events */
+	struct span mail_from;       /* without <>; empty is the null reverse-path */
+	struct span envid;           /* xtext (RFC 3461 4.4); empty: none */
+	const struct dp_rcpt *rcpts; /* kept by the submitter as the spans are */
+	const struct dp_text *text;  /* likewise */
+	uint32_t campaign;           /* control's number of it; 0: none */
+	uint32_t size_bytes;         /* sum of wire */
+	uint16_t n_rcpts;            /* 1 .. DP_RCPTS_MAX */
 	uint8_t n_wire, n_text;
 	uint8_t needs_8bit, needs_smtputf8; /* 0 or 1; SMTP extensions the bytes ask for */
 	uint8_t needs_binary;               /* 0 or 1: not made of lines (RFC 3030 3) */
 	uint8_t requiretls;                 /* 0 or 1: RFC 8689 */
 	uint8_t ret;                        /* enum dp_ret */
-	uint8_t released; /* 0 or 1: was held once; rules that hold are passed over */
+	uint8_t released;               /* 0 or 1: was held once; rules that hold are passed over */
+	struct span wire[DP_SPANS_MAX]; /* the message, CRLF line ends, before dot-stuffing */
 };
+
+/* Bytes of it that say something. */
+static inline size_t dp_job_bytes(const struct dp_job *job)
+{
+	assert(job->n_wire <= DP_SPANS_MAX);
+	return offsetof(struct dp_job, wire) + job->n_wire * sizeof(job->wire[0]);
+}
 
 /* Past the last: what dp_answer.next says when there is nothing more to ask for. */
 #define DP_ASK_END UINT32_MAX

@@ -16,7 +16,7 @@
 struct dp_sink;
 
 enum {
-	DP_SINK_LISTENS_MAX = 8,
+	DP_SINK_LISTENS_MAX = 128,
 	DP_SINK_HOSTS_MAX = 4096,
 };
 

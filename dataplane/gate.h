@@ -92,6 +92,14 @@ struct gate_verdict {
 void gate_scan(struct gate *gate, uint32_t lane, uint32_t campaign, bool released,
                const struct dp_text *texts, uint32_t n_texts, struct gate_verdict *out);
 
+/* Tells of each place of a text where a rule counts: the byte behind it where a pattern was found,
+ * its first one where a number or a host was. For people; nothing is counted. Patterns compiled
+ * with MATCH_ONCE are told of once.
+ */
+typedef void gate_find_fn(void *ctx, uint32_t rule, uint64_t at);
+void gate_find(struct gate *gate, uint32_t lane, const struct dp_text *text, gate_find_fn *fn,
+               void *ctx);
+
 /* How many messages of a campaign hit a rule. */
 struct gate_tally {
 	uint32_t campaign, rule;

@@ -139,42 +139,64 @@ static inline uint64_t runs(uint64_t m)
 	return pairs & pairs >> 2;
 }
 
-/* Both go from `at` on to the first run, or to where no 64 bytes are left. */
+static inline uint64_t digits64_by_16(const uint8_t *p)
+{
+	return digits16(p) | digits16(p + 16) << 16 | digits16(p + 32) << 32 |
+	       digits16(p + 48) << 48;
+}
+
+__attribute__((target("avx2"))) static inline uint64_t digits64_by_32(const uint8_t *p)
+{
+	return digits32(p) | digits32(p + 32) << 32;
+}
+
+/* Both go from `at` on to the first run, or to text.bytes, of a text of 64 bytes or more: what is
+ * left in the end is seen in the last 64, without those before `at`.
+ */
 static size_t skip_by_16(struct span text, size_t at)
 {
-	for (; at + 64 <= text.bytes; at += STEP) {
-		const uint8_t *p = text.at + at;
-		uint64_t run = runs(digits16(p) | digits16(p + 16) << 16 | digits16(p + 32) << 32 |
-		                    digits16(p + 48) << 48);
+	uint64_t run = 0;
 
+	for (; at + 64 <= text.bytes; at += STEP) {
+		run = runs(digits64_by_16(text.at + at));
 		if (run != 0)
 			return at + (size_t)__builtin_ctzll(run);
 	}
-	return at;
+	if (at < text.bytes)
+		run = runs(digits64_by_16(text.at + text.bytes - 64) >> (64 - (text.bytes - at)));
+	return run != 0 ? at + (size_t)__builtin_ctzll(run) : text.bytes;
 }
 
 __attribute__((target("avx2"))) static size_t skip_by_32(struct span text, size_t at)
 {
-	for (; at + 64 <= text.bytes; at += STEP) {
-		const uint8_t *p = text.at + at;
-		uint64_t run = runs(digits32(p) | digits32(p + 32) << 32);
+	uint64_t run = 0;
 
+	for (; at + 64 <= text.bytes; at += STEP) {
+		run = runs(digits64_by_32(text.at + at));
 		if (run != 0)
 			return at + (size_t)__builtin_ctzll(run);
 	}
-	return at;
+	if (at < text.bytes)
+		run = runs(digits64_by_32(text.at + text.bytes - 64) >> (64 - (text.bytes - at)));
+	return run != 0 ? at + (size_t)__builtin_ctzll(run) : text.bytes;
 }
 
-/* The first of four digits in a row, from `at` on, or text.bytes. */
-static size_t find_run(struct span text, size_t at)
+static size_t skip_by_1(struct span text, size_t at)
 {
-	at = __builtin_cpu_supports("avx2") ? skip_by_32(text, at) : skip_by_16(text, at);
 	for (unsigned n = 0; at < text.bytes; at++) {
 		n = is_digit(text.at[at]) ? n + 1 : 0;
 		if (n == 4)
 			return at - 3;
 	}
 	return text.bytes;
+}
+
+/* The first of four digits in a row, from `at` on, or text.bytes. */
+static size_t find_run(struct span text, size_t at)
+{
+	if (text.bytes < 64)
+		return skip_by_1(text, at);
+	return __builtin_cpu_supports("avx2") ? skip_by_32(text, at) : skip_by_16(text, at);
 }
 
 size_t gate_card_find(struct span text, size_t from, size_t *start)

@@ -413,12 +413,11 @@ static int patience_ms(struct loop *l, uint64_t due_us)
 
 static void serve(struct loop *l, const struct epoll_event *ev, bool *stops)
 {
-	for (uint32_t i = 0; i < l->n_listens; i++)
-		if (ev->data.ptr == &l->listens[i]) {
-			accept_some(l, l->listens[i]);
-			return;
-		}
-	if (ev->data.ptr == l)
+	size_t at = (size_t)((uintptr_t)ev->data.ptr - (uintptr_t)l->listens);
+
+	if (at < l->n_listens * sizeof(l->listens[0]))
+		accept_some(l, l->listens[at / sizeof(l->listens[0])]);
+	else if (ev->data.ptr == l)
 		*stops = true;
 	else if (((struct conn *)ev->data.ptr)->fd >= 0)
 		on_ready(ev->data.ptr, ev->events);

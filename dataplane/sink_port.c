@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "dataplane/base/pool.h"
@@ -385,7 +386,6 @@ static void shut(struct dp_sink *d)
 static int open_stack(struct dp_sink *d, char why[DP_WHY_BYTES])
 {
 	struct sink_stack *st = calloc(1, sizeof(*st));
-	struct timespec t;
 	int rc = -ENOMEM;
 
 	snprintf(why, DP_WHY_BYTES, "no memory for the sink");
@@ -393,10 +393,10 @@ static int open_stack(struct dp_sink *d, char why[DP_WHY_BYTES])
 		return rc;
 	st->d = d;
 	d->own = st;
-	/* Sequence numbers that two runs do not share; nobody else's mail depends on them. */
-	clock_gettime(CLOCK_REALTIME, &t);
-	memcpy(st->secret, &t, sizeof(t));
-	if (pool_init(&st->conns, d->conf->sink.conns_max, sizeof(struct conn), NULL) == 0)
+	/* All of it: half a key is none to the flow table, where the address would not count. */
+	if (getrandom(st->secret, sizeof(st->secret), 0) != sizeof(st->secret))
+		snprintf(why, DP_WHY_BYTES, "no random numbers for the sink");
+	else if (pool_init(&st->conns, d->conf->sink.conns_max, sizeof(struct conn), NULL) == 0)
 		rc = make_sources(st, why);
 	if (rc == 0) {
 		fill(st);

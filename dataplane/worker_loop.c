@@ -7,6 +7,7 @@
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
+#include <rte_prefetch.h>
 
 #include "dataplane/credential.h"
 #include "dataplane/worker_int.h"
@@ -169,37 +170,66 @@ static void take_credential(struct worker *w, uint32_t id, struct credential *c)
 		credential_let_go(before);
 }
 
+static void obey_one(struct worker *w, const struct worker_cmd *cmd)
+{
+	count(&w->counters.commands);
+	switch ((enum worker_cmd_kind)cmd->kind) {
+	case WORKER_CMD_CONNECT:
+		obey_connect(w, &cmd->dial);
+		break;
+	case WORKER_CMD_SUBMIT:
+		smtp_submit(w->smtp, w->now_us, &cmd->job);
+		break;
+	case WORKER_CMD_QUIT:
+		smtp_quit(w->smtp, w->now_us, cmd->conn);
+		break;
+	case WORKER_CMD_CREDENTIAL:
+		take_credential(w, cmd->credential.id, cmd->credential.now);
+		break;
+	case WORKER_CMD_GATE:
+		worker_take_gate(w, cmd->gate);
+		break;
+	}
+}
+
+/* In passes, as in worker_receive(): the orders' first lines, then what each message will touch. */
+static void foresee(struct worker *w, uint32_t n)
+{
+	const struct dp_job *jobs[CMDS_PER_TURN];
+	uint32_t n_jobs = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const uint8_t *cmd = spsc_at(&w->cmds, i);
+
+		rte_prefetch0(cmd);
+		rte_prefetch0(cmd + 64);
+		rte_prefetch0(cmd + 128);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct worker_cmd *cmd = spsc_at(&w->cmds, i);
+
+		if (cmd->kind == WORKER_CMD_SUBMIT)
+			jobs[n_jobs++] = &cmd->job;
+	}
+	smtp_expect(w->smtp, jobs, n_jobs);
+}
+
 static uint32_t obey(struct worker *w)
 {
 	uint32_t drains = atomic_load_explicit(&w->drains, memory_order_acquire);
-	struct worker_cmd cmd;
-	uint32_t n = 0;
+	uint32_t n_drains = 0, n;
 
-	for (; w->drains_seen < drains; w->drains_seen++, n++)
+	for (; w->drains_seen < drains; w->drains_seen++, n_drains++)
 		smtp_drain(w->smtp, w->now_us, w->conf->drain_max_ms);
 	if (stale_holds(&w->stale) && drains == 0)
-		return n;
-	for (; n < CMDS_PER_TURN && spsc_try_take(&w->cmds, &cmd); n++) {
-		count(&w->counters.commands);
-		switch ((enum worker_cmd_kind)cmd.kind) {
-		case WORKER_CMD_CONNECT:
-			obey_connect(w, &cmd.dial);
-			break;
-		case WORKER_CMD_SUBMIT:
-			smtp_submit(w->smtp, w->now_us, &cmd.job);
-			break;
-		case WORKER_CMD_QUIT:
-			smtp_quit(w->smtp, w->now_us, cmd.conn);
-			break;
-		case WORKER_CMD_CREDENTIAL:
-			take_credential(w, cmd.credential.id, cmd.credential.now);
-			break;
-		case WORKER_CMD_GATE:
-			worker_take_gate(w, cmd.gate);
-			break;
-		}
-	}
-	return n;
+		return n_drains;
+	n = spsc_ready(&w->cmds, CMDS_PER_TURN);
+	if (n > 1)
+		foresee(w, n);
+	for (uint32_t i = 0; i < n; i++)
+		obey_one(w, spsc_at(&w->cmds, i));
+	spsc_drop(&w->cmds, n);
+	return n_drains + n;
 }
 
 /* The link may come and go; each time it comes the neighbours are told who we are. */

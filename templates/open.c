@@ -92,6 +92,7 @@ static bool is_html(struct span body)
 static int compile_single(struct tpl *tpl, const struct tpl_sources *s, struct tpl_err *err)
 {
 	size_t header = 0, body = 0;
+	struct span text;
 	struct src src;
 	int r;
 
@@ -107,14 +108,16 @@ static int compile_single(struct tpl *tpl, const struct tpl_sources *s, struct t
 		               "the body");
 	tpl->has_html = is_html(span_of(src.text.at + body, src.text.bytes - body));
 	tpl->has_text = !tpl->has_html;
-	if (tpl->has_html)
-		r = compile_text(&tpl->html, &tpl->html_unit, tpl->single_file, src.text, body,
-		                 TPL_IN_HTML, err);
-	else
-		r = compile_text(&tpl->text, &tpl->text_unit, tpl->single_file, src.text, body,
-		                 TPL_IN_TEXT, err);
+	text = src.text;
 	src.text.bytes = header;
-	return r != 0 ? r : fields_parse(&tpl->fields, &src, &tpl->field_unit, err);
+	r = fields_parse(&tpl->fields, &src, &tpl->field_unit, err);
+	if (r == 0 && tpl->has_html)
+		r = compile_text(&tpl->html, &tpl->html_unit, tpl->single_file, text, body,
+		                 TPL_IN_HTML, err);
+	else if (r == 0)
+		r = compile_text(&tpl->text, &tpl->text_unit, tpl->single_file, text, body,
+		                 TPL_IN_TEXT, err);
+	return r;
 }
 
 /* ---- */

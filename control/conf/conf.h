@@ -75,6 +75,7 @@ struct conf_limits {
 	uint32_t idle_ms;            /* an idle session is closed after this */
 	uint32_t tls;                /* enum dp_tls_policy */
 	uint32_t window, window_max; /* transactions in flight: asked of all, of the proven */
+	uint32_t rcpts_max;          /* recipients of one transaction */
 	struct dp_times times;
 	uint16_t times_set; /* which of conf.times, from 1; 0: those of the default */
 	struct conf_route route;
@@ -204,13 +205,14 @@ struct conf {
 		uint32_t idle; /* enum dp_idle */
 	} worker;
 	struct {
-		uint32_t reply_lines_max, reply_bytes_max, rcpts_max;
+		uint32_t reply_lines_max, reply_bytes_max;
 		bool pipelining, chunking;
 	} smtp;
 	struct {
 		uint32_t threads;
 		uint64_t slab_bytes; /* all composed messages in flight */
 		uint32_t message_bytes_max;
+		uint32_t pause_failures; /* in a row, before a campaign is paused; 0: never */
 	} compose;
 	struct {
 		uint32_t batch_max; /* records in one durable batch */

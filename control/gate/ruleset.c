@@ -110,7 +110,12 @@ int ruleset_open(const struct ruleset_conf *conf, struct gate **out, struct rule
 		rc = rules_parse("shipped rules", rules_shipped(), &rules, why);
 	if (rc != 0)
 		return rc;
+	for (uint32_t i = 0; i < rules->n_patterns && conf->every_place; i++)
+		rules->patterns[i].flags &= ~(uint32_t)MATCH_ONCE;
 	rc = make_gate(conf, rules, out, info, why);
-	rules_free(rules);
+	if (rc == 0 && conf->keep != NULL)
+		*conf->keep = rules;
+	else
+		rules_free(rules);
 	return rc;
 }

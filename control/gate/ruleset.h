@@ -12,6 +12,9 @@ struct ruleset_conf {
 	const char *tag_name;   /* the header field of tags */
 	uint32_t cycles_max;    /* of a byte of the sample; 0: however many */
 	uint32_t n_lanes;
+	/* For who wants to know each place where a rule matches: */
+	bool every_place;    /* patterns are told of more than once a text; not with a cache */
+	struct rules **keep; /* the rules are the caller's; NULL: they are freed */
 };
 
 /* What is told of a set beside its rules. */

@@ -167,6 +167,27 @@ bool note_try_durable(struct sched *s, uint64_t cookie)
 	return true;
 }
 
+static void pause_and_tell(struct sched *s, struct campaign *c, const char *why)
+{
+	sched_pause(s, c, why);
+	s->cf.campaign_paused(s->cf.ctx, c);
+}
+
+/* A message could not be composed: one is its row's mistake, many in a row are the template's, or
+ * of the keys that sign it.
+ */
+void campaign_uncomposed(struct sched *s, struct campaign *c, const char *why)
+{
+	uint32_t most = s->conf->compose.pause_failures;
+	char line[CAMPAIGN_REASON_MAX + 1];
+
+	if (++c->n_uncomposed < most || most == 0)
+		return;
+	snprintf(line, sizeof(line), "%u messages in a row could not be composed; the last: %s",
+	         c->n_uncomposed, why);
+	pause_and_tell(s, c, line);
+}
+
 /* A rule stopped a message: some are a mistake in the list, many are one in the template. */
 void campaign_stopped(struct sched *s, struct campaign *c, const struct dp_evt *evt)
 {
@@ -181,6 +202,5 @@ void campaign_stopped(struct sched *s, struct campaign *c, const struct dp_evt *
 		return;
 	snprintf(why, sizeof(why), "%u messages were stopped; the last by the %.*s",
 	         c->n_stopped + c->n_stopping, bytes, evt->text);
-	sched_pause(s, c, why);
-	s->cf.campaign_paused(s->cf.ctx, c);
+	pause_and_tell(s, c, why);
 }

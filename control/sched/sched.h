@@ -35,7 +35,9 @@ struct sched_conf {
 	uint32_t attempts_max; /* leave a recipient deferred after so many attempts; 0: go on */
 	/* Called when the last recipient of a campaign became final. */
 	void (*campaign_over)(void *ctx, struct campaign *c);
-	/* Called when the content gate's stop rules have paused one. */
+	/* Called when the content gate's stop rules, or too many messages in a row that could not
+	 * be composed, have paused one.
+	 */
 	void (*campaign_paused)(void *ctx, struct campaign *c);
 	void *ctx;
 };
@@ -127,6 +129,11 @@ struct sched_host_view {
  */
 bool sched_host_next(struct sched *s, const char *key, uint32_t *cursor,
                      struct sched_host_view *view);
+
+/* Forgets what is known of a host's address, that it has done TLS included, and looks at its sites
+ * anew. Returns 1, 0: nothing was known, or -EAGAIN: the store has no room now.
+ */
+int sched_forget_host(struct sched *s, const struct ip_addr *addr);
 
 /* Addresses that something is known of, and those that were forgotten for want of room. */
 uint32_t sched_n_hosts(const struct sched *s);

@@ -55,6 +55,11 @@ void pool_fini(struct pool *p);
 /* Takes a slot: the one that has been free longest (of a sparse pool shortest), or POOL_NONE. */
 uint32_t pool_try_get(struct pool *p);
 
+/* The slot that would be taken next, behind `slot` or, where that is POOL_NONE, first of all;
+ * POOL_NONE: none is free. A hint to fetch it: any call above changes it.
+ */
+uint32_t pool_foresee(const struct pool *p, uint32_t slot);
+
 /* Gives a slot back; whoever still knows its generation will be told that it is stale. */
 void pool_put(struct pool *p, uint32_t slot);
 

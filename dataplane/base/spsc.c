@@ -51,19 +51,34 @@ bool spsc_try_put(struct spsc *r, const void *elem)
 	return spsc_try_put_all(r, elem, 1);
 }
 
-bool spsc_try_take(struct spsc *r, void *elem)
+uint32_t spsc_ready(struct spsc *r, uint32_t most)
 {
 	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
 
-	if (head == r->tail_seen) {
+	if (r->tail_seen - head < most) {
 		r->tail_seen = atomic_load_explicit(&r->tail, memory_order_acquire);
 		assert(r->tail_seen - head <= r->n);
-		if (head == r->tail_seen)
-			return false;
 	}
-	memcpy(elem, r->slots + (size_t)r->take_at * r->elem_bytes, r->elem_bytes);
-	r->take_at = r->take_at + 1 == r->n ? 0 : r->take_at + 1;
-	atomic_store_explicit(&r->head, head + 1, memory_order_release);
+	return r->tail_seen - head < most ? r->tail_seen - head : most;
+}
+
+void spsc_drop(struct spsc *r, uint32_t n)
+{
+	uint32_t head = atomic_load_explicit(&r->head, memory_order_relaxed);
+
+	assert(n <= r->tail_seen - head);
+	r->take_at += n;
+	if (r->take_at >= r->n)
+		r->take_at -= r->n;
+	atomic_store_explicit(&r->head, head + n, memory_order_release);
+}
+
+bool spsc_try_take(struct spsc *r, void *elem)
+{
+	if (spsc_ready(r, 1) == 0)
+		return false;
+	memcpy(elem, spsc_at(r, 0), r->elem_bytes);
+	spsc_drop(r, 1);
 	return true;
 }
 

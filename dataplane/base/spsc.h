@@ -1,7 +1,7 @@
 /* spsc.h - a bounded ring of fixed-size elements: one thread puts, one other thread takes.
  *
  * Owner   whoever calls spsc_init(); both threads borrow it until spsc_fini().
- * Thread  spsc_try_put() by one thread only, spsc_try_take() by one thread only.
+ * Thread  spsc_try_put() by one thread only; spsc_try_take(), ready, at and drop by one only.
  * Layout  each side has its own cache line and a cached copy of the other side's index, so an
  *         element costs one shared line per batch, not per element.
  * Not     a wake-up: see wake.h.
@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct spsc {
@@ -42,6 +43,18 @@ bool spsc_try_put_all(struct spsc *r, const void *elems, uint32_t n);
 
 /* Copies the oldest element out. False when the ring is empty. */
 bool spsc_try_take(struct spsc *r, void *elem);
+
+/* Takes without a copy: how many elements the taker may look at, `most` at most; where the i-th of
+ * them is; and that the first `n` were taken. What was looked at stays until then.
+ */
+uint32_t spsc_ready(struct spsc *r, uint32_t most);
+static inline const void *spsc_at(const struct spsc *r, uint32_t i)
+{
+	uint32_t at = r->take_at + i;
+
+	return r->slots + (size_t)(at < r->n ? at : at - r->n) * r->elem_bytes;
+}
+void spsc_drop(struct spsc *r, uint32_t n);
 
 /* How many elements are inside, as this moment's lower or upper bound: exact only for a caller
  * who is both sides. Any thread.

@@ -217,3 +217,58 @@ void match_scan(const struct match_set *set, struct match_scratch *scratch,
 	assert(rc == HS_SUCCESS || rc == HS_SCAN_TERMINATED); /* the rest are wrong arguments */
 	(void)rc;
 }
+
+struct match_starts {
+	hs_database_t *db;
+	hs_scratch_t *scratch;
+	char window[MATCH_BEGIN_BYTES + TAIL_BYTES]; /* what is scanned; see add_safely() */
+	unsigned long long end, from;
+};
+
+struct match_starts *match_starts_new(const struct match_pattern *pattern)
+{
+	unsigned flags = flags_of(pattern->flags & ~(uint32_t)MATCH_ONCE) | HS_FLAG_SOM_LEFTMOST;
+	struct match_starts *s = calloc(1, sizeof(*s));
+	hs_compile_error_t *error = NULL;
+
+	if (s == NULL)
+		return NULL;
+	if (hs_compile(pattern->regex, flags, HS_MODE_BLOCK, NULL, &s->db, &error) == HS_SUCCESS &&
+	    hs_alloc_scratch(s->db, &s->scratch) == HS_SUCCESS)
+		return s;
+	hs_free_compile_error(error);
+	match_starts_free(s);
+	return NULL;
+}
+
+void match_starts_free(struct match_starts *s)
+{
+	if (s == NULL)
+		return;
+	hs_free_scratch(s->scratch);
+	hs_free_database(s->db);
+	free(s);
+}
+
+static int on_start(unsigned id, unsigned long long from, unsigned long long to, unsigned flags,
+                    void *ctx)
+{
+	struct match_starts *s = ctx;
+
+	(void)id, (void)flags;
+	if (to == s->end && from < s->from)
+		s->from = from;
+	return 0;
+}
+
+size_t match_begin(struct match_starts *s, const char *text, size_t end)
+{
+	size_t bytes = end < MATCH_BEGIN_BYTES ? end : MATCH_BEGIN_BYTES;
+
+	if (s == NULL || bytes == 0)
+		return end;
+	memcpy(s->window, text + end - bytes, bytes);
+	s->end = s->from = bytes;
+	(void)hs_scan(s->db, s->window, (unsigned)bytes, 0, s->scratch, on_start, s);
+	return end - bytes + (size_t)s->from;
+}

@@ -63,3 +63,14 @@ typedef bool match_fn(void *ctx, uint32_t pattern, uint64_t end);
 void match_scan(const struct match_set *set, struct match_scratch *scratch,
                 const char *const *pieces, const uint32_t *bytes, uint32_t n, match_fn *fn,
                 void *ctx);
+
+/* Where matches of one pattern begin, for people. NULL: Hyperscan cannot tell of this one. */
+enum { MATCH_BEGIN_BYTES = 8192 };
+struct match_starts;
+struct match_starts *match_starts_new(const struct match_pattern *pattern);
+void match_starts_free(struct match_starts *starts); /* NULL is allowed */
+
+/* The first byte of a match that ends before byte `end` of a text; `end` itself where none is found
+ * within MATCH_BEGIN_BYTES before it, and where `starts` is NULL.
+ */
+size_t match_begin(struct match_starts *starts, const char *text, size_t end);

@@ -1,28 +1,9 @@
 /* dues.c - what was said in transactions and is not yet answered, in order. */
 #include "dataplane/smtp/session.h"
 
-static struct dues *of(const struct session *s)
-{
-	return s->dues == POOL_NONE ? NULL : pool_at(&s->smtp->dues, s->dues);
-}
-
-uint32_t dues_count(const struct session *s)
-{
-	const struct dues *d = of(s);
-
-	return d == NULL ? 0 : d->n;
-}
-
-const struct due *dues_first(const struct session *s)
-{
-	const struct dues *d = of(s);
-
-	return d == NULL || d->n == 0 ? NULL : &d->ring[d->first];
-}
-
 void dues_push(struct session *s, enum dp_step step, uint8_t txn, uint8_t rcpt)
 {
-	struct dues *d = of(s);
+	struct dues *d = dues_of(s);
 
 	assert(d != NULL && d->n < SMTP_DUES_MAX);
 	if (d->n > 0)
@@ -34,7 +15,7 @@ void dues_push(struct session *s, enum dp_step step, uint8_t txn, uint8_t rcpt)
 
 struct due dues_pop(struct session *s)
 {
-	struct dues *d = of(s);
+	struct dues *d = dues_of(s);
 	struct due first;
 
 	assert(d != NULL && d->n > 0);
@@ -50,7 +31,7 @@ void dues_open(struct session *s)
 
 	assert(s->dues == POOL_NONE);
 	s->dues = pool_try_get(&s->smtp->dues);
-	d = of(s);
+	d = dues_of(s);
 	assert(d != NULL); /* there are as many as transactions */
 	d->first = d->n = 0;
 }

@@ -48,6 +48,8 @@ void session_greeted(struct session *s, uint64_t now_us, const struct smtp_reply
 	else if (s->policy >= DP_TLS_ENCRYPT && s->tls == NULL)
 		session_end_by_tls(s, now_us,
 		                   "STARTTLS is not offered, and its policy asks for it");
+	else if (wants && session_expects_tls(s))
+		session_end_by_gone(s, now_us, NULL);
 	else
 		session_authenticate(s, now_us, reply);
 }
@@ -130,7 +132,12 @@ static void arm(struct session *s, uint64_t now_us, bool is_stalled)
 	}
 	if (is_stalled && due > now_us + POKE_US)
 		due = now_us + POKE_US;
-	wheel_arm(&s->smtp->wheel, s->handle.slot, due);
+	/* Patience begins anew with each reply, and nearly always ends unused: a timer that fires
+	 * early looks again (session_timer()).
+	 */
+	if (!wheel_is_armed(&s->smtp->wheel, s->handle.slot) ||
+	    due / WHEEL_TICK_US < wheel_due_tick(&s->smtp->wheel, s->handle.slot))
+		wheel_arm(&s->smtp->wheel, s->handle.slot, due);
 }
 
 /* RFC 2920 3.1: unanswered only behind a command that allows it, where the server offers it. BDAT
@@ -351,6 +358,12 @@ void session_pump(struct session *s, uint64_t now_us)
 	arm(s, now_us, is_stalled);
 }
 
+void session_submitted(struct session *s, uint64_t now_us)
+{
+	if (may_begin(s))
+		session_pump(s, now_us);
+}
+
 void session_drain(struct session *s, uint64_t now_us)
 {
 	const struct txn *t = txn_oldest(s);
@@ -401,7 +414,6 @@ static void hear(struct session *s, uint64_t now_us, const struct smtp_reply *re
 	txn_settle_all(s, now_us);
 	if (s->smtp->is_draining)
 		session_drain(s, now_us);
-	expect(s, now_us);
 }
 
 static void note_line(struct session *s, const struct smtp_reply *reply)
@@ -427,7 +439,7 @@ static void hear_all(struct session *s, uint64_t now_us, struct span bytes)
 {
 	const struct smtp_reply_bounds bounds = { .lines_max = s->smtp->conf.reply_lines_max,
 		                                  .bytes_max = s->smtp->conf.reply_bytes_max };
-	bool was_at_rest = is_at_rest(s);
+	bool was_at_rest = is_at_rest(s), has_heard = false;
 	struct smtp_reply *reply = take_reply(s);
 
 	while (s->end == SESSION_LIVES) {
@@ -437,8 +449,11 @@ static void hear_all(struct session *s, uint64_t now_us, struct span bytes)
 				session_end(s, now_us, SESSION_END_FIN, DP_WHY_NO_ROOM);
 				return;
 			}
-			if (was_at_rest && !is_at_rest(s))
-				expect(s, now_us); /* a goodbye has begun: it must end too */
+			/* A reply begins the patience for the next; a goodbye that has begun must
+			 * end too.
+			 */
+			if (has_heard || (was_at_rest && !is_at_rest(s)))
+				expect(s, now_us);
 			return;
 		case SMTP_REPLY_LINE:
 			note_line(s, reply);
@@ -448,6 +463,7 @@ static void hear_all(struct session *s, uint64_t now_us, struct span bytes)
 			if (s->step != DP_STEP_STARTTLS || bytes.bytes == 0) {
 				hear(s, now_us, reply);
 				smtp_reply_reset(reply);
+				has_heard = true;
 				break;
 			}
 			/* Whoever wrote behind the answer wants it to be taken for something that

@@ -157,6 +157,19 @@ struct smtp_step {
 
 extern const struct smtp_step smtp_steps[DP_N_STEPS];
 
+/* Where a refusal concerns somebody else than its step's row says; the first that fits. */
+enum reach_when { REACH_ALWAYS, REACH_IN_LMTP, REACH_ONCE_SETTLED };
+
+struct reach_rule {
+	uint16_t code; /* 0: any */
+	uint8_t step;  /* enum dp_step; DP_N_STEPS: any */
+	uint8_t when;  /* enum reach_when; settled: the session has had a message answered */
+	uint8_t reach; /* enum dp_reach */
+};
+
+enum { SMTP_REACHES = 10 };
+extern const struct reach_rule smtp_reaches[SMTP_REACHES];
+
 /* Its time-outs. */
 static inline const struct dp_times *session_times(const struct session *s)
 {
@@ -176,6 +189,12 @@ static inline bool session_chunks(const struct session *s)
 {
 	return s->smtp->conf.chunking && s->caps.chunking &&
 	       ((s->known | s->learnt) & DP_KNOWN_NO_CHUNKING) == 0;
+}
+
+/* TLS that is only liked, of a host that has done it: without it nothing more is said. */
+static inline bool session_expects_tls(const struct session *s)
+{
+	return (s->known & DP_KNOWN_TLS) != 0;
 }
 
 static inline bool session_bdat_works(const struct session *s)
@@ -199,8 +218,26 @@ static inline bool is_refusal(const struct smtp_reply *reply)
 }
 
 /* The queue of what is due; dues.c. */
-uint32_t dues_count(const struct session *s);
-const struct due *dues_first(const struct session *s); /* NULL: nothing is */
+static inline struct dues *dues_of(const struct session *s)
+{
+	return s->dues == POOL_NONE ? NULL : pool_at(&s->smtp->dues, s->dues);
+}
+
+static inline uint32_t dues_count(const struct session *s)
+{
+	const struct dues *d = dues_of(s);
+
+	return d == NULL ? 0 : d->n;
+}
+
+/* NULL: nothing is. */
+static inline const struct due *dues_first(const struct session *s)
+{
+	const struct dues *d = dues_of(s);
+
+	return d == NULL || d->n == 0 ? NULL : &d->ring[d->first];
+}
+
 void dues_push(struct session *s, enum dp_step step, uint8_t txn, uint8_t rcpt);
 struct due dues_pop(struct session *s);
 void dues_open(struct session *s);  /* a first transaction begins */
@@ -251,6 +288,9 @@ void session_start_tls(struct session *s, uint64_t now_us);
 /* Ends because of TLS; `text` says what was wrong. */
 void session_end_by_tls(struct session *s, uint64_t now_us, const char *text);
 
+/* Ends because TLS has gone; `reply` refused STARTTLS, NULL: it was not offered. */
+void session_end_by_gone(struct session *s, uint64_t now_us, const struct smtp_reply *reply);
+
 /* Decides the end, once; the jobs get their last events now, CLOSED follows when TCP is through.
  * The driver, never its caller, carries it out.
  */
@@ -284,6 +324,11 @@ void wire_close(struct session *s, uint64_t now_us);
  */
 bool session_say(struct session *s, uint64_t now_us, const char *text, size_t bytes);
 
+static inline bool session_say_line(struct session *s, uint64_t now_us, const char *line)
+{
+	return session_say(s, now_us, line, strlen(line));
+}
+
 /* The driver's entries. After pump, received, timer and peer_closed `s` may be gone. */
 void session_begin(struct session *s, uint64_t now_us);
 void session_opened(struct session *s, uint64_t now_us);
@@ -292,8 +337,16 @@ void session_peer_closed(struct session *s, uint64_t now_us);
 void session_timer(struct session *s, uint64_t now_us);
 void session_secured(struct session *s, uint64_t now_us);
 
+/* A job was queued: it begins where that is possible. */
+void session_submitted(struct session *s, uint64_t now_us);
+
 /* Says what may be said, carries out an end that was decided and sets the timer. */
 void session_pump(struct session *s, uint64_t now_us);
+
+/* Fetches what session_received() of these sessions will touch, and does nothing else; see
+ * tcp_ops.expect.
+ */
+void session_expect(void *const *sessions, uint32_t n);
 
 /* While the engine drains nothing more is said of transactions: the session ends when none is left
  * that the server has whole.

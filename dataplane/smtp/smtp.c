@@ -263,7 +263,7 @@ void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job)
 	else if (s->n_jobs == dp_jobs_per_conn(s->window) || !txn_add(s, job))
 		why = DP_WHY_NO_ROOM;
 	else {
-		session_pump(s, now_us);
+		session_submitted(s, now_us);
 		return;
 	}
 	smtp_emit_not_tried(smtp, s, now_us, job, why);
@@ -395,6 +395,7 @@ const struct tcp_ops smtp_tcp_ops = {
 	.writable = on_writable,
 	.peer_closed = on_peer_closed,
 	.closed = on_closed,
+	.expect = session_expect,
 };
 
 static void on_tls_secured(void *user, uint64_t now_us)

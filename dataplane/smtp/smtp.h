@@ -73,6 +73,11 @@ void smtp_open_session(struct smtp *smtp, uint64_t now_us, const struct dp_dial 
  */
 void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job);
 
+/* Says which jobs smtp_submit() will get next: fetches what that touches. A hint without effect
+ * otherwise.
+ */
+void smtp_expect(const struct smtp *smtp, const struct dp_job *const *jobs, uint32_t n);
+
 /* From the next AUTH on the identity of that number is this one, which stays the caller's and is
  * read until another takes its place. NULL: there is none any more.
  */

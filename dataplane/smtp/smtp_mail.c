@@ -2,14 +2,9 @@
 #include "dataplane/smtp/line.h"
 #include "dataplane/smtp/txn.h"
 
-static bool say_line(struct session *s, uint64_t now_us, const char *line)
-{
-	return session_say(s, now_us, line, strlen(line));
-}
-
 bool say_rset(struct session *s, uint64_t now_us)
 {
-	if (!say_line(s, now_us, "RSET\r\n"))
+	if (!session_say_line(s, now_us, "RSET\r\n"))
 		return false;
 	s->is_clean = true;
 	return true;
@@ -17,7 +12,7 @@ bool say_rset(struct session *s, uint64_t now_us)
 
 bool say_data(struct session *s, uint64_t now_us)
 {
-	return say_line(s, now_us, "DATA\r\n");
+	return session_say_line(s, now_us, "DATA\r\n");
 }
 
 static uint64_t wire_bytes(const struct dp_job *job)
@@ -71,7 +66,7 @@ bool say_dot(struct session *s, uint64_t now_us)
 {
 	struct txn *t = txn_said(s);
 
-	t->is_whole = say_line(s, now_us, t->body.line_open ? "\r\n.\r\n" : ".\r\n");
+	t->is_whole = session_say_line(s, now_us, t->body.line_open ? "\r\n.\r\n" : ".\r\n");
 	/* Whatever the answer is, the transaction is over then (RFC 5321 4.1.1.4). */
 	s->is_clean |= t->is_whole;
 	return t->is_whole;
@@ -243,6 +238,8 @@ static void deliver_all(struct session *s, uint64_t now_us, const struct smtp_re
 		session_end_by_nonsense(s, now_us, reply);
 		return;
 	}
+	if (r.step == DP_STEP_BDAT && txn_heard(s)->n_open > 0)
+		s->learnt |= DP_KNOWN_BDAT_WORKS;
 	txn_judge_all(s, now_us, txn_heard(s), &r);
 }
 
@@ -317,17 +314,13 @@ void hear_bdat(struct session *s, uint64_t now_us, const struct smtp_reply *repl
 	} else if (!t->is_whole) {
 		hear_early(s, now_us, reply);
 	} else if (is_good(reply)) {
-		bool had_open = t->n_open > 0;
-
-		if (!had_open && s->in_doubt) {
+		if (t->n_open == 0 && s->in_doubt) {
 			session_end_by_nonsense(s, now_us, reply); /* RCPT was refused, it seemed */
 			return;
 		}
 		deliver_all(s, now_us, reply);
 		if (s->end != SESSION_LIVES)
 			return;
-		if (had_open)
-			s->learnt |= DP_KNOWN_BDAT_WORKS;
 		s->was_bdat_refused = false;
 		s->is_clean |= session_n_due(s) == 0 && t->next == s->txn_said &&
 		               !is_begun(s->smtp, s->txn_said);

@@ -8,11 +8,6 @@ enum {
 	GREETING_BYTES = 8 + DP_HELO_BYTES,
 };
 
-static bool say_line(struct session *s, uint64_t now_us, const char *line)
-{
-	return session_say(s, now_us, line, strlen(line));
-}
-
 static bool say_greeting(struct session *s, uint64_t now_us, const char *verb)
 {
 	char line[GREETING_BYTES];
@@ -34,12 +29,12 @@ static bool say_helo(struct session *s, uint64_t now_us)
 
 static bool say_starttls(struct session *s, uint64_t now_us)
 {
-	return say_line(s, now_us, "STARTTLS\r\n");
+	return session_say_line(s, now_us, "STARTTLS\r\n");
 }
 
 static bool say_quit(struct session *s, uint64_t now_us)
 {
-	s->has_quit = say_line(s, now_us, "QUIT\r\n");
+	s->has_quit = session_say_line(s, now_us, "QUIT\r\n");
 	return s->has_quit;
 }
 
@@ -96,6 +91,8 @@ static void hear_starttls(struct session *s, uint64_t now_us, const struct smtp_
 		session_end_by_nonsense(s, now_us, reply);
 	else if (s->policy >= DP_TLS_ENCRYPT || reply->code == 421)
 		session_end_by_reply(s, now_us, reply);
+	else if (session_expects_tls(s))
+		session_end_by_gone(s, now_us, reply);
 	else
 		session_authenticate(s, now_us, reply);
 }

@@ -3,6 +3,10 @@
 
 #include "dataplane/smtp/txn.h"
 
+enum {
+	COMMANDS_BYTES = 160, /* of MAIL, RCPT and BDAT together, mostly */
+};
+
 bool txn_add(struct session *s, const struct dp_job *job)
 {
 	struct smtp *smtp = s->smtp;
@@ -15,8 +19,8 @@ bool txn_add(struct session *s, const struct dp_job *job)
 	t = txn_at(smtp, slot);
 	assert(t != NULL); /* there are as many as recipients */
 	smtp->n_rcpts += job->n_rcpts;
-	memset(t, 0, offsetof(struct txn, last));
-	t->job = *job;
+	memset(t, 0, offsetof(struct txn, job));
+	memcpy(&t->job, job, dp_job_bytes(job));
 	t->next = t->held_first = t->held_last = POOL_NONE;
 	t->n_open = job->n_rcpts;
 	for (uint16_t i = 0; i < job->n_rcpts; i++)
@@ -94,19 +98,26 @@ static void emit_held(struct session *s, uint64_t now_us, struct txn *t)
 	t->held_last = POOL_NONE;
 }
 
-void txn_judge(struct session *s, uint64_t now_us, struct txn *t, uint16_t rcpt,
-               const struct ruling *r)
+/* Nothing of it is said or due any more: whoever gets its last verdict may free its spans. */
+static bool is_over(const struct session *s, const struct txn *t)
 {
-	bool is_theirs = r->reply != NULL && !r->is_ours;
-	struct dp_evt now, *v;
+	const struct due *d = dues_first(s);
 
-	assert(rcpt < t->job.n_rcpts);
-	if (!txn_is_open(t, rcpt))
-		return;
-	t->open[rcpt / 64] &= ~((uint64_t)1 << (rcpt % 64));
-	t->n_open--;
-	v = t->n_open == 0 ? &t->last : is_theirs ? hold(s, t) : &now;
-	memset(v, 0, sizeof(*v));
+	return t->is_said && (d == NULL || d->txn != t->number);
+}
+
+/* Whether what the server said of it was surely about it: proven, or all is answered and nothing
+ * was said twice.
+ */
+static bool is_sure(const struct session *s, const struct txn *t)
+{
+	return s->is_proven || t->mail_us == 0 || (dues_count(s) == 0 && !t->in_doubt);
+}
+
+static void fill_verdict(struct dp_evt *v, uint64_t now_us, const struct session *s,
+                         const struct txn *t, uint16_t rcpt, const struct ruling *r)
+{
+	memset(v, 0, offsetof(struct dp_evt, text));
 	v->kind = DP_EVT_RCPT;
 	v->outcome = (uint8_t)r->outcome;
 	v->message = t->job.message;
@@ -125,11 +136,33 @@ void txn_judge(struct session *s, uint64_t now_us, struct txn *t, uint16_t rcpt,
 		v->reach = (uint8_t)session_reach(s, r->step, r->reply->code);
 	if (r->outcome == DP_OUT_NOT_TRIED || r->outcome == DP_OUT_UNCONFIRMED)
 		v->why = (uint8_t)r->why;
+}
+
+void txn_judge(struct session *s, uint64_t now_us, struct txn *t, uint16_t rcpt,
+               const struct ruling *r)
+{
+	bool is_theirs = r->reply != NULL && !r->is_ours;
+	struct dp_evt now, *v = &now;
+
+	assert(rcpt < t->job.n_rcpts);
+	if (!txn_is_open(t, rcpt))
+		return;
+	t->open[rcpt / 64] &= ~((uint64_t)1 << (rcpt % 64));
+	t->n_open--;
 	t->in_doubt |= is_theirs && s->in_doubt;
-	if (v == &now)
-		emit_verdict(s, now_us, v);
-	else
-		t->has_last |= v == &t->last;
+	if (t->n_open == 0 && !(is_over(s, t) && is_sure(s, t))) {
+		t->has_last = true;
+		v = &t->last;
+	} else if (t->n_open > 0 && is_theirs) {
+		v = hold(s, t);
+	}
+	fill_verdict(v, now_us, s, t, rcpt, r);
+	if (v != &now)
+		return;
+	t->has_told = t->n_open == 0;
+	if (t->has_told)
+		emit_held(s, now_us, t);
+	emit_verdict(s, now_us, v);
 }
 
 void txn_judge_all(struct session *s, uint64_t now_us, struct txn *t, const struct ruling *r)
@@ -177,13 +210,12 @@ static void put_first(struct session *s)
 static void settle_first(struct session *s, uint64_t now_us)
 {
 	struct txn *t = txn_oldest(s);
-	struct dp_evt last;
 
-	assert(t->n_open == 0 && t->has_last);
+	assert(t->n_open == 0 && t->has_last != t->has_told);
 	emit_held(s, now_us, t);
-	last = t->last;
+	if (t->has_last)
+		emit_verdict(s, now_us, &t->last);
 	put_first(s);
-	emit_verdict(s, now_us, &last);
 }
 
 uint32_t txn_due(const struct session *s)
@@ -200,21 +232,13 @@ uint32_t txn_due(const struct session *s)
 
 bool txn_has_ends(const struct session *s)
 {
-	const struct txn *t = txn_oldest(s);
+	const struct txn *t = txn_oldest(s), *last = NULL;
 
-	if (!s->is_lmtp || t == NULL)
+	if (!s->is_lmtp)
 		return false;
-	while (t->next != s->txn_said)
-		t = txn_at(s->smtp, t->next);
-	return t->job.n_rcpts > 1;
-}
-
-/* Whether what the server said of it was surely about it: proven, or all is answered and nothing
- * was said twice.
- */
-static bool is_sure(const struct session *s, const struct txn *t)
-{
-	return s->is_proven || t->mail_us == 0 || (dues_count(s) == 0 && !t->in_doubt);
+	for (; t != NULL && t->is_begun; t = txn_at(s->smtp, t->next))
+		last = t;
+	return last != NULL && last->job.n_rcpts > 1;
 }
 
 void txn_settle_all(struct session *s, uint64_t now_us)
@@ -222,9 +246,7 @@ void txn_settle_all(struct session *s, uint64_t now_us)
 	struct txn *t;
 
 	while ((t = txn_oldest(s)) != NULL && is_sure(s, t)) {
-		const struct due *d = dues_first(s);
-
-		if (!t->is_said || (d != NULL && d->txn == t->number)) {
+		if (!is_over(s, t)) {
 			emit_held(s, now_us, t);
 			return;
 		}
@@ -372,18 +394,33 @@ static void refuse_here(struct session *s, uint64_t now_us, struct txn *t, int r
 		txn_judge_all(s, now_us, t, &r);
 }
 
+/* Not 0 when one of eight bytes is a control character, or not ASCII where that counts. */
+static uint64_t odd_of_eight(const uint8_t *at, uint64_t not_ascii)
+{
+	static const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+	uint64_t c, del;
+
+	memcpy(&c, at, sizeof(c));
+	del = c ^ 0x7f * ones;
+	return ((c - ' ' * ones) & ~c & highs) | ((del - ones) & ~del & highs) | (c & not_ascii);
+}
+
 /* An address that would break out of its command line, or is not what the command can carry. */
 static bool is_unfit(const struct txn *t, struct span address)
 {
+	uint64_t not_ascii = t->job.needs_smtputf8 ? 0 : 0x8080808080808080u, odd = 0;
+	uint8_t few[8] = "        ";
+
 	if (address.bytes > DP_ADDRESS_MAX)
 		return true;
-	for (size_t i = 0; i < address.bytes; i++) {
-		uint8_t c = address.at[i];
-
-		if (c < 0x20 || c == 0x7f || (c >= 0x80 && !t->job.needs_smtputf8))
-			return true;
+	if (address.bytes < sizeof(few)) {
+		for (size_t i = 0; i < address.bytes; i++)
+			few[i] = address.at[i];
+		return odd_of_eight(few, not_ascii) != 0;
 	}
-	return false;
+	for (size_t i = 0; i + 8 <= address.bytes; i += 8)
+		odd |= odd_of_eight(address.at + i, not_ascii);
+	return (odd | odd_of_eight(address.at + address.bytes - 8, not_ascii)) != 0;
 }
 
 static void refuse_unfit(struct session *s, uint64_t now_us, struct txn *t)
@@ -481,13 +518,15 @@ static void leave_out_too_many(struct session *s, uint64_t now_us, struct txn *t
 	}
 }
 
-/* The content gate is asked last: what cannot be sent here need not be scanned here. */
+/* The content gate is asked last, while the buffers for the message are being fetched: what cannot
+ * be sent here need not be scanned here. */
 static void ask_gate(struct session *s, uint64_t now_us, struct txn *t)
 {
 	const struct smtp_conf *conf = &s->smtp->conf;
-	struct dp_evt said = { .text_bytes = 0 };
+	struct dp_evt said; /* filled in by the gate, where it says no */
 	struct ruling gated = { .outcome = DP_OUT_GATED, .step = DP_STEP_IDLE, .said = &said };
 
+	tcp_expect_write(s->smtp->tcp, COMMANDS_BYTES + t->job.size_bytes);
 	if (t->n_open > 0 && conf->gate != NULL && !conf->gate(conf->gate_ctx, &t->job, &said))
 		txn_judge_all(s, now_us, t, &gated);
 }

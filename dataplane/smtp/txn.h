@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <stddef.h>
+
 #include "dataplane/smtp/body.h"
 #include "dataplane/smtp/session.h"
 
@@ -19,12 +21,11 @@ struct held {
 };
 
 struct txn {
-	struct dp_job job;
-	struct smtp_body body;
 	uint64_t mail_us; /* when MAIL left; 0: not yet */
 	uint32_t next;    /* of the session; POOL_NONE: the last */
 	uint16_t n_open;  /* recipients without a verdict */
 	uint16_t n_accepted;
+	struct smtp_body body;
 	uint8_t number;       /* of those begun in the session */
 	bool is_begun : 1;    /* its first command is being said, or was */
 	bool is_said : 1;     /* nothing more of it will be said */
@@ -33,12 +34,18 @@ struct txn {
 	bool is_body_due : 1; /* DATA was answered 354: a body or a lone dot is due */
 	bool is_full : 1;     /* the server takes no more recipients for it */
 	bool has_last : 1;    /* `last` is filled in */
+	bool has_told : 1;    /* the last verdict went up at once */
 	bool in_doubt : 1;    /* a verdict was fixed while its session was */
 	bool is_told : 1;     /* MAIL and RCPT were answered with their own enhanced codes */
 	uint32_t held_first, held_last; /* verdicts that wait, in order, but for the last one;
 	                                   POOL_NONE: none */
 	uint64_t open[(DP_RCPTS_MAX + 63) / 64]; /* bits: recipients without a verdict */
+	struct dp_job job;                       /* dp_job_bytes() of it */
 	struct dp_evt last; /* the last verdict, until the transaction is over */
+};
+
+enum { /* all that most touch: a message of a few pieces, whose verdict comes last */
+       TXN_HOT_BYTES = offsetof(struct txn, job.wire) + 4 * sizeof(struct span),
 };
 
 /* What is decided of a recipient. */

@@ -46,6 +46,10 @@ struct tcp_ops {
 	 * TIME-WAIT has been told closed(0) and lives on in a compact entry.
 	 */
 	void (*closed)(void *user, uint64_t now_us, int why);
+	/* Connections that are likely to be told received() soon: what that touches may be fetched,
+	 * for all of them together, and nothing else done. NULL: nothing is.
+	 */
+	void (*expect)(void *const *users, uint32_t n);
 };
 
 /* A record of who is connected to whom, in memory that outlives the process (a mapped file).
@@ -126,7 +130,7 @@ int tcp_connect(struct tcp *tcp, uint64_t now_us, const struct ip_addr *local,
 void tcp_foresee(const struct tcp *tcp, struct net_seg *seg);
 
 /* Says which segments tcp_input() will get next, each foreseen before: fetches what they will
- * touch. A hint like that.
+ * touch, here and above. A hint like that.
  */
 void tcp_expect(const struct tcp *tcp, struct net_seg *segs, uint32_t n);
 
@@ -147,6 +151,11 @@ size_t tcp_write_room(struct tcp *tcp, tcp_id id);
  */
 size_t tcp_write_start(struct tcp *tcp, tcp_id id, uint8_t **at);
 void tcp_write_done(struct tcp *tcp, uint64_t now_us, tcp_id id, size_t bytes);
+
+/* Says that so many bytes will be written soon, somewhere: fetches the buffers that they will go
+ * to, the first few. A hint without effect otherwise.
+ */
+void tcp_expect_write(const struct tcp *tcp, size_t bytes);
 
 /* Copies bytes in; returns how many fitted. */
 size_t tcp_write(struct tcp *tcp, uint64_t now_us, tcp_id id, struct span bytes);

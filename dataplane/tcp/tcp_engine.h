@@ -32,6 +32,7 @@ enum {
 	TCP_RETRY_MS = 10,         /* before we ask for a buffer again */
 	TCP_HURRY_MS = 10,         /* a SYN that met a stale connection leaves again after it */
 	TCP_HURRIES_MAX = 3,
+	TCP_EXPECT_MAX = 64,         /* connections fetched together for the layer above */
 	TCP_OOO_SEGS_MAX = 64,       /* out-of-order segments a connection may hold */
 	TCP_PORT_COUNTERS = 1024,    /* RFC 6056 3.3.4's table */
 	TCP_PORT_PROBES_MAX = 4096,  /* ports looked at before we say there is none */

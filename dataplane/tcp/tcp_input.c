@@ -350,23 +350,64 @@ void tcp_foresee(const struct tcp *t, struct net_seg *seg)
 	tcp_flow_expect(&t->flow, seg->hash);
 }
 
+/* The connection that a segment is likely to be for; NULL: none is known. */
+static struct tcb *foreseen(const struct tcp *t, const struct net_seg *seg)
+{
+	return seg->guess < t->conns.n ? pool_at(&t->conns, seg->guess) : NULL;
+}
+
+/* What an ACK looks at further: the rest of the connection, and of the mbuf that it frees first
+ * both lines and the record behind them.
+ */
+static void fetch_sent(const struct tcb *c)
+{
+	const uint8_t *m = (const uint8_t *)c->tx_head;
+
+	if (m == NULL)
+		return;
+	for (unsigned at = TCB_HOT_BYTES; at < sizeof(*c); at += 64)
+		__builtin_prefetch((const uint8_t *)c + at, 1);
+	__builtin_prefetch((const uint8_t *)(c + 1) - 1, 1);
+	for (unsigned at = 0; at <= sizeof(struct rte_mbuf); at += 64)
+		__builtin_prefetch(m + at, 1);
+}
+
+static bool has_payload(const struct net_seg *seg)
+{
+	return seg->tcp.bytes > (seg->tcp.at[12] >> 4) * 4u;
+}
+
 /* Where the flow table was looked at while the rest of the burst was read, the connection is
- * likely to be found: it is fetched for all before the first segment is taken.
+ * likely to be found: it is fetched for all before the first segment is taken, then what it points
+ * to, then what that does: each step waits for memory once, and not once a segment.
  */
 void tcp_expect(const struct tcp *t, struct net_seg *segs, uint32_t n)
 {
+	void *users[TCP_EXPECT_MAX];
+	uint32_t n_users = 0;
+
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t value = tcp_flow_guess(&t->flow, segs[i].hash);
 		const uint8_t *c;
 
-		segs[i].guess = value;
-		if (value >= t->conns.n)
+		segs[i].guess = tcp_flow_guess(&t->flow, segs[i].hash);
+		c = (const uint8_t *)foreseen(t, &segs[i]);
+		if (c == NULL)
 			continue; /* none, or one in TIME-WAIT */
-		c = pool_at(&t->conns, value);
 		for (unsigned at = 0; at < TCB_HOT_BYTES; at += 64)
 			__builtin_prefetch(c + at, 1);
 		__builtin_prefetch(c + TCB_HOT_BYTES - 1, 1);
 	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct tcb *c = foreseen(t, &segs[i]);
+
+		if (c == NULL || !tcb_is_used(c))
+			continue;
+		fetch_sent(c);
+		if (has_payload(&segs[i]) && n_users < TCP_EXPECT_MAX)
+			users[n_users++] = c->user;
+	}
+	if (t->conf.ops->expect != NULL && n_users > 0)
+		t->conf.ops->expect(users, n_users);
 }
 
 /* The guess is right when it is in use and has the tuple, for no other has. */

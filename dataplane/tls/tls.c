@@ -56,6 +56,7 @@ static SSL_CTX *make_ctx(const struct tls *tls, enum tls_demand demand)
 	if (tls_bio_can_seal())
 		SSL_CTX_set_options(ctx, SSL_OP_ENABLE_KTLS);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	tls_open_watch(ctx);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_sess_set_new_cb(ctx, on_new_session);
 	if (demands[demand].is_checked)
@@ -80,8 +81,8 @@ static int make_all(struct tls *tls, char why[TLS_WHY_BYTES])
 	tls->bio = tls_bio_new();
 	for (int i = 0; tls->lib != NULL && i < TLS_N_DEMANDS; i++)
 		tls->ctx[i] = make_ctx(tls, (enum tls_demand)i);
-	if (tls->lib == NULL || tls_seal_suites_get(tls->lib, tls->suites) != 0 ||
-	    tls->bio == NULL || tls->ctx[TLS_ANY] == NULL || tls->ctx[TLS_STRICT] == NULL ||
+	if (tls->lib == NULL || tls_suites_init(&tls->suites, tls->lib) != 0 || tls->bio == NULL ||
+	    tls->ctx[TLS_ANY] == NULL || tls->ctx[TLS_STRICT] == NULL ||
 	    tls->ctx[TLS_CHECKED] == NULL || tickets_init(&tls->tickets, conf->sessions_max) != 0 ||
 	    pool_init_sparse(&tls->conns, conf->conns_max, sizeof(struct tls_conn)) != 0) {
 		snprintf(why, TLS_WHY_BYTES, "no memory for TLS");
@@ -125,7 +126,7 @@ void tls_close(struct tls *tls)
 	for (int i = 0; i < TLS_N_DEMANDS; i++)
 		SSL_CTX_free(tls->ctx[i]);
 	BIO_meth_free(tls->bio);
-	tls_seal_suites_put(tls->suites);
+	tls_suites_fini(&tls->suites);
 	OSSL_LIB_CTX_free(tls->lib);
 	free(tls);
 }

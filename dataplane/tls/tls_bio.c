@@ -58,7 +58,7 @@ bool tls_spill_is_empty(struct tls_conn *c)
 }
 
 /* What OpenSSL asks of a kernel that seals for it. These numbers are private to it (3.0), beside
- * BIO_CTRL_GET_KTLS_SEND.
+ * BIO_CTRL_GET_KTLS_SEND and _RECV.
  */
 enum {
 	CTRL_SET_KEYS = 72,        /* `num`: 0 to read with, else to write with */
@@ -76,13 +76,13 @@ bool tls_bio_can_seal(void)
  */
 static bool seal(struct tls_conn *c, struct span plain)
 {
-	uint8_t type = c->seal.type;
+	uint8_t type = c->seal_type;
 
-	c->seal.type = SSL3_RT_APPLICATION_DATA;
+	c->seal_type = SSL3_RT_APPLICATION_DATA;
 	if (!tls_seal_record(c, type, plain))
 		return false;
 	if (type == SSL3_RT_HANDSHAKE && c->seal.is_tls13)
-		tls_seal_end(&c->seal);
+		tls_key_end(&c->seal);
 	return true;
 }
 
@@ -125,11 +125,16 @@ static long bio_ctrl(BIO *bio, int command, long num, void *ptr)
 	case BIO_CTRL_FLUSH:
 		return 1; /* who wrote flushes, when all of it is written */
 	case CTRL_SET_KEYS:
-		return num != 0 && tls_seal_begin(c, ptr);
+		/* Where it reads it need not know that we may take over later. */
+		return tls_key_begin(num != 0 ? &c->seal : &c->open, &c->tls->suites, ptr,
+		                     num != 0) &&
+		       num != 0;
 	case BIO_CTRL_GET_KTLS_SEND:
 		return c != NULL && c->seal.ctx != NULL;
+	case BIO_CTRL_GET_KTLS_RECV:
+		return c != NULL && c->is_opening;
 	case CTRL_SET_RECORD_TYPE:
-		c->seal.type = (uint8_t)num;
+		c->seal_type = (uint8_t)num;
 		return 1;
 	default:
 		return 0;

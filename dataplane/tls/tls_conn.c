@@ -66,6 +66,7 @@ struct tls_conn *tls_start(struct tls *tls, const struct tls_peer *peer, tcp_id 
 		                .user = user,
 		                .tcp = tcp,
 		                .slot = slot,
+		                .seal_type = SSL3_RT_APPLICATION_DATA,
 		                .demand = (uint8_t)peer->demand,
 		                .key = ticket_key_of(peer) };
 	c->ssl = make_ssl(c, peer);
@@ -90,7 +91,8 @@ void tls_stop(struct tls_conn *c)
 	SSL_free(c->ssl);
 	tls_buf_free(&c->held);
 	tls_buf_free(&c->spill);
-	tls_seal_end(&c->seal);
+	tls_key_end(&c->seal);
+	tls_open_end(c);
 	pool_put(&tls->conns, c->slot);
 }
 
@@ -124,8 +126,8 @@ static void fail(struct tls_conn *c, const char *why)
 	tls->conf.ops->failed(c->user, tls->now_us, why);
 }
 
-/* Hands up all that can be decrypted of c->in. False when `c` is gone or failed. */
-static bool read_all(struct tls_conn *c)
+/* Hands up all that OpenSSL makes of c->in. False when `c` is gone or failed. */
+static bool read_by_openssl(struct tls_conn *c)
 {
 	struct tls *tls = c->tls;
 	uint32_t slot = c->slot, gen = pool_gen(&tls->conns, slot);
@@ -148,6 +150,59 @@ static bool read_all(struct tls_conn *c)
 		fail(c, error_text(c));
 		return false;
 	}
+}
+
+/* A record that is no good: RFC 8446 6.2. */
+static void refuse(struct tls_conn *c)
+{
+	uint8_t alert[] = { SSL3_AL_FATAL, c->fault->alert };
+
+	if (c->tls->writer == c)
+		c->tls->writer = NULL;
+	if (c->seal.ctx != NULL)
+		(void)tls_seal_record(c, SSL3_RT_ALERT, span_of(alert, sizeof(alert)));
+	fail(c, c->fault->why);
+}
+
+/* Hands up all that can be opened of what is held and of `bytes`. False when `c` is gone or failed.
+ */
+static bool read_all(struct tls_conn *c, struct span bytes)
+{
+	struct tls *tls = c->tls;
+	uint32_t slot = c->slot, gen = pool_gen(&tls->conns, slot);
+	struct span out;
+
+	while (c->is_opening) {
+		switch (tls_open_next(c, &bytes, &out)) {
+		case TLS_OPENED_NONE:
+			return true;
+		case TLS_OPENED_TEXT:
+			count_n(&tls->conf.counters->tls_bytes_in, out.bytes);
+			if (out.bytes > 0)
+				tls->conf.ops->received(c->user, tls->now_us, out);
+			if (!pool_is_live(&tls->conns, slot, gen) || c->state != TLS_STATE_SECURE)
+				return false;
+			break;
+		case TLS_OPENED_OTHER:
+			c->in = out;
+			if (!read_by_openssl(c))
+				return false;
+			if (c->is_rekeyed) /* OpenSSL has the new key, from its first record on */
+				tls_open_end(c);
+			break;
+		case TLS_OPENED_BAD:
+			refuse(c);
+			return false;
+		}
+	}
+	if (c->held.n > c->held.first) {
+		c->in = span_of(c->held.at + c->held.first, c->held.n - c->held.first);
+		if (!read_by_openssl(c))
+			return false;
+		tls_buf_free(&c->held);
+	}
+	c->in = bytes;
+	return read_by_openssl(c);
 }
 
 /* Who vouched for whom was checked, if it was to be, and is not asked again: the certificates above
@@ -177,12 +232,15 @@ static void secured(struct tls_conn *c)
 		count(&counters->tls_resumed);
 	if (c->seal.ctx != NULL)
 		count(&counters->tls_sealed_in_place);
+	tls_open_begin(c);
+	if (c->is_opening)
+		count(&counters->tls_opened_in_place);
 	if (!SSL_CIPHER_is_aead(SSL_get_current_cipher(c->ssl)))
 		count(&counters->tls_no_aead);
 	tls->conf.ops->secured(c->user, tls->now_us);
-	if (!pool_is_live(&tls->conns, slot, gen) || !read_all(c))
+	if (!pool_is_live(&tls->conns, slot, gen) || !read_all(c, span_of(NULL, 0)))
 		return;
-	tls_buf_free(&c->held);
+	tls_flush(c, tls->now_us); /* our Finished */
 	tls->conf.ops->writable(c->user, tls->now_us);
 }
 
@@ -216,8 +274,7 @@ void tls_received(struct tls_conn *c, uint64_t now_us, struct span bytes)
 {
 	c->tls->now_us = now_us;
 	if (c->state == TLS_STATE_SECURE) {
-		c->in = bytes;
-		(void)read_all(c);
+		(void)read_all(c, bytes);
 	} else if (c->state == TLS_STATE_HANDSHAKE) {
 		if (tls_buf_add(&c->held, bytes.at, bytes.bytes, TLS_HELD_BYTES_MAX))
 			tls_enqueue(c);

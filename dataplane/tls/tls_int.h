@@ -11,6 +11,8 @@
 #include "dataplane/base/pool.h"
 #include "dataplane/tls/ticket.h"
 #include "dataplane/tls/tls.h"
+#include "dataplane/tls/tls_key.h"
+#include "dataplane/tls/tls_open.h"
 #include "dataplane/tls/tls_seal.h"
 
 enum {
@@ -39,9 +41,14 @@ struct tls_conn {
 	uint8_t state;               /* enum tls_state */
 	uint8_t demand;              /* enum tls_demand */
 	bool is_queued, was_offered; /* a session to be resumed */
+	bool is_opening;             /* records are opened here, not by OpenSSL */
+	bool is_rekeyed;             /* the server has said that its key changes */
+	uint8_t seal_type;           /* of the record that OpenSSL writes next */
+	uint8_t n_empty;             /* records without text, in a row */
 	struct span in;              /* what OpenSSL may read now */
 	struct tls_buf held, spill;
-	struct tls_seal seal;
+	struct tls_key seal, open;
+	const struct tls_fault *fault; /* of a record; NULL: none */
 	struct ticket_key key;
 	const char *why;              /* it failed; a text that lives for ever */
 	struct tls_conn *prev, *next; /* in tls.queue */
@@ -54,11 +61,12 @@ struct tls {
 	OSSL_LIB_CTX *lib;
 	SSL_CTX *ctx[TLS_N_DEMANDS];
 	BIO_METHOD *bio;
-	EVP_CIPHER *suites[TLS_SEAL_N_SUITES];
+	struct tls_suites suites;
 	struct pool conns;
 	struct tickets tickets;
 	struct tls_conn *first, *last; /* what waits for a step, oldest first */
-	uint8_t in[TLS_RECORD_BYTES];  /* plain text on its way up */
+	uint8_t in[TLS_HEADER_BYTES + TLS_RECORD_BYTES + 256]; /* plain text on its way up, a
+	                                                          record with all there is to it */
 	/* And down: what one connection has written and not yet flushed becomes one record. */
 	struct tls_conn *writer; /* whose it is; NULL: nobody's */
 	uint32_t n_out;

@@ -315,6 +315,11 @@ void smtp_set_credential(struct smtp *smtp, uint32_t id, const struct smtp_crede
 	(void)smtp, (void)id, (void)c;
 }
 
+void smtp_expect(const struct smtp *smtp, const struct dp_job *const *jobs, uint32_t n)
+{
+	(void)smtp, (void)jobs, (void)n;
+}
+
 void smtp_submit(struct smtp *smtp, uint64_t now_us, const struct dp_job *job)
 {
 	struct dp_evt e = { .kind = DP_EVT_BODY_TAKEN, .message = job->message };

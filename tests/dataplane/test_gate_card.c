@@ -60,6 +60,14 @@ static void a_card_is_found_wherever_it_stands(void)
 		end = gate_card_find(span_of(text, before + sizeof(card) - 1), 0, &start);
 		CU_ASSERT_EQUAL(start, before);
 		CU_ASSERT_EQUAL(end, before + sizeof(card) - 1);
+		/* and from anywhere before it, but not from behind its first digit */
+		for (size_t from = 0; from <= before; from++)
+			CU_ASSERT_EQUAL(
+			    gate_card_find(span_of(text, before + sizeof(card) - 1), from, &start),
+			    before + sizeof(card) - 1);
+		CU_ASSERT_EQUAL(
+		    gate_card_find(span_of(text, before + sizeof(card) - 1), before + 1, &start),
+		    0);
 	}
 }
 

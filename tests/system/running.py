@@ -39,15 +39,16 @@ class Running:
     def stop(self, seconds=15):
         return systest.stop(self.proc, seconds)
 
-    def campaign(self, name, recipients, template):
+    def campaign(self, name, recipients, template, *more):
         done = subprocess.run(
             [systest.engine(), "campaign", "start", "-c", self.conf, "--name", name, "--template",
-             str(template), "--recipients", str(recipients), "--class", "transactional", "--from", "news@sender.test"],
+             str(template), "--recipients", str(recipients), "--class", "transactional", "--from", "news@sender.test",
+             *more],
             capture_output=True, text=True, check=False, timeout=60)
         systest.equal(done.returncode, 0, f"campaign start: {done.stderr}{done.stdout}")
 
-    def states(self, name):
-        """address -> state as the engine exports it, or None while it cannot."""
+    def rows(self, name):
+        """Every recipient as the engine exports it, or None while it cannot."""
         path = self.dir / "export.csv"
         if path.exists():
             path.unlink()
@@ -55,7 +56,12 @@ class Running:
         if done.returncode != 0 or not path.exists():
             return None
         with open(path, newline="", encoding="utf-8") as f:
-            return {row["address"]: row["state"] for row in csv.DictReader(f)}
+            return list(csv.DictReader(f))
+
+    def states(self, name):
+        """address -> state, or None."""
+        rows = self.rows(name)
+        return None if rows is None else {row["address"]: row["state"] for row in rows}
 
     def is_settled(self, name, total):
         """Every recipient is final."""

@@ -39,15 +39,16 @@ mail every 3 : delay 1ms..5ms
 
 
 class Sink:
-    def __init__(self, name, *args):
+    def __init__(self, name, *args, script=SCRIPT):
         self.dir = systest.run_dir() / name
         self.dir.mkdir()
-        (self.dir / "script").write_text(SCRIPT)
+        (self.dir / "script").write_text(script)
         self.ca = self.dir / "ca.pem"
         self.err = open(self.dir / "err", "w+", encoding="utf-8")
         argv = [systest.engine(), "sink", "--host", f"mx.{DOMAIN.name}", "--store",
-                str(self.dir / "store"), "--hash", str(self.dir / "hash"), "--authority-out",
-                str(self.ca), "--script", str(self.dir / "script"), *args]
+                str(self.dir / "store"), "--hash", str(self.dir / "hash"),
+                *([] if "--cert" in args else ["--authority-out", str(self.ca)]),
+                "--script", str(self.dir / "script"), *args]
         self.proc = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=self.err, text=True,
                                      preexec_fn=lambda: os.sched_setaffinity(
                                          0, sorted(os.sched_getaffinity(0))[:1]))
@@ -239,5 +240,6 @@ def wrong_words_are_refused_in_one_line():
                       f"sink {words}: {done.stderr}")
 
 
-systest.main(wrong_words_are_refused_in_one_line, another_client_gets_on_with_it,
-             what_is_full_refuses_for_now, our_engine_and_the_sink_agree_on_every_octet)
+if __name__ == "__main__":
+    systest.main(wrong_words_are_refused_in_one_line, another_client_gets_on_with_it,
+                 what_is_full_refuses_for_now, our_engine_and_the_sink_agree_on_every_octet)

@@ -174,14 +174,14 @@ def a_kill_in_a_long_import_leaves_where_it_goes_on(world):
 def store_trouble():
     (systest.run_dir() / "mail").mkdir()
     with Internet(systest.BUILD, systest.run_dir() / "mail", [domain(HOST, ADDR)]):
-        for test in (a_full_disk_stops_the_sending_until_there_is_room,
-                     a_disk_that_never_answers_does_not_keep_the_engine,
-                     a_kill_in_a_short_import_leaves_nothing_of_it,
-                     a_kill_in_a_long_import_leaves_where_it_goes_on):
+        for n, test in enumerate((a_full_disk_stops_the_sending_until_there_is_room,
+                                  a_disk_that_never_answers_does_not_keep_the_engine,
+                                  a_kill_in_a_short_import_leaves_nothing_of_it,
+                                  a_kill_in_a_long_import_leaves_where_it_goes_on)):
             print(test.__name__.replace("_", " "))
             with Receiver(ADDR, systest.run_dir() / "mail" / "disk") as receiver:
                 long = test is a_kill_in_a_long_import_leaves_where_it_goes_on
-                test(World(test.__name__[:26], receiver, LONG_STATE_MB if long else STATE_MB))
+                test(World(f"world{n}", receiver, LONG_STATE_MB if long else STATE_MB))
 
 
 systest.main(store_trouble)

@@ -575,6 +575,51 @@ static void an_import_that_fails_leaves_nothing_but_its_line(void)
 	state_del(&s);
 }
 
+/* By its path, and when the engine starts again as all that the folder of its copy holds. */
+static void a_template_may_be_one_file(void)
+{
+	static const char *const files[] = { "one.liquid", "one.merge" };
+	struct campaign_trial trial = { .now_s = 1700000000 };
+
+	for (size_t i = 0; i < 2; i++) {
+		char path[STATE_PATH_BYTES], place[STATE_PATH_BYTES + 8];
+		struct campaign_spec spec;
+		struct tpl_err err;
+		struct tpl_out out;
+		struct state_dir s;
+
+		state_make(&s);
+		state_write(&s, files[i],
+		            i == 0
+		                ? "Subject: To {{ name }}\nFrom: us@sender.test\n\nHi {{ name }}\n"
+		                : "Subject: To [name]\nFrom: us@sender.test\n\nHi [name]\n");
+		spec = state_spec(&s, "welcome");
+		state_path(&s, files[i], path);
+		spec.template_dir = path;
+		CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+		state_wait(&s);
+		CU_ASSERT_EQUAL(s.result, 0);
+		state_reopen(&s);
+		trial.c = campaign_find(s.cs, "welcome");
+		CU_ASSERT_PTR_NOT_NULL_FATAL(trial.c);
+		CU_ASSERT_EQUAL_FATAL(campaign_try(&trial, 1, &out, &err), 0);
+		CU_ASSERT(out.n_text > 0 && memmem(out.text[0].bytes.at, out.text[0].bytes.bytes,
+		                                   "To Bo", 5) != NULL);
+
+		state_write(&s, files[i],
+		            i == 0 ? "Subject: x\n\n{{ nme }}\n" : "Subject: x\n\n[nme]\n");
+		snprintf(spec.name, sizeof(spec.name), "wrong");
+		CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+		state_wait(&s);
+		CU_ASSERT_EQUAL(s.result, -EINVAL);
+		snprintf(place, sizeof(place), "%s:3:", path);
+		CU_ASSERT_EQUAL(strncmp(s.line, place, strlen(place)), 0);
+		free(trial.slab);
+		trial.slab = NULL;
+		state_del(&s);
+	}
+}
+
 static void a_template_folder_is_copied_within_bounds(void)
 {
 	char path[STATE_PATH_BYTES];
@@ -841,7 +886,7 @@ SUITE("control/campaign/campaign", TEST(a_started_campaign_runs_with_all_pending
       TEST(a_name_is_taken_from_the_start_of_the_import),
       TEST(what_reports_and_what_tls_were_asked_for_outlive_a_restart),
       TEST(a_spec_that_cannot_be_is_refused_at_once), TEST(more_than_campaigns_max_are_refused),
-      TEST(an_import_that_fails_leaves_nothing_but_its_line),
+      TEST(an_import_that_fails_leaves_nothing_but_its_line), TEST(a_template_may_be_one_file),
       TEST(a_template_folder_is_copied_within_bounds),
       TEST(what_a_crash_left_half_imported_is_removed),
       TEST(a_missing_or_damaged_campaign_stops_the_start_with_one_line),

@@ -40,9 +40,16 @@ static void a_start_passes_everything_on_and_tells_the_counts(void)
 	CU_ASSERT_PTR_NULL(fake.spec.return_path);
 	call_free(&c);
 
+	fake.campaign.import.resumed_rows = 2000;
+	run_order(&s, &c, START " no_resume=true", 0, NULL);
+	CU_ASSERT_PTR_NOT_NULL(strstr(c.text, "duplicates=3; resumed\n"));
+	CU_ASSERT_EQUAL(fake.spec.no_resume, true);
+	call_free(&c);
+
 	run_order(&s, &c, "json " START, 0, NULL);
 	o = json_loads(c.text, 0, NULL);
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(o, "recipients")), 5350);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(o, "resumed_rows")), 2000);
 	json_decref(o);
 	call_free(&c);
 

@@ -29,7 +29,8 @@ static void each_part_is_decoded_and_labelled(void)
 	} want[] = {
 		{ DP_PART_SUBJECT, "Gr\xc3\xbc\xc3\x9f"
 		                   "e" },
-		{ DP_PART_HEADER, NULL },
+		{ DP_PART_HEADER, "From: a@example.com\r\n" },
+		{ DP_PART_HEADER, "X-Thing: one\r\n two\r\nMIME-Version: 1.0\r\n" },
 		{ DP_PART_TEXT, "sch\xc3\xb6n hier" },
 		{ DP_PART_HTML, "<b>x</b>" },
 		{ DP_PART_NAME, "bill.pdf" },
@@ -46,13 +47,9 @@ static void each_part_is_decoded_and_labelled(void)
 		struct span got = m.texts[i].bytes;
 
 		CU_ASSERT_EQUAL(m.texts[i].part, want[i].part);
-		if (want[i].text == NULL)
-			continue;
 		CU_ASSERT_TRUE(got.bytes >= strlen(want[i].text) &&
 		               memcmp(got.at, want[i].text, strlen(want[i].text)) == 0);
 	}
-	CU_ASSERT_PTR_NOT_NULL(
-	    memmem(m.texts[1].bytes.at, m.texts[1].bytes.bytes, "X-Thing: one", 12));
 	CU_ASSERT_PTR_NULL(memmem(m.texts[1].bytes.at, m.texts[1].bytes.bytes, "Subject", 7));
 	mail_fini(&m);
 }

@@ -321,6 +321,21 @@ static void a_compiled_set_is_kept_and_a_broken_one_made_again(void)
 	CU_ASSERT_TRUE(info.compile_ms > 0);
 	gate_free(gate);
 
+	read_file(cache, text, &bytes);
+	match_platform(why);
+	{
+		char *platform = memmem(text, bytes, why, strlen(why));
+
+		CU_ASSERT_PTR_NOT_NULL_FATAL(platform);
+		platform[0] ^= 1; /* of another version of the library, on another processor */
+	}
+	f = fopen(cache, "we");
+	fwrite(text, 1, bytes, f);
+	fclose(f);
+	CU_ASSERT_EQUAL(ruleset_open(&conf, &gate, &info, why), 0);
+	CU_ASSERT_TRUE(info.compile_ms > 0);
+	gate_free(gate);
+
 	write_file(path, "a note all pass /other rules/\n");
 	conf.rules_path = path;
 	CU_ASSERT_EQUAL(ruleset_open(&conf, &gate, &info, why), 0);

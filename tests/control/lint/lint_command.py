@@ -107,7 +107,8 @@ class Place:
     def run(self, *more, conf=True):
         argv = [self.program, "lint", "--template", f"{self.dir}/template", "--recipients",
                 f"{self.dir}/list.csv", *(["-c", f"{self.dir}/conf"] if conf else []), *more]
-        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60,
+                              env={**os.environ, "TMPDIR": os.path.dirname(self.dir)})
 
     def lint(self, *more, status=0, conf=True):
         """Exit status as wanted; id -> (result, findings)."""
@@ -143,6 +144,20 @@ def text_names_each_finding_with_what_to_do(p):
         assert f"\n{line}" in "\n" + done.stdout, (line, done.stdout)
     assert done.stdout.splitlines()[-1].startswith("lint: 3 errors, 0 warnings, 0 notes; "), done.stdout
     p.write("template/body.html.liquid", HTML)
+
+
+def one_file_is_a_template_too(p):
+    body = HTML.replace("<p>Hello", "<!doctype html>\n<p>Hello")
+    for name, head, bad, place in (
+            ("one.liquid", "Hi {{ name }}", "Hi {{ nmae }}", "one.liquid:2:16: unknown variable \"nmae\""),
+            ("one.merge", "Hi [name]", "Hi [nmae]", "one.merge:2:")):
+        text = body if name.endswith("liquid") else "Hello [name]\n"
+        for subject, status in (head, 0), (bad, 1):
+            p.write(name, f"From: news@shop.example\nSubject: {subject}\n\n{text}")
+            done = p.run("--list-id", "News <news.shop.example>", "--template", f"{p.dir}/{name}",
+                         *(("--class", "transactional") if text is not body else ()))
+            assert done.returncode == status, done
+            assert status == 0 or (place in done.stderr and done.stderr.count("\n") == 1), done
 
 
 def the_class_and_the_rows_count(p):
@@ -219,10 +234,12 @@ def a_server_that_is_silent_makes_nothing_pass(p):
 
 
 def main():
-    with tempfile.TemporaryDirectory(prefix="posthaste-lint-") as folder:
+    # In memory where that can be had: what is synced to a disk waits for all who write to it.
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="posthaste-lint-", dir=memory) as folder:
         p = Place(sys.argv[1], folder)
         for test in (a_sound_campaign_passes, text_names_each_finding_with_what_to_do,
-                     the_class_and_the_rows_count, without_configuration_what_hangs_on_it_is_not_passed,
+                     one_file_is_a_template_too, the_class_and_the_rows_count, without_configuration_what_hangs_on_it_is_not_passed,
                      wrong_use_and_wrong_files_end_with_one_line, dns_is_asked_and_all_is_well,
                      dns_faults_are_found_and_trouble_is_told, a_server_that_is_silent_makes_nothing_pass):
             began = time.monotonic()

@@ -35,6 +35,33 @@ static void a_full_ring_takes_no_more_and_an_empty_one_gives_none(void)
 	spsc_fini(&r);
 }
 
+static void what_is_looked_at_stays_until_it_is_dropped(void)
+{
+	struct elem e = { 0 };
+	struct spsc r;
+
+	CU_ASSERT_EQUAL_FATAL(spsc_init(&r, 4, sizeof(e)), 0);
+	CU_ASSERT_EQUAL(spsc_ready(&r, 8), 0);
+	for (uint64_t round = 0; round < 5; round++) { /* round the ring's end, too */
+		for (uint64_t i = 0; i < 4; i++) {
+			e.number = round * 10 + i;
+			CU_ASSERT_TRUE(spsc_try_put(&r, &e));
+		}
+		CU_ASSERT_EQUAL(spsc_ready(&r, 3), 3);
+		CU_ASSERT_EQUAL(spsc_ready(&r, 8), 4);
+		CU_ASSERT_FALSE(spsc_try_put(&r, &e));
+		for (uint32_t i = 0; i < 4; i++)
+			CU_ASSERT_EQUAL(((const struct elem *)spsc_at(&r, i))->number,
+			                round * 10 + i);
+		spsc_drop(&r, 3);
+		CU_ASSERT_EQUAL(spsc_ready(&r, 8), 1);
+		CU_ASSERT_TRUE(spsc_try_take(&r, &e));
+		CU_ASSERT_EQUAL(e.number, round * 10 + 3);
+		CU_ASSERT_EQUAL(spsc_count(&r), 0);
+	}
+	spsc_fini(&r);
+}
+
 static void an_impossible_size_is_refused(void)
 {
 	struct spsc r;
@@ -96,4 +123,5 @@ static void nothing_is_lost_between_two_threads_that_sleep(void)
 }
 
 SUITE("dataplane/base/spsc", TEST(a_full_ring_takes_no_more_and_an_empty_one_gives_none),
-      TEST(an_impossible_size_is_refused), TEST(nothing_is_lost_between_two_threads_that_sleep))
+      TEST(what_is_looked_at_stays_until_it_is_dropped), TEST(an_impossible_size_is_refused),
+      TEST(nothing_is_lost_between_two_threads_that_sleep))

@@ -136,6 +136,52 @@ static void an_empty_set_finds_nothing(void)
 	match_free(set);
 }
 
+static void the_beginning_of_a_match_can_be_asked_for(void)
+{
+	static const struct {
+		const char *why, *regex;
+		uint32_t flags;
+		const char *text;
+		size_t end, want;
+	} cases[] = {
+		/* clang-format off */
+		{ "a literal",                      "ab",          0,              "xxab",    4, 2 },
+		{ "the leftmost of several",        "a+b",         0,              "xaaab",   5, 1 },
+		{ "the one that ends there",        "a.",          0,              "axay",    4, 2 },
+		{ "once is no hindrance",           "ab",          MATCH_ONCE,     "abab",    4, 2 },
+		{ "without regard to case",         "ab",          MATCH_CASELESS, "xAB",     3, 1 },
+		{ "none ends there: the end",       "ab",          0,              "abx",     3, 3 },
+		{ "nothing before it",              "ab",          0,              "ab",      0, 0 },
+		{ "what cannot be compiled",        "(a)\\1",      0,              "aa",      2, 2 },
+		/* clang-format on */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct match_pattern p = { cases[i].regex, cases[i].flags };
+		struct match_starts *starts = match_starts_new(&p);
+		size_t got = match_begin(starts, cases[i].text, cases[i].end);
+
+		match_starts_free(starts);
+		if (got != cases[i].want)
+			printf("\n    %s: got %zu", cases[i].why, got);
+		CU_ASSERT_EQUAL(got, cases[i].want);
+	}
+}
+
+static void a_beginning_is_looked_for_so_far_and_no_further(void)
+{
+	static const struct match_pattern ab = { "ab", 0 };
+	static char text[3 * MATCH_BEGIN_BYTES];
+	struct match_starts *starts = match_starts_new(&ab);
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text + sizeof(text) - 2, "ab", 2);
+	CU_ASSERT_EQUAL(match_begin(starts, text, sizeof(text)), sizeof(text) - 2);
+	match_starts_free(starts);
+}
+
 SUITE("dataplane/match/match", TEST(a_match_may_lie_across_pieces), TEST(once_is_once_a_text),
       TEST(a_listener_may_have_heard_enough), TEST(what_cannot_be_taken_is_refused_with_its_place),
-      TEST(a_set_comes_back_from_its_bytes_and_from_no_others), TEST(an_empty_set_finds_nothing))
+      TEST(a_set_comes_back_from_its_bytes_and_from_no_others), TEST(an_empty_set_finds_nothing),
+      TEST(the_beginning_of_a_match_can_be_asked_for),
+      TEST(a_beginning_is_looked_for_so_far_and_no_further))

@@ -266,6 +266,54 @@ static void what_the_host_cannot_take_is_refused_without_asking_it(void)
 	}
 }
 
+/* Whatever its length and wherever the byte stands. */
+static void each_byte_of_an_address_is_looked_at(void)
+{
+	static const struct {
+		char byte;
+		bool utf8, fits;
+	} cases[] = {
+		/* clang-format off */
+		{ '\n',   false, false }, { '\r',   false, false }, { '\0', false, false },
+		{ '\x1f', false, false }, { '\x7f', false, false }, { ' ',  false, true },
+		{ '!',    false, true },  { '~',    false, true },  { '\xc3', false, false },
+		{ '\xc3', true,  true },  { '\x80', true,  true },  { '\x1f', true, false },
+		{ '\x7f', true,  false },
+		/* clang-format on */
+	};
+	uint64_t message = 0;
+
+	world_begin();
+	greet("250-mx\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n250 8BITMIME\r\n");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (size_t n = 1; n <= 27; n++) {
+			for (size_t at = 0; at < n; at++) {
+				char address[32] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+				struct dp_job job = job_of(message++);
+				const struct dp_rcpt to = { .address = span_of(address, n) };
+
+				address[at] = cases[i].byte;
+				job.rcpts = &to;
+				job.needs_smtputf8 = cases[i].utf8;
+				job.needs_8bit = 1;
+				world.n_evts = 0;
+				smtp_submit(world.smtp, world.now_us, &job);
+				CU_ASSERT_EQUAL(n_evts(DP_EVT_RCPT), cases[i].fits ? 0 : 1);
+				if (cases[i].fits) {
+					SERVER("250 a\r\n250 b\r\n354 c\r\n");
+					SERVER("250 d\r\n");
+				}
+				world.tcp.conns[0].n_out = world.tcp.conns[0].n_flushed = 0;
+				world.tcp.conns[0].n_seen = 0;
+				world.tcp.conns[0].room = FAKE_OUT_BYTES;
+				CU_ASSERT_EQUAL(last(DP_EVT_RCPT)->code, cases[i].fits ? 250 : 553);
+			}
+		}
+	}
+	part();
+	world_end();
+}
+
 SUITE("dataplane/smtp/session_end", TEST(a_connection_that_never_opens_blames_the_host),
       TEST(a_connection_that_cannot_be_tried_closes_at_once),
       TEST(silence_ends_the_session_after_the_time_of_its_step),
@@ -273,4 +321,5 @@ SUITE("dataplane/smtp/session_end", TEST(a_connection_that_never_opens_blames_th
       TEST(a_lost_connection_leaves_a_job_untried_before_the_dot_and_unconfirmed_after),
       TEST(a_server_that_tires_of_an_idle_session_is_not_blamed),
       TEST(half_a_goodbye_on_an_idle_session_is_waited_for_but_not_for_ever),
-      TEST(what_the_host_cannot_take_is_refused_without_asking_it))
+      TEST(what_the_host_cannot_take_is_refused_without_asking_it),
+      TEST(each_byte_of_an_address_is_looked_at))

@@ -345,6 +345,51 @@ static void a_guess_that_went_stale_finds_nobody(void)
 	rig_close(&r);
 }
 
+static uint32_t n_expected;
+static void *expected[4];
+
+static void on_expect(void *const *users, uint32_t n)
+{
+	for (uint32_t i = 0; i < n && n_expected < 4; i++)
+		expected[n_expected++] = users[i];
+}
+
+/* Bytes for an open connection are; an ACK alone, and what is for nobody, is not. */
+static void the_layer_above_is_told_whose_bytes_are_coming(void)
+{
+	uint8_t bytes[TCP_HEAD_BYTES + 4] = { 0 };
+	struct tcp_head h = { .source_port = 25, .flags = TCP_ACK, .wscale = TCP_WSCALE_NONE };
+	struct net_seg segs[3];
+	struct tcp_ops ops;
+	struct rig r;
+
+	rig_conf(&r);
+	ops = *r.conf.ops;
+	ops.expect = on_expect;
+	r.conf.ops = &ops;
+	rig_open(&r);
+	rig_establish(&r, &plain);
+	h.dest_port = r.local_port;
+	tcp_head_write(&h, bytes);
+	for (int i = 0; i < 3; i++)
+		segs[i] = (struct net_seg){ .local = r.local,
+			                    .remote = r.remote,
+			                    .tcp = span_of(bytes, sizeof(bytes)) };
+	segs[1].tcp.bytes = TCP_HEAD_BYTES;
+	segs[2].remote.b[15] ^= 1;
+	for (int i = 0; i < 3; i++)
+		tcp_foresee(r.tcp, &segs[i]);
+	n_expected = 0;
+	tcp_expect(r.tcp, segs, 3);
+	CU_ASSERT_EQUAL(n_expected, 1);
+	CU_ASSERT_PTR_EQUAL(expected[0], &r.user);
+	tcp_abort(r.tcp, r.now_us, r.user.id);
+	n_expected = 0;
+	tcp_expect(r.tcp, segs, 3);
+	CU_ASSERT_EQUAL(n_expected, 0);
+	rig_close(&r);
+}
+
 static void a_fin_in_closing_is_sent_again(void)
 {
 	const struct rig_sent *s;
@@ -557,6 +602,7 @@ static void a_wait_stands_when_nobody_takes_the_later_syn(void)
 
 SUITE("dataplane/tcp/rules", TEST(the_newest_ack_brings_the_newest_window),
       TEST(a_window_that_comes_with_bytes_holds), TEST(a_guess_that_went_stale_finds_nobody),
+      TEST(the_layer_above_is_told_whose_bytes_are_coming),
       TEST(an_ack_put_off_again_is_due_by_its_own_time),
       TEST(a_later_syn_ends_the_wait_where_somebody_listens),
       TEST(a_wait_stands_when_nobody_takes_the_later_syn),

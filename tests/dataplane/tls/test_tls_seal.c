@@ -180,6 +180,27 @@ static void keys_are_updated_as_often_as_the_server_asks(void)
 	}
 }
 
+/* Each question wants an answer, and TCP takes none: what waits is bounded, and so is the wait. */
+static void questions_without_end_that_nobody_lets_us_answer_end_it(void)
+{
+	static uint8_t bytes[1 << 16];
+	uint32_t n = 0;
+
+	begin_secure(&tls13);
+	b.tcp.conns[b.id].room = 0;
+	for (; n < 20000 && b.n_failed == 0; n++) {
+		size_t got;
+
+		server_asks_again(b.server);
+		got = server_gives(b.server, bytes, sizeof(bytes));
+		tls_received(b.conn, NOW_US, span_of(bytes, got));
+	}
+	CU_ASSERT_EQUAL(b.n_failed, 1);
+	CU_ASSERT_TRUE(n < 5000);
+	CU_ASSERT_EQUAL(b.n_said, 0);
+	end();
+}
+
 /* Alerts are records of their own type under the same key. */
 static void goodbye_is_sealed_behind_what_was_written(void)
 {
@@ -251,5 +272,6 @@ static void connections_that_write_in_turn_do_not_mix(void)
 SUITE("dataplane/tls/tls_seal", TEST(each_suite_seals_records_of_every_size_over_segments_of_any),
       TEST(bytes_in_segments_do_not_change), TEST(what_has_no_room_waits_whole),
       TEST(keys_are_updated_as_often_as_the_server_asks),
+      TEST(questions_without_end_that_nobody_lets_us_answer_end_it),
       TEST(goodbye_is_sealed_behind_what_was_written), TEST(lines_of_one_flight_share_a_record),
       TEST(connections_that_write_in_turn_do_not_mix))

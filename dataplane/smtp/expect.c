@@ -1,0 +1,115 @@
+/* expect.c - fetches what the next calls will touch, for many sessions together.
+ *
+ * With thousands of sessions nothing of one is in the cache when its reply comes. Each step reads
+ * what the step before has fetched for all, and fetches what that points to: the processor waits
+ * for memory once a step, and not once a pointer of each session.
+ *
+ * Not     anything that must be right: a session that ends meanwhile was fetched in vain.
+ */
+#include "dataplane/smtp/txn.h"
+
+enum {
+	TLS_BYTES = 128,   /* where the records begin */
+	DUES_BYTES = 64,   /* counts, and the oldest of those that are due */
+	TEXT_BYTES = 4096, /* of a message; the processor sees from there on that it is a stream */
+};
+
+static void fetch(const void *at, size_t bytes)
+{
+	for (size_t done = 0; done < bytes; done += 64)
+		__builtin_prefetch((const uint8_t *)at + done);
+	__builtin_prefetch((const uint8_t *)at + bytes - 1);
+}
+
+static void fetch_tables(const struct session *s)
+{
+	const struct smtp *smtp = s->smtp;
+	const struct txn *heard = txn_heard(s), *said = txn_said(s);
+
+	if (s->tls != NULL)
+		fetch(s->tls, TLS_BYTES);
+	if (s->dues != POOL_NONE)
+		fetch(pool_at(&smtp->dues, s->dues), DUES_BYTES);
+	if (heard != NULL)
+		fetch(heard, TXN_HOT_BYTES);
+	if (said != NULL && said != heard)
+		fetch(said, TXN_HOT_BYTES);
+}
+
+/* The message that is said next, if nothing of it was: its submitter keeps it until then. */
+static const struct dp_job *waiting(const struct session *s)
+{
+	const struct txn *t = txn_said(s);
+
+	return t == NULL || t->is_begun ? NULL : &t->job;
+}
+
+static void fetch_job(const struct dp_job *job)
+{
+	if (job->mail_from.bytes > 0)
+		fetch(job->mail_from.at, job->mail_from.bytes);
+	fetch(job->rcpts, sizeof(*job->rcpts));
+	if (job->n_text > 0)
+		fetch(job->text, (job->n_text < 4 ? job->n_text : 4) * sizeof(*job->text));
+}
+
+static void fetch_message(const struct dp_job *job)
+{
+	size_t left = TEXT_BYTES;
+
+	if (job->rcpts[0].address.bytes > 0)
+		fetch(job->rcpts[0].address.at, job->rcpts[0].address.bytes);
+	for (uint8_t i = 0; i < job->n_wire && left > 0; i++) {
+		size_t n = job->wire[i].bytes < left ? job->wire[i].bytes : left;
+
+		if (n > 0)
+			fetch(job->wire[i].at, n);
+		left -= n;
+	}
+}
+
+void session_expect(void *const *sessions, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		fetch(sessions[i], sizeof(struct session));
+	for (uint32_t i = 0; i < n; i++)
+		fetch_tables(sessions[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		const struct dp_job *job = waiting(sessions[i]);
+
+		if (job != NULL)
+			fetch_job(job);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct dp_job *job = waiting(sessions[i]);
+
+		if (job != NULL)
+			fetch_message(job);
+	}
+}
+
+/* A job goes into a slot of the pool, and behind the others of its session. Only where nothing is
+ * in flight is it said at once; its bytes are fetched when their turn comes.
+ */
+void smtp_expect(const struct smtp *smtp, const struct dp_job *const *jobs, uint32_t n)
+{
+	uint32_t slot = pool_foresee(&smtp->txns, POOL_NONE);
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (jobs[i]->conn.slot < smtp->sessions.n)
+			fetch(pool_at(&smtp->sessions, jobs[i]->conn.slot), sizeof(struct session));
+		if (slot == POOL_NONE)
+			continue;
+		fetch(pool_at(&smtp->txns, slot), TXN_HOT_BYTES);
+		slot = pool_foresee(&smtp->txns, slot);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		const struct session *s;
+
+		if (!pool_is_live(&smtp->sessions, jobs[i]->conn.slot, jobs[i]->conn.gen))
+			continue;
+		s = pool_at(&smtp->sessions, jobs[i]->conn.slot);
+		if (s->txn_last != POOL_NONE)
+			__builtin_prefetch(txn_at(smtp, s->txn_last), 1);
+	}
+}
