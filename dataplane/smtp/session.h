@@ -276,6 +276,9 @@ void session_authenticate(struct session *s, uint64_t now_us, const struct smtp_
 say_fn say_auth;
 hear_fn hear_auth;
 
+/* What a host says is kept for people to read, but not if it quotes the secret. */
+void session_hide_secret(const struct session *s, struct smtp_reply *reply);
+
 /* TLS says that the host is who it is called. */
 static inline bool session_is_verified(const struct session *s)
 {

@@ -135,7 +135,8 @@ void session_end_with(struct session *s, uint64_t now_us, enum session_end end, 
 	session_put_reply(s);
 	s->ended_by_reply = true;
 	s->end_code = reply->code;
-	(void)session_try_keep_reply(s, reply); /* else the code must do */
+	if (session_try_keep_reply(s, reply)) /* else the code must do */
+		session_hide_secret(s, pool_at(&s->smtp->replies, s->reply));
 	session_end(s, now_us, end, why);
 }
 
