@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "dataplane/base/pool.h"
 #include "dataplane/counters.h"
@@ -17,8 +16,7 @@
 
 enum {
 	RX_WINDOW_BYTES = 1 << 17,
-	TIME_WAIT_MAX =
-	    4096, /* we close first, mostly: entries that stay would crowd out sessions */
+	TIME_WAIT_MAX = 32768,
 	OUT_BYTES_MAX = 1 << 16, /* replies of a connection for which there were no buffers */
 	STALL_US = 1000,
 };
@@ -422,10 +420,18 @@ static int run(struct dp_sink *d)
 	return 0;
 }
 
+static uint64_t stack_count(const struct dp_sink *d, uint32_t counter)
+{
+	const struct sink_stack *st = d->own;
+
+	return dp_counter(st->dp, 0, counter);
+}
+
 const struct sink_carrier sink_port = {
 	.wire = &wire,
 	.open = open_stack,
 	.port = port_of,
 	.run = run,
 	.close = shut,
+	.stack_count = stack_count,
 };
