@@ -87,8 +87,8 @@ void session_hide_secret(const struct session *s, struct smtp_reply *reply)
 	if (c == NULL || !auth_is_told(c, (enum dp_auth)s->auth, span_of(reply->text, kept)))
 		return;
 	explicit_bzero(reply->text, sizeof(reply->text));
-	reply->text_bytes = (uint32_t)snprintf(reply->text, sizeof(reply->text),
-	                                       "(the reply repeats the secret)");
+	reply->text_bytes =
+	    (uint32_t)snprintf(reply->text, sizeof(reply->text), "(the reply repeats the secret)");
 }
 
 void hear_auth(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
