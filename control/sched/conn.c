@@ -119,14 +119,17 @@ static void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_e
 	c->rcpts_max = limits.rcpts_max;
 }
 
-/* What a session that is over says about windows: all its transactions answered, or some lost. */
+/* What a session that is over says about windows: all its transactions answered, or some lost. A
+ * host that was never given more than one at a time has proven nothing.
+ */
 static void conn_prove_window(struct sched *s, const struct conn *c, bool in_order)
 {
+	const unsigned able = DP_KNOWN_PIPELINING | DP_KNOWN_TOLD_APART;
 	const struct conf_limits *l = c->lane->site->limits;
 
 	if (c->lost > 0 && !in_order && c->window > l->window)
 		host_window_lost(host_of(s, c), fact_until_us(s, HOST_NO_WINDOW));
-	else if (c->lost == 0 && c->answered > 0 && c->learnt & DP_KNOWN_PIPELINING)
+	else if (c->lost == 0 && c->answered > 0 && (c->learnt & able) == able)
 		host_window_held(host_of(s, c), c->window, c->answered, l->window_max, s->now_us,
 		                 fact_until_us(s, HOST_WINDOW));
 }
