@@ -167,6 +167,7 @@ static int campaign_start_client(int argc, char **argv)
 	put_word(line, "delimiter", c.spec.delimiter);
 	put_word(line, "from", c.spec.from);
 	put_word(line, "return_path", c.spec.return_path);
+	put_word(line, "shared_copy", c.spec.shared_copy);
 	put_word(line, "pool", c.spec.pool);
 	put_word(line, "to_test", c.spec.to_test);
 	put_word(line, "class", c.spec.class);

@@ -17,6 +17,7 @@ enum {
 	O_RECIPIENTS,
 	O_FROM,
 	O_RETURN_PATH,
+	O_SHARED_COPY,
 	O_POOL,
 	O_COLUMN,
 	O_TYPES,
@@ -56,6 +57,7 @@ static const struct option long_options[] = {
 	{ "recipients",     required_argument, NULL, O_RECIPIENTS },
 	{ "from",           required_argument, NULL, O_FROM },
 	{ "return-path",    required_argument, NULL, O_RETURN_PATH },
+	{ "shared-copy",    required_argument, NULL, O_SHARED_COPY },
 	{ "pool",           required_argument, NULL, O_POOL },
 	{ "address-column", required_argument, NULL, O_COLUMN },
 	{ "types",          required_argument, NULL, O_TYPES },
@@ -99,6 +101,9 @@ static const char common_help[] =
     "  --delimiter D        of CSV: comma, semicolon, tab, pipe or one character (default: seen\n"
     "                       in the header line)\n"
     "  --return-path A      one envelope sender for all (default: one each under bounce_domain)\n"
+    "  --shared-copy TO     one message for all, with TO in To: recipients of a domain share\n"
+    "                       transactions. For notices (--class transactional): nothing in it may\n"
+    "                       differ, so no columns, no one-click field, and a --return-path\n"
     "  --pool P             of sources to send from (default: all)\n"
     "  --to-test A          every message goes to this address instead\n"
     "  --limit N            take the first N recipients only\n"
@@ -232,6 +237,8 @@ static int take_option(const char *command, int o, struct cmd_campaign *c)
 		return replace(&s->from, optarg);
 	case O_RETURN_PATH:
 		return replace(&s->return_path, optarg);
+	case O_SHARED_COPY:
+		return replace(&s->shared_copy, optarg);
 	case O_POOL:
 		return replace(&s->pool, optarg);
 	case O_COLUMN:
@@ -361,6 +368,7 @@ void cmd_campaign_free(struct cmd_campaign *c)
 	free(s->delimiter);
 	free(s->from);
 	free(s->return_path);
+	free(s->shared_copy);
 	free(s->pool);
 	free(s->to_test);
 	free(s->rejected_path);

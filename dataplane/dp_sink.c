@@ -120,3 +120,8 @@ const struct sink_counts *dp_sink_counts(const struct dp_sink *d)
 {
 	return sink_counts(d->host.sink);
 }
+
+uint64_t dp_sink_stack_count(const struct dp_sink *d, uint32_t counter)
+{
+	return d->carrier->stack_count != NULL ? d->carrier->stack_count(d, counter) : 0;
+}

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/random.h>
 
 #include "dataplane/base/pool.h"
 #include "dataplane/counters.h"
@@ -16,8 +16,7 @@
 
 enum {
 	RX_WINDOW_BYTES = 1 << 17,
-	TIME_WAIT_MAX =
-	    4096, /* we close first, mostly: entries that stay would crowd out sessions */
+	TIME_WAIT_MAX = 32768,
 	OUT_BYTES_MAX = 1 << 16, /* replies of a connection for which there were no buffers */
 	STALL_US = 1000,
 };
@@ -385,7 +384,6 @@ static void shut(struct dp_sink *d)
 static int open_stack(struct dp_sink *d, char why[DP_WHY_BYTES])
 {
 	struct sink_stack *st = calloc(1, sizeof(*st));
-	struct timespec t;
 	int rc = -ENOMEM;
 
 	snprintf(why, DP_WHY_BYTES, "no memory for the sink");
@@ -393,10 +391,10 @@ static int open_stack(struct dp_sink *d, char why[DP_WHY_BYTES])
 		return rc;
 	st->d = d;
 	d->own = st;
-	/* Sequence numbers that two runs do not share; nobody else's mail depends on them. */
-	clock_gettime(CLOCK_REALTIME, &t);
-	memcpy(st->secret, &t, sizeof(t));
-	if (pool_init(&st->conns, d->conf->sink.conns_max, sizeof(struct conn), NULL) == 0)
+	/* All of it: half a key is none to the flow table, where the address would not count. */
+	if (getrandom(st->secret, sizeof(st->secret), 0) != sizeof(st->secret))
+		snprintf(why, DP_WHY_BYTES, "no random numbers for the sink");
+	else if (pool_init(&st->conns, d->conf->sink.conns_max, sizeof(struct conn), NULL) == 0)
 		rc = make_sources(st, why);
 	if (rc == 0) {
 		fill(st);
@@ -422,10 +420,18 @@ static int run(struct dp_sink *d)
 	return 0;
 }
 
+static uint64_t stack_count(const struct dp_sink *d, uint32_t counter)
+{
+	const struct sink_stack *st = d->own;
+
+	return dp_counter(st->dp, 0, counter);
+}
+
 const struct sink_carrier sink_port = {
 	.wire = &wire,
 	.open = open_stack,
 	.port = port_of,
 	.run = run,
 	.close = shut,
+	.stack_count = stack_count,
 };

@@ -120,6 +120,7 @@ static const struct untried untried[] = {
 	[DP_WHY_NO_SOURCE]   = { BY_STEP, NOWHERE },
 	[DP_WHY_SHUTDOWN]    = { BY_STEP, NOWHERE },
 	[DP_WHY_TLS]         = { BY_STEP, NOWHERE },
+	[DP_WHY_TLS_GONE]    = { BY_STEP, NOWHERE },
 	[DP_WHY_NEEDS_7BIT]  = { AT_ONCE, ANY },          /* in another form (RFC 6152 3) */
 	[DP_WHY_NO_CHUNKING] = { AT_ONCE, NOWHERE },      /* the next session says DATA */
 	[DP_WHY_TOO_MANY]    = { AT_ONCE, DP_STEP_RCPT }, /* of one transaction; else of the session (RFC 9422) */

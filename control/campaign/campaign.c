@@ -236,6 +236,18 @@ size_t campaign_mail_from(const struct campaign *c, uint32_t row, char out[DP_AD
 	return bytes;
 }
 
+void campaign_name_message(const struct campaign *c, uint32_t row, int64_t first_attempt_s,
+                           int64_t now_s, struct tpl_job *job)
+{
+	bool is_shared = c->spec.shared_copy != NULL;
+
+	job->tpl = c->tpl;
+	job->campaign = &c->tpl_data;
+	job->number = is_shared ? 0 : row;
+	job->first_attempt_s = is_shared ? c->started_s : first_attempt_s;
+	job->now_s = is_shared ? c->started_s : now_s;
+}
+
 size_t campaign_envid(const struct campaign *c, uint32_t row, char *out)
 {
 	char address[DP_ADDRESS_MAX];
@@ -294,6 +306,7 @@ void campaign_bind(struct campaign *c)
 	c->tpl_data.files_first = c->spec.files != NULL && strcmp(c->spec.files, "first") == 0;
 	c->tpl_data.postal_address = span_of_text(c->spec.postal_address);
 	c->tpl_data.sign_with = span_of_text(c->spec.dkim);
+	c->tpl_data.to = span_of_text(c->spec.shared_copy);
 	c->dsn = dsn_of(&c->spec);
 	c->address_column = address_column_of(c);
 }

@@ -82,7 +82,8 @@ struct campaign_spec {
 	char *from;      /* header From where the template has none */
 	char
 	    *return_path; /* envelope sender for all; NULL: one per recipient under bounce_domain */
-	char *pool;       /* of sources; NULL: any */
+	char *shared_copy; /* what To says in the one message for all; NULL: each gets its own */
+	char *pool;        /* of sources; NULL: any */
 	/* What kind of mail it is, for fields of the header; NULL: not said. */
 	char *class;   /* "bulk" or "transactional" */
 	char *tls_min; /* the least it asks of TLS, as dp_tls.def names it; NULL: nothing */
@@ -226,6 +227,12 @@ void campaign_set_in_flight(struct campaign *c, uint32_t row, bool in_flight);
 
 /* The least it asks of TLS (enum dp_tls_policy), or -EINVAL when its word for that is none. */
 int campaign_tls_min(const struct campaign_spec *spec);
+
+/* Fills in what makes a row's message the same at every attempt: its number, and the times it is
+ * made by; of a shared copy they are the campaign's, so that all rows come to the same.
+ */
+void campaign_name_message(const struct campaign *c, uint32_t row, int64_t first_attempt_s,
+                           int64_t now_s, struct tpl_job *job);
 
 /* Composes rows one at a time into memory that grows as they need: for rehearsals and samples. */
 struct campaign_trial {

@@ -103,18 +103,14 @@ static int compose_into(const struct order *o, size_t slab_bytes, struct compose
 {
 	char mail_from[DP_ADDRESS_MAX];
 	struct table_row row;
-	struct tpl_job job = { .tpl = o->c->tpl,
-		               .campaign = &o->c->tpl_data,
-		               .values = row.values,
+	struct tpl_job job = { .values = row.values,
 		               .signers = o->keys == NULL ? NULL : keyring_signers(o->keys),
 		               .tokens = o->keys == NULL ? NULL : keyring_tokens(o->keys),
-		               .number = o->row,
-		               .first_attempt_s = o->first_attempt_s,
-		               .now_s = o->now_s,
 		               .as_7bit = o->as_7bit };
 	struct cell_room room = { .at = o->slab, .max = slab_bytes - SLAB_ENVELOPE_BYTES };
 	uint8_t *at;
 
+	campaign_name_message(o->c, o->row, o->first_attempt_s, o->now_s, &job);
 	if (!table_row(o->c->table, o->row, &room, &row))
 		return -ENOSPC;
 	at = o->slab + room.bytes;
@@ -122,7 +118,7 @@ static int compose_into(const struct order *o, size_t slab_bytes, struct compose
 	    copy_into(&at, span_of(mail_from, campaign_mail_from(o->c, o->row, mail_from)));
 	done->rcpt_to = copy_into(&at, row.address);
 	done->envid = done->orcpt = span_of(NULL, 0);
-	if (o->c->dsn.is_asked)
+	if (o->c->dsn.is_asked && o->c->spec.shared_copy == NULL) /* else it is not of one row */
 		name_for_reports(o, &row, &at, done);
 	job.envelope.mail_from = done->mail_from;
 	job.envelope.rcpt_to = done->rcpt_to;

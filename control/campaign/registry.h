@@ -85,6 +85,12 @@ int spec_check_kind(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTE
 int spec_check_list(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES]);
 char spec_delimiter(const struct campaign_spec *spec);
 
+/* The part about one message for all (shared.c), and whether the campaign's messages are one: what
+ * is not the same for all recipients is told by its place. Returns 0 or -EINVAL with one line.
+ */
+int spec_check_shared(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES]);
+int shared_check(const struct campaign *c, char why[CAMPAIGN_WHY_BYTES]);
+
 /* Gives a spec what the configuration has for all campaigns, where it does not say it itself. */
 void spec_fill(struct campaign_spec *spec, const struct campaigns_conf *conf);
 

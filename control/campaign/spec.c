@@ -23,6 +23,7 @@ static const struct {
 	{ "delimiter", offsetof(struct campaign_spec, delimiter) },
 	{ "from", offsetof(struct campaign_spec, from) },
 	{ "return_path", offsetof(struct campaign_spec, return_path) },
+	{ "shared_copy", offsetof(struct campaign_spec, shared_copy) },
 	{ "pool", offsetof(struct campaign_spec, pool) },
 	{ "class", offsetof(struct campaign_spec, class) },
 	{ "tls_min", offsetof(struct campaign_spec, tls_min) },
@@ -101,7 +102,8 @@ int spec_check(const struct campaign_spec *spec, char why[CAMPAIGN_WHY_BYTES])
 		         spec->template_dir);
 		return -ENOENT;
 	}
-	if (spec_check_kind(spec, why) != 0 || spec_check_list(spec, why) != 0)
+	if (spec_check_kind(spec, why) != 0 || spec_check_list(spec, why) != 0 ||
+	    spec_check_shared(spec, why) != 0)
 		return -EINVAL;
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		struct address parsed;

@@ -152,17 +152,20 @@ static int keep(struct job *job, const char *made, const char *kept)
 /* ---- dry run ---- */
 
 struct dry {
-	uint64_t composed, failed;
+	uint64_t composed, failed, errors_n;
 	char errors[256];
 	size_t errors_bytes;
 };
 
-static void note_error(struct dry *dry, struct span address, const struct tpl_err *err)
+/* The message of `each` rows cannot be composed; `address` is the first. */
+static void note_error(struct dry *dry, struct span address, uint32_t each,
+                       const struct tpl_err *err)
 {
 	size_t room = sizeof(dry->errors) - dry->errors_bytes;
 	int n;
 
-	if (++dry->failed > DRY_ERRORS_SHOWN)
+	dry->failed += each;
+	if (++dry->errors_n > DRY_ERRORS_SHOWN)
 		return;
 	n = snprintf(dry->errors + dry->errors_bytes, room, "; %.*s: %s:%u:%u: %s",
 	             (int)address.bytes, (const char *)address.at, err->file, err->line,
@@ -177,20 +180,22 @@ static int compose_all(struct job *job)
 	struct campaign_trial trial = { .c = c,
 		                        .tokens = keys == NULL ? NULL : keyring_tokens(keys),
 		                        .now_s = time(NULL) };
+	/* A shared copy is one message. */
+	uint32_t each = c->spec.shared_copy != NULL ? table_n_rows(c->table) : 1;
 	struct dry dry = { 0 };
 	char said[CAMPAIGN_WHY_BYTES];
 	int result = 0;
 
 	snprintf(said, sizeof(said), "%s", job->line); /* by who judged it */
-	for (uint32_t row = 0; row < table_n_rows(c->table) && result == 0; row++) {
+	for (uint32_t row = 0; row < table_n_rows(c->table) && result == 0; row += each) {
 		struct tpl_out out;
 		struct tpl_err err;
 
 		trial.signers = keys != NULL && row < DRY_SIGNED ? keyring_signers(keys) : NULL;
 		if (campaign_try(&trial, row, &out, &err) != 0)
-			note_error(&dry, table_address(c->table, row), &err);
+			note_error(&dry, table_address(c->table, row), each, &err);
 		else
-			dry.composed++;
+			dry.composed += each;
 		if (atomic_load_explicit(&job->cancel, memory_order_relaxed))
 			result = -ECANCELED;
 	}
@@ -251,6 +256,8 @@ void import_run(struct job *job)
 	else
 		job->result = make_parts(job, made);
 	campaign_bind(c);
+	if (job->result == 0)
+		job->result = shared_check(c, job->line);
 	if (job->result == 0 && cc->judge != NULL)
 		job->result = cc->judge(cc->judge_ctx, c, job->keys, &job->cancel, job->line);
 	if (job->result == 0 && c->spec.dry_run)
@@ -284,6 +291,7 @@ int campaign_look(const struct campaigns_conf *conf, const struct campaign_spec 
 	int result = spec_check(spec, why);
 
 	c->id = 1;
+	c->started_s = time(NULL);
 	c->bounce_domain = xstrdup(conf->bounce_domain);
 	spec_copy(&c->spec, spec);
 	spec_fill(&c->spec, conf);
@@ -295,6 +303,8 @@ int campaign_look(const struct campaigns_conf *conf, const struct campaign_spec 
 	else
 		result = make_parts(&job, folder);
 	campaign_bind(c);
+	if (result == 0)
+		result = shared_check(c, job.line);
 	if (result != 0)
 		snprintf(why, CAMPAIGN_WHY_BYTES, "%s", job.line);
 	return result;

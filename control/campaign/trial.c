@@ -15,16 +15,10 @@ int campaign_try(struct campaign_trial *t, uint32_t number, struct tpl_out *out,
 	const struct campaign *c = t->c;
 	char mail_from[DP_ADDRESS_MAX];
 	struct table_row row;
-	struct tpl_job job = { .tpl = c->tpl,
-		               .campaign = &c->tpl_data,
-		               .values = row.values,
-		               .signers = t->signers,
-		               .tokens = t->tokens,
-		               .number = number,
-		               .first_attempt_s = t->now_s,
-		               .now_s = t->now_s };
+	struct tpl_job job = { .values = row.values, .signers = t->signers, .tokens = t->tokens };
 	int result;
 
+	campaign_name_message(c, number, t->now_s, t->now_s, &job);
 	job.envelope.mail_from = span_of(mail_from, campaign_mail_from(c, number, mail_from));
 	job.envelope.rcpt_to = row.address = table_address(c->table, number);
 	for (;;) {

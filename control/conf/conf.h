@@ -75,6 +75,7 @@ struct conf_limits {
 	uint32_t idle_ms;            /* an idle session is closed after this */
 	uint32_t tls;                /* enum dp_tls_policy */
 	uint32_t window, window_max; /* transactions in flight: asked of all, of the proven */
+	uint32_t rcpts_max;          /* recipients of one transaction */
 	struct dp_times times;
 	uint16_t times_set; /* which of conf.times, from 1; 0: those of the default */
 	struct conf_route route;
@@ -204,7 +205,7 @@ struct conf {
 		uint32_t idle; /* enum dp_idle */
 	} worker;
 	struct {
-		uint32_t reply_lines_max, reply_bytes_max, rcpts_max;
+		uint32_t reply_lines_max, reply_bytes_max;
 		bool pipelining, chunking;
 	} smtp;
 	struct {

@@ -8,10 +8,11 @@
 
 #include "control/ctl/ctl.h"
 #include "control/near.h"
+#include "control/sched/sched.h"
 #include "control/text.h"
 #include "control/xalloc.h"
 
-static ctl_run_fn help, reload, stop;
+static ctl_run_fn help, host_forget, reload, stop;
 
 /* clang-format off */
 static const struct ctl_cmd commands[] = {
@@ -39,6 +40,7 @@ static const struct ctl_cmd commands[] = {
 	{ "campaign cancel held <campaign>", ctl_campaign_cancel_held, "give up what the content gate holds of it" },
 	{ "campaign start <key=value>...",  ctl_campaign_start,  "import a list and send it; answers when it is imported" },
 	{ "campaign export <campaign> <path>", ctl_campaign_export, "every recipient's state as CSV, to a file of the engine's" },
+	{ "host forget <address>",          host_forget,         "what it was seen to do, TLS too: it may have given that up" },
 	{ "reload",                         reload,              "read the configuration file again" },
 	{ "shutdown",                       stop,                "end in order; again: end at the bound" },
 };
@@ -102,6 +104,16 @@ static int fill_site(struct ctl_req *req, char *word)
 	return 0;
 }
 
+static int fill_address(struct ctl_req *req, char *word)
+{
+	if (ip_parse(word, &req->address) == 0)
+		return 0;
+	ctl_fail(req,
+	         "\"%.60s\" is not an address; \"show domain\" lists those of a domain's hosts",
+	         word);
+	return -EINVAL;
+}
+
 static int fill_limit(struct ctl_req *req, char *word)
 {
 	char *end;
@@ -119,10 +131,8 @@ static const struct {
 	const char *name;
 	int (*fill)(struct ctl_req *req, char *word);
 } holes[] = {
-	{ "<campaign>", fill_campaign },
-	{ "<path>", fill_path },
-	{ "<site>", fill_site },
-	{ "<n>", fill_limit },
+	{ "<campaign>", fill_campaign }, { "<path>", fill_path }, { "<site>", fill_site },
+	{ "<address>", fill_address },   { "<n>", fill_limit },
 };
 
 static const char rest_hole[] = "<key=value>...";
@@ -285,6 +295,18 @@ static enum ctl_said say(struct ctl_req *req, const char *what)
 {
 	fprintf(req->out, req->json ? "{\"done\":\"%s\"}\n" : "%s\n", what);
 	return CTL_SAID_ALL;
+}
+
+static enum ctl_said host_forget(struct ctl_req *req)
+{
+	int known = sched_forget_host(engine_sched(req->engine), &req->address);
+	char ip[IP_TEXT_MAX];
+
+	if (known < 0)
+		return ctl_fail(req, "the store has no room now; say it again");
+	if (known == 0)
+		return ctl_fail(req, "nothing is known of %s", ip_format(&req->address, ip));
+	return say(req, "forgotten");
 }
 
 static enum ctl_said reload(struct ctl_req *req)

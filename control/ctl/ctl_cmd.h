@@ -40,6 +40,7 @@ struct ctl_req {
 	struct campaign *campaign; /* <campaign> */
 	const char *path;          /* <path> */
 	const char *site;          /* <site> */
+	struct ip_addr address;    /* <address> */
 	uint64_t limit;            /* <n> */
 	bool has_limit;
 	char **rest; /* <key=value>... */
@@ -54,7 +55,8 @@ struct ctl_req {
 typedef enum ctl_said ctl_run_fn(struct ctl_req *req);
 
 struct ctl_cmd {
-	const char *pattern; /* words and holes: <campaign> <path> <site> <n> <key=value>... */
+	const char
+	    *pattern; /* words and holes: <campaign> <path> <site> <address> <n> <key=value>... */
 	ctl_run_fn *run;
 	const char *help; /* one line, no full stop */
 };

@@ -29,6 +29,7 @@ static const struct spec_key keys[] = {
 	{ "types",          SPEC_TEXT,   AT(types),           false },
 	{ "delimiter",      SPEC_TEXT,   AT(delimiter),       false },
 	{ "return_path",    SPEC_TEXT,   AT(return_path),     false },
+	{ "shared_copy",    SPEC_TEXT,   AT(shared_copy),     false },
 	{ "pool",           SPEC_TEXT,   AT(pool),            false },
 	{ "to_test",        SPEC_TEXT,   AT(to_test),         false },
 	{ "class",          SPEC_TEXT,   AT(class),          false },

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <utlist.h>
 
+#include "control/log.h"
 #include "control/sched/host_tls.h"
 #include "control/sched/sched_int.h"
 
@@ -106,7 +107,7 @@ static void conn_learn(struct sched *s, struct conn *c, const struct dp_evt *evt
 	}
 }
 
-/* RFC 9422: MAILMAX is obeyed; the rest is shown, and for whoever makes transactions. */
+/* RFC 9422: what a host takes, by its EHLO or by a refusal. */
 static void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_evt *evt)
 {
 	const struct host_limits limits = { evt->rcpts_max, evt->mail_max, evt->domains_max };
@@ -115,6 +116,7 @@ static void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_e
 		host_set_limits(host_of(s, c), limits, fact_until_us(s, HOST_LIMITS));
 	if (limits.mails_max != 0 && limits.mails_max < c->msgs_max)
 		c->msgs_max = limits.mails_max;
+	c->rcpts_max = limits.rcpts_max;
 }
 
 /* What a session that is over says about windows: all its transactions answered, or some lost. */
@@ -135,7 +137,10 @@ static void remember_trouble(struct site *site, const struct conn *c, const stru
 	int n = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
 
 	ip_format(&c->addr, ip);
-	if (n == 0 && evt->kind == DP_EVT_CLOSED && evt->step == DP_STEP_TLS)
+	if (evt->kind == DP_EVT_CLOSED && evt->why == DP_WHY_TLS_GONE)
+		site_set_error(site, "%s: %s%s%.*s", ip, dp_why_text(evt->why), n > 0 ? ": " : "",
+		               n, evt->text);
+	else if (n == 0 && evt->kind == DP_EVT_CLOSED && evt->step == DP_STEP_TLS)
 		site_set_error(site, "%s: TLS handshake: %s", ip, dp_why_text(evt->why));
 	else if (n > 0)
 		site_set_error(site, "%s: %.*s", ip, n, evt->text);
@@ -185,11 +190,23 @@ static void bar(struct sched *s, struct site *site, const struct conn *c)
 static bool falls_back(struct sched *s, const struct conn *c, const struct dp_evt *evt)
 {
 	if (evt->step != DP_STEP_TLS || s->conf->tls.clear_s == 0 ||
-	    !lane_tls_plan(s, c->lane, &c->addr, c->is_implicit).may_clear ||
-	    host_tls_is_known(s, &c->addr))
+	    !lane_tls_plan(s, c->lane, &c->addr, c->is_implicit).may_clear)
 		return false;
 	learn(s, host_of(s, c), HOST_CLEAR);
 	return true;
+}
+
+/* Told once: a host that has given TLS up for good waits for an operator's word. */
+static void note_tls_gone(struct sched *s, const struct conn *c)
+{
+	struct host *host = host_of(s, c);
+	char ip[IP_TEXT_MAX];
+
+	if (!host_is(host, HOST_TLS_GONE, s->now_us))
+		log_warn("host %s of %s did TLS before and does not offer it now: its mail waits; "
+		         "if that is meant, say `posthaste ctl host forget %s`",
+		         ip_format(&c->addr, ip), c->lane->site->key, ip);
+	learn(s, host, HOST_TLS_GONE);
 }
 
 /* Refused BDAT and nothing else: the next session with it says DATA, if that is remembered. */
@@ -218,6 +235,8 @@ static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 
 	if (!in_order)
 		remember_trouble(site, c, evt);
+	if (evt->why == DP_WHY_TLS_GONE)
+		note_tls_gone(s, c);
 	if (evt->why == DP_WHY_EGRESS && !site->blocked)
 		bar(s, site, c);
 	else if (is_hosts_fault(s, c, evt, in_order) && !falls_back(s, c, evt))
@@ -229,8 +248,11 @@ static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 
 static struct flight *flight_of(struct sched *s, const struct dp_evt *evt)
 {
-	struct flight *f = &s->flights[(uint32_t)evt->message];
+	struct flight *f;
 
+	if (batch_is_message(evt->message))
+		return batch_flight(s, evt);
+	f = &s->flights[(uint32_t)evt->message];
 	assert((uint32_t)evt->message < s->flights_max && f->gen == evt->message >> 32);
 	assert(f->state == FLIGHT_SENT && f->conn != NULL);
 	return f;
@@ -238,8 +260,9 @@ static struct flight *flight_of(struct sched *s, const struct dp_evt *evt)
 
 static void on_body_taken(struct sched *s, struct flight *f)
 {
-	if (f->slab != NULL)
-		compose_free(s->cf.composer, f->slab);
+	if (f == NULL || f->slab == NULL)
+		return; /* a shared one is kept while there is somebody for it */
+	compose_free(s->cf.composer, f->slab);
 	f->slab = NULL;
 }
 
@@ -279,12 +302,31 @@ static bool goes_again(struct sched *s, const struct conn *c, struct rcpt *r,
 {
 	if (s->stopping)
 		return true;
+	/* Others of its transaction have got their answer, each time. */
+	if (evt->why == DP_WHY_TOO_MANY)
+		return true;
 	if (!now || r->again == AGAIN_AT_ONCE_MAX ||
 	    (evt->why == DP_WHY_NO_CHUNKING &&
 	     !host_is(host_of(s, c), HOST_NO_CHUNKING, s->now_us)))
 		return false;
 	r->again++;
 	return true;
+}
+
+/* Transactions that were answered, and those that their session lost. */
+static void count_answer(struct sched *s, struct conn *c, const struct dp_evt *evt, bool is_last)
+{
+	bool not_tried = evt->outcome == DP_OUT_NOT_TRIED;
+
+	if (not_tried && evt->why == DP_WHY_NEEDS_7BIT)
+		needs_7bit(s, c);
+	else if (not_tried && evt->why == DP_WHY_TOO_MANY)
+		conn_learn_limits(s, c, evt);
+	else if (is_last && (evt->outcome == DP_OUT_UNCONFIRMED ||
+	                     (not_tried && evt->why != DP_WHY_NO_CHUNKING)))
+		c->lost++;
+	else if (is_last && (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED))
+		c->answered++;
 }
 
 /* The connection is the flight's: one that was gone when the job reached it has no name to tell. */
@@ -295,23 +337,16 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	struct campaign *campaign = f->slice->load->c;
 	struct rcpt *r = &campaign->rcpts[f->row];
 	struct verdict v = bounce_judge(evt, spent(s, r, evt));
+	bool is_last = batch_leave(s, f); /* of its transaction */
 
-	c->jobs--;
+	c->jobs -= is_last;
 	if (c->jobs == 0)
 		c->idle_us = s->now_us;
 	if (evt->outcome == DP_OUT_DELIVERED)
 		c->delivered++;
 	else if (evt->outcome != DP_OUT_NOT_TRIED && evt->outcome != DP_OUT_GATED)
 		remember_trouble(lane->site, c, evt);
-	if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
-		c->answered++;
-	else if (evt->outcome == DP_OUT_UNCONFIRMED)
-		c->lost++;
-	if (evt->outcome == DP_OUT_NOT_TRIED && evt->why == DP_WHY_NEEDS_7BIT)
-		needs_7bit(s, c);
-	else if (evt->outcome == DP_OUT_NOT_TRIED && evt->why != DP_WHY_TOO_MANY &&
-	         evt->why != DP_WHY_NO_CHUNKING)
-		c->lost++;
+	count_answer(s, c, evt, is_last);
 	if (v.avoid_host)
 		conn_failed(s, c, evt);
 	else if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)
@@ -323,6 +358,7 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 		c->quitting = 1;
 	f->conn = NULL;
 	f->lane = NULL;
+	lane->n_shared -= f->slice->load->is_shared;
 	if (is_for_sharing(f, evt)) {
 		f->slice->dom->is_alone = 1;
 		flight_return(s, f);
@@ -359,6 +395,7 @@ static void on_open(struct sched *s, struct conn *c, const struct dp_evt *evt)
 	if (evt->tls != 0) {
 		host_tls_learn(s, &c->addr);
 		host_learn(host_of(s, c), HOST_CLEAR, 0);
+		host_learn(host_of(s, c), HOST_TLS_GONE, 0);
 	}
 	conn_learn_limits(s, c, evt);
 	site_todo(s, c->lane->site);

@@ -1,4 +1,5 @@
 /* dial.c - which host a connection goes to, and what it is told of that host. */
+#include "control/sched/host_tls.h"
 #include "control/sched/sched_int.h"
 
 #include <utlist.h>
@@ -165,9 +166,11 @@ struct tls_plan lane_tls_plan(struct sched *s, const struct lane *lane, const st
                               bool is_implicit)
 {
 	const struct host *host = hosts_find(s->hosts, addr, HOST_ANY_SOURCE);
+	/* Only who would do without asks what the host can. */
 	const struct tls_ask ask = { .site = lane->tls,
 		                     .is_implicit = is_implicit,
-		                     .has_done_tls = host_is(host, HOST_TLS, s->now_us),
+		                     .has_done_tls = lane->tls == DP_TLS_OPPORTUNISTIC &&
+		                                     host_tls_is_known(s, addr),
 		                     .fails_tls = host_is(host, HOST_CLEAR, s->now_us) };
 
 	return tls_plan(&ask);
@@ -180,6 +183,7 @@ static struct dp_dial order_of(struct sched *s, const struct lane *lane, const s
 	const struct host *host = hosts_find(s->hosts, &h->addr, HOST_ANY_SOURCE);
 	const char *name = lane->site->answer->hosts[h->host].name;
 	bool is_named = l->route.host[0] != '\0';
+	struct tls_plan plan;
 	struct dp_dial d = {
 		.conn = (uint64_t)c->gen << 32 | (uint32_t)(c - s->conns),
 		.source = lane->source,
@@ -194,7 +198,10 @@ static struct dp_dial order_of(struct sched *s, const struct lane *lane, const s
 		.remote = h->addr,
 	};
 
-	d.tls = lane_tls_plan(s, lane, &h->addr, d.remote_port == SMTPS_PORT).dial;
+	plan = lane_tls_plan(s, lane, &h->addr, d.remote_port == SMTPS_PORT);
+	d.tls = plan.dial;
+	if (plan.expects_tls)
+		d.known |= DP_KNOWN_TLS;
 	if (!is_named || ip_is_unset(&l->route.addr))
 		snprintf(d.host, sizeof(d.host), "%s", name);
 	return d;

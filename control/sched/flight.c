@@ -35,6 +35,8 @@ static void drop_slab(struct sched *s, struct flight *f)
 	if (f->slab != NULL)
 		compose_free(s->cf.composer, f->slab);
 	f->slab = NULL;
+	if (f->copy != NULL)
+		copy_leave(s, f);
 }
 
 static void leave_lane(struct sched *s, struct flight *f)
@@ -46,7 +48,12 @@ static void leave_lane(struct sched *s, struct flight *f)
 	if (f->lane != NULL && f->state == FLIGHT_READY) {
 		DL_DELETE(f->lane->ready, f);
 		f->lane->n_ready--;
+		f->lane->n_shared_ready -= f->copy != NULL;
 	}
+	if (f->lane != NULL && f->state < FLIGHT_READY)
+		f->lane->n_shared_coming -= f->slice->load->is_shared;
+	if (f->lane != NULL)
+		f->lane->n_shared -= f->slice->load->is_shared;
 	f->lane = NULL;
 }
 
@@ -114,15 +121,20 @@ void flight_compose(struct sched *s, struct flight *f)
 	bool as_7bit = f->lane->site->as_7bit_until_us > s->now_us;
 
 	f->state = FLIGHT_COMPOSE;
-	if ((as_7bit ? compose_try_order_as_7bit : compose_try_order)(s->cf.composer, cookie, c,
-	                                                              f->row, first_s, s->now_s))
+	if (f->slice->load->is_shared && copy_try_join(s, f, as_7bit))
 		return;
+	if ((as_7bit ? compose_try_order_as_7bit : compose_try_order)(s->cf.composer, cookie, c,
+	                                                              f->row, first_s, s->now_s)) {
+		if (f->slice->load->is_shared)
+			copy_begin(s, f, as_7bit);
+		return;
+	}
 	f->state = FLIGHT_COMPOSE_WAIT;
 	DL_APPEND(s->compose_wait, f);
 }
 
 /* What the content gate looks at, under the door's names. */
-static void take_texts(struct flight *f)
+void flight_texts(const struct tpl_out *out, struct dp_text text[TPL_TEXTS_MAX])
 {
 	static const uint8_t parts[] = {
 		[TPL_LABEL_SUBJECT] = DP_PART_SUBJECT, [TPL_LABEL_HEADER] = DP_PART_HEADER,
@@ -132,10 +144,10 @@ static void take_texts(struct flight *f)
 	};
 
 	static_assert(sizeof(parts) == TPL_N_LABELS, "each label has its part");
-	for (uint32_t i = 0; i < f->out.n_text; i++)
-		f->text[i] = (struct dp_text){ .bytes = f->out.text[i].bytes,
-			                       .part = parts[f->out.text[i].label],
-			                       .segment = f->out.text[i].segment };
+	for (uint32_t i = 0; i < out->n_text; i++)
+		text[i] = (struct dp_text){ .bytes = out->text[i].bytes,
+			                    .part = parts[out->text[i].label],
+			                    .segment = out->text[i].segment };
 }
 
 static void on_uncomposed(struct sched *s, struct flight *f, const struct tpl_err *err)
@@ -149,13 +161,10 @@ static void on_uncomposed(struct sched *s, struct flight *f, const struct tpl_er
 	campaign_uncomposed(s, c, why);
 }
 
-void sched_on_composed(struct sched *s, const struct compose_done *done)
+void flight_composed(struct sched *s, struct flight *f, const struct compose_done *done)
 {
-	struct flight *f = &s->flights[(uint32_t)done->cookie];
 	struct campaign *c = f->slice->load->c;
 
-	assert(f->state == FLIGHT_COMPOSE && f->gen == done->cookie >> 32);
-	f->slab = done->slab;
 	/* Of a campaign that is paused none fails either: what paused it may be put right. */
 	if (s->stopping || f->lane->site->blocked || c->paused) {
 		flight_return(s, f);
@@ -167,7 +176,7 @@ void sched_on_composed(struct sched *s, const struct compose_done *done)
 	}
 	c->n_uncomposed = 0;
 	f->out = done->out;
-	take_texts(f);
+	flight_texts(&f->out, f->text);
 	f->mail_from = done->mail_from;
 	f->envid = done->envid;
 	f->rcpt = (struct dp_rcpt){ .address = done->rcpt_to,
@@ -175,6 +184,19 @@ void sched_on_composed(struct sched *s, const struct compose_done *done)
 		                    .notify = f->slice->load->c->dsn.notify };
 	f->state = FLIGHT_READY;
 	lane_push(s, f->lane, f);
+}
+
+void sched_on_composed(struct sched *s, const struct compose_done *done)
+{
+	struct flight *f = &s->flights[(uint32_t)done->cookie];
+
+	assert(f->state == FLIGHT_COMPOSE && f->gen == done->cookie >> 32);
+	if (f->copy != NULL) {
+		copy_composed(s, f->copy, done);
+		return;
+	}
+	f->slab = done->slab;
+	flight_composed(s, f, done);
 }
 
 /* Unconfirmed attempts and stopped messages are counted when records are read back. */

@@ -18,14 +18,16 @@ static const char *name_of(const struct ip_addr *addr, char name[NAME_BYTES])
 	return name;
 }
 
-static bool is_fresh(const struct sched *s, struct span value, int64_t now_s)
+/* Until when such a note holds, by the clock of facts; 0: no more. */
+static uint64_t holds_until_us(const struct sched *s, struct span value)
 {
-	int64_t at_s;
+	int64_t at_s, left_s;
 
 	if (value.bytes != sizeof(at_s))
-		return false;
+		return 0;
 	memcpy(&at_s, value.at, sizeof(at_s));
-	return now_s < at_s + (int64_t)s->conf->hosts.tls_s + AGAIN_S;
+	left_s = at_s + (int64_t)s->conf->hosts.tls_s + AGAIN_S - s->now_s;
+	return left_s > 0 ? s->now_us + (uint64_t)left_s * 1000000 : 0;
 }
 
 static uint64_t until_us(const struct sched *s)
@@ -48,38 +50,50 @@ void host_tls_learn(struct sched *s, const struct ip_addr *addr)
 
 bool host_tls_is_known(struct sched *s, const struct ip_addr *addr)
 {
-	struct host *host = hosts_get(s->hosts, addr, HOST_ANY_SOURCE);
 	char name[NAME_BYTES];
 	uint8_t value[sizeof(int64_t)];
 	int n;
 
-	if (host_is(host, HOST_TLS, s->now_us))
+	if (s->conf->hosts.tls_s == 0)
+		return false;
+	if (host_is(hosts_find(s->hosts, addr, HOST_ANY_SOURCE), HOST_TLS, s->now_us))
 		return true;
+	if (hosts_n_evicted(s->hosts) == 0 && !s->tls_unread) /* host_tls_load() took all */
+		return false;
 	n = store_get(s->cf.store, name_of(addr, name), value, sizeof(value));
 	/* A store that cannot be read may hold it: that is no reason to send in the clear. */
-	return n < 0 ? n != -ENOENT : is_fresh(s, span_of(value, (size_t)n), s->now_s);
+	return n < 0 ? n != -ENOENT : holds_until_us(s, span_of(value, (size_t)n)) != 0;
 }
 
-struct prune {
-	struct sched *s;
-	int64_t now_s;
-};
-
-static bool prune_one(void *ctx, struct span name, struct span value)
+static bool load_one(void *ctx, struct span name, struct span value)
 {
-	const struct prune *p = ctx;
+	struct sched *s = ctx;
+	uint64_t until = holds_until_us(s, value);
 	char text[NAME_BYTES];
+	struct ip_addr addr;
 
-	if (is_fresh(p->s, value, p->now_s) || name.bytes >= sizeof(text))
+	if (name.bytes >= sizeof(text))
 		return true;
 	memcpy(text, name.at, name.bytes);
 	text[name.bytes] = '\0';
-	return store_note(p->s->cf.store, text, span_of(NULL, 0)) == 0; /* the rest next time */
+	if (until == 0)
+		(void)store_note(s->cf.store, text, span_of(NULL, 0)); /* what stays is only old */
+	else if (ip_parse(text + strlen(prefix), &addr) == 0)
+		host_learn(hosts_get(s->hosts, &addr, HOST_ANY_SOURCE), HOST_TLS, until);
+	return true;
 }
 
-void host_tls_prune(struct sched *s, int64_t now_s)
+void host_tls_load(struct sched *s)
 {
-	struct prune p = { s, now_s };
+	s->tls_unread = store_each(s->cf.store, prefix, load_one, s) != 0;
+}
 
-	(void)store_each(s->cf.store, prefix, prune_one, &p); /* what stays is only old */
+int host_tls_forget(struct sched *s, const struct ip_addr *addr)
+{
+	char name[NAME_BYTES];
+	uint8_t value[sizeof(int64_t)];
+	int n = store_get(s->cf.store, name_of(addr, name), value, sizeof(value));
+	int err = store_note(s->cf.store, name, span_of(NULL, 0)); /* it may be on its way there */
+
+	return err != 0 ? err : n != -ENOENT;
 }

@@ -13,10 +13,12 @@
 /* A host completed TLS now. */
 void host_tls_learn(struct sched *s, const struct ip_addr *addr);
 
-/* Whether it did within hosts.tls. May read the disk: ask when it matters, after a handshake
- * failed.
+/* Whether it did within hosts.tls. Reads the disk only when more hosts are known than memory holds.
  */
 bool host_tls_is_known(struct sched *s, const struct ip_addr *addr);
 
-/* Deletes what is older than hosts.tls; at start. */
-void host_tls_prune(struct sched *s, int64_t now_s);
+/* Takes what the store has, and deletes what is older than hosts.tls; at start. */
+void host_tls_load(struct sched *s);
+
+/* What the store has of an address is deleted. Returns 1, 0: it has nothing, or -errno. */
+int host_tls_forget(struct sched *s, const struct ip_addr *addr);

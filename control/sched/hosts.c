@@ -99,6 +99,21 @@ struct host *hosts_get(struct hosts *hosts, const struct ip_addr *addr, uint32_t
 	return h;
 }
 
+bool hosts_del(struct hosts *hosts, const struct ip_addr *addr)
+{
+	struct host *h, *next;
+	bool found = false;
+
+	DL_FOREACH_SAFE(hosts->by_use, h, next)
+	{
+		if (!ip_eq(&h->key.addr, addr))
+			continue;
+		del(hosts, h);
+		found = true;
+	}
+	return found;
+}
+
 uint32_t hosts_n(const struct hosts *hosts)
 {
 	return HASH_COUNT(hosts->by_key);

@@ -42,6 +42,9 @@ struct host *hosts_find(struct hosts *hosts, const struct ip_addr *addr, uint32_
 /* The same, made when there is none. */
 struct host *hosts_get(struct hosts *hosts, const struct ip_addr *addr, uint32_t source);
 
+/* Forgets an address, for all sources. True when something was known. */
+bool hosts_del(struct hosts *hosts, const struct ip_addr *addr);
+
 /* Entries now, and those that left for want of room. */
 uint32_t hosts_n(const struct hosts *hosts);
 uint64_t hosts_n_evicted(const struct hosts *hosts);

@@ -42,6 +42,8 @@ struct lane *lane_for(struct sched *s, const struct slice *sl, uint32_t row)
 		list = p->v6, n = p->n_v6;
 	if (n == 0)
 		return NULL;
+	if (sl->load->is_shared) /* neighbours leave together */
+		row /= DP_RCPTS_MAX;
 	source = list[(row * 2654435761u ^ c->id * 40503u) % n];
 	DL_FOREACH(site->lanes, lane)
 	{
@@ -84,20 +86,33 @@ static uint32_t conns_of_source(const struct lane *lane)
 	return n;
 }
 
-uint32_t lane_room(const struct lane *lane)
+/* Of a shared copy so many recipients may be ahead that each transaction is full; but one lane,
+ * whose host may be slow, does not take the flights and credits of all others.
+ */
+uint32_t lane_room(const struct sched *s, const struct lane *lane, const struct load *load)
 {
 	const struct conf_limits *l = lane->site->limits;
-	uint64_t ahead = (uint64_t)l->conns_max * (l->window_max + 1);
+	uint64_t ahead = (uint64_t)l->conns_max * (l->window_max + 1), most = UINT32_MAX;
 
 	if (ahead < LANE_LOOKAHEAD_MIN)
 		ahead = LANE_LOOKAHEAD_MIN;
-	return lane->n_ahead < ahead ? (uint32_t)(ahead - lane->n_ahead) : 0;
+	if (load->is_shared) {
+		ahead *= share_rcpts_max(lane);
+		most = s->flights_max / SHARED_PART;
+	}
+	if (lane->n_ahead >= ahead || (load->is_shared && lane->n_shared >= most))
+		return 0;
+	ahead -= lane->n_ahead;
+	most -= load->is_shared ? lane->n_shared : 0;
+	return (uint32_t)(ahead < most ? ahead : most);
 }
 
 void lane_push(struct sched *s, struct lane *lane, struct flight *f)
 {
 	DL_APPEND(lane->ready, f);
 	lane->n_ready++;
+	lane->n_shared_ready += f->copy != NULL;
+	lane->n_shared_coming -= f->copy != NULL;
 	site_todo(s, lane->site);
 }
 
@@ -140,14 +155,13 @@ static struct conn *pick(const struct sched *s, const struct lane *lane, bool *i
 	return best;
 }
 
-static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct flight *f)
+struct dp_job lane_job(const struct conn *c, const struct flight *f)
 {
 	struct dp_job job = {
 		.conn = c->handle,
-		.message = (uint64_t)f->gen << 32 | (uint32_t)(f - s->flights),
 		.mail_from = f->mail_from,
 		.envid = f->envid,
-		.requiretls = lane->requiretls,
+		.requiretls = f->lane->requiretls,
 		.ret = f->slice->load->c->dsn.ret,
 		.rcpts = &f->rcpt,
 		.n_rcpts = 1,
@@ -163,10 +177,15 @@ static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct fl
 
 	static_assert((int)TPL_SPANS_MAX + (int)DP_TAGS_MAX <= (int)DP_SPANS_MAX, "tags fit, too");
 	memcpy(job.wire, f->out.wire, f->out.n_wire * sizeof(job.wire[0]));
-	if (dp_submit(s->cf.dp, c->worker, &job) != 0)
-		return false;
+	return job;
+}
+
+/* One of the recipients of a job that was handed over. */
+void lane_sent(struct sched *s, struct lane *lane, struct conn *c, struct flight *f)
+{
 	DL_DELETE(lane->ready, f);
 	lane->n_ready--;
+	lane->n_shared_ready -= f->copy != NULL;
 	lane->n_ahead--;
 	s->credits[c->worker]--;
 	f->credit = 1;
@@ -174,11 +193,28 @@ static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct fl
 	f->state = FLIGHT_SENT;
 	f->conn = c;
 	f->slice->load->c->attempts++;
-	c->jobs++;
-	c->msgs++;
 	f->on_shared = c->domain != 0 && (c->domain != f->slice->dom->id || c->is_shared);
 	c->is_shared |= f->on_shared;
 	c->domain = f->slice->dom->id;
+}
+
+static bool submit_one(struct sched *s, struct lane *lane, struct conn *c, struct flight *f)
+{
+	struct dp_job job = lane_job(c, f);
+
+	job.message = (uint64_t)f->gen << 32 | (uint32_t)(f - s->flights);
+	if (dp_submit(s->cf.dp, c->worker, &job) != 0)
+		return false;
+	lane_sent(s, lane, c, f);
+	return true;
+}
+
+static bool submit(struct sched *s, struct lane *lane, struct conn *c, struct flight *f)
+{
+	if (!(f->copy != NULL ? share_submit : submit_one)(s, lane, c, f))
+		return false;
+	c->jobs++;
+	c->msgs++;
 	if (lane->site->slices != NULL)
 		site_todo(s, lane->site); /* there is room ahead again */
 	return true;
@@ -191,11 +227,14 @@ bool lane_is_out(const struct lane *lane)
 	return site->fails_in_row + lane->fails_in_row >= SITE_ROUNDS_MAX * site->n_addrs;
 }
 
-/* All hosts have failed again and again: what waits in the lane is judged without them. */
+/* All hosts have failed again and again, or are none that the lane may go to: what waits in it is
+ * judged without them.
+ */
 static void give_up(struct sched *s, struct lane *lane)
 {
 	struct site *site = lane->site;
-	bool takes_no_mail = site->fails_in_row == 0 && lane->no_mail_in_row == lane->fails_in_row;
+	bool takes_no_mail = lane_is_out(lane) && site->fails_in_row == 0 &&
+	                     lane->no_mail_in_row == lane->fails_in_row;
 	struct verdict v = bounce_judge_hosts(takes_no_mail);
 
 	while (lane->ready != NULL)
@@ -231,6 +270,15 @@ static void retire(struct sched *s, struct lane *lane)
 	}
 }
 
+/* More of those who share are a moment away, and there is room for them in the transaction. They
+ * come whatever happens, or leave the lane; no more do while it is full.
+ */
+static bool is_worth_waiting(const struct lane *lane)
+{
+	return lane->ready->copy != NULL && lane->n_shared_coming > 0 &&
+	       lane->n_shared_ready < share_rcpts_max(lane);
+}
+
 /* Hands over what the rate allows. */
 static void hand_over(struct sched *s, struct lane *lane)
 {
@@ -240,7 +288,8 @@ static void hand_over(struct sched *s, struct lane *lane)
 	uint64_t wait_us;
 	struct conn *c;
 
-	while (lane->ready != NULL && (c = pick(s, lane, &is_poor)) != NULL) {
+	while (lane->ready != NULL && !is_worth_waiting(lane) &&
+	       (c = pick(s, lane, &is_poor)) != NULL) {
 		if (!rate_try(&site->rate, per_s, s->now_us, &wait_us)) {
 			site_wake_at(s, site, s->now_us + wait_us);
 			break;
@@ -255,12 +304,20 @@ static void hand_over(struct sched *s, struct lane *lane)
 		site_hungry(s, site);
 }
 
+/* Transactions that what is ready comes to, at least. */
+static uint32_t ready_jobs(const struct lane *lane)
+{
+	uint32_t each = share_rcpts_max(lane);
+
+	return lane->n_ready - lane->n_shared_ready + (lane->n_shared_ready + each - 1) / each;
+}
+
 /* Opens connections for what is still waiting; each will take as many as it may have in flight. */
 static void open_more(struct sched *s, struct lane *lane)
 {
 	struct site *site = lane->site;
 
-	while ((uint64_t)lane->n_connecting * site->limits->window < lane->n_ready &&
+	while ((uint64_t)lane->n_connecting * site->limits->window < ready_jobs(lane) &&
 	       conns_of_source(lane) < site->limits->conns_max && !site->blocked) {
 		enum dialled dialled = dial(s, lane);
 

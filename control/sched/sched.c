@@ -70,6 +70,7 @@ struct sched *sched_open(const struct sched_conf *conf)
 	s->conns = xcalloc(s->conns_max, sizeof(*s->conns));
 	for (uint32_t i = s->conns_max; i-- > 0;)
 		LL_PREPEND(s->free_conns, &s->conns[i]);
+	shares_open(s);
 	s->hosts = hosts_new(s->conf->hosts.entries_max);
 	make_pools(s);
 	return s;
@@ -126,6 +127,7 @@ void sched_close(struct sched *s)
 	hosts_free(s->hosts);
 	free(s->sites);
 	free(s->free_slots);
+	shares_close(s);
 	free(s->flights);
 	free(s->conns);
 	free(s->credits);
@@ -153,6 +155,7 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 	s->conf = s->cf.conf = conf;
 	s->n_confs++;
 	hosts_set_max(s->hosts, conf->hosts.entries_max);
+	copies_renew(s); /* keys may be others */
 	LL_FOREACH_SAFE(s->pools, p, next_pool)
 	{
 		free(p->any);
@@ -195,6 +198,7 @@ void sched_add(struct sched *s, struct campaign *c)
 
 	load->c = c;
 	load->tls_min = least_of(s, c);
+	load->is_shared = c->spec.shared_copy != NULL;
 	load->requiretls = c->spec.requiretls;
 	DL_APPEND(s->loads, load);
 	for (uint32_t d = 0; d < table_n_domains(c->table); d++)
@@ -255,10 +259,12 @@ uint64_t sched_run(struct sched *s, uint64_t now_us, int64_t now_s)
 	uint64_t wait_us = RUN_AT_MOST_US;
 	bool all;
 
-	if (s->now_s == 0)
-		host_tls_prune(s, now_s);
+	bool is_first = s->now_s == 0;
+
 	s->now_us = now_us;
 	s->now_s = now_s;
+	if (is_first)
+		host_tls_load(s);
 	flight_retry_waiting(s);
 	if (s->stopping)
 		return s->append_wait != NULL ? RETRY_US : RUN_AT_MOST_US;

@@ -130,6 +130,11 @@ struct sched_host_view {
 bool sched_host_next(struct sched *s, const char *key, uint32_t *cursor,
                      struct sched_host_view *view);
 
+/* Forgets what is known of a host's address, that it has done TLS included, and looks at its sites
+ * anew. Returns 1, 0: nothing was known, or -EAGAIN: the store has no room now.
+ */
+int sched_forget_host(struct sched *s, const struct ip_addr *addr);
+
 /* Addresses that something is known of, and those that were forgotten for want of room. */
 uint32_t sched_n_hosts(const struct sched *s);
 uint64_t sched_n_hosts_evicted(const struct sched *s);

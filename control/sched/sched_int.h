@@ -33,6 +33,7 @@ enum {
 	HUNGRY_PER_TICK = 64,   /* hungry sites looked at each RETRY_US, whatever came free */
 	RETRY_US = 2000,        /* when a ring or pool was full: look again after this */
 	LANE_LOOKAHEAD_MIN = 4, /* messages composed ahead of a lane's connections, at least */
+	SHARED_PART = 8, /* of all flights, what recipients of shared copies may be in one lane */
 	SITE_FULL_LANES_MAX =
 	    8, /* slices that may find their lane full before a site's turn ends */
 };
@@ -58,9 +59,11 @@ struct flight {
 	uint32_t row;
 	uint32_t worker;
 	struct slice *slice;
-	struct lane *lane; /* NULL: judged without being sent */
-	struct conn *conn; /* of FLIGHT_SENT */
-	void *slab;        /* NULL: nothing held */
+	struct lane *lane;   /* NULL: judged without being sent */
+	struct conn *conn;   /* of FLIGHT_SENT */
+	struct copy *copy;   /* the message that it shares with others; NULL: has its own */
+	struct batch *batch; /* of FLIGHT_SENT: those of the same transaction; NULL: alone */
+	void *slab;          /* NULL: nothing held */
 	struct tpl_out out;
 	struct span mail_from, envid;
 	struct dp_rcpt rcpt;
@@ -68,6 +71,31 @@ struct flight {
 	struct flight *claim_next;          /* of one claim */
 	struct flight *prev, *next; /* in its lane's ready list, or a waiting list of sched */
 	struct store_rec rec;
+};
+
+/* The one message of a campaign whose recipients share it, composed: held while a flight of them
+ * waits for it, or has it.
+ */
+struct copy {
+	struct load *load;
+	uint32_t refs;
+	uint8_t as_7bit;        /* 0 or 1: for hosts that take no 8-bit text */
+	uint8_t is_here;        /* 0 or 1: composed; else the first that waits has ordered it */
+	struct flight *waiting; /* for it to be composed */
+	struct compose_done done;
+	struct dp_text text[TPL_TEXTS_MAX]; /* of `done` */
+	struct copy *prev, *next;           /* in sched.copies */
+};
+
+/* The recipients of one transaction. Their flights end one by one, so the job has a name of its
+ * own.
+ */
+struct batch {
+	uint32_t gen;
+	uint32_t n_open;         /* recipients without a verdict; 0: the slot is free */
+	struct flight **flights; /* by index in the job, with `rcpts` and their addresses behind */
+	struct dp_rcpt *rcpts;
+	struct batch *next; /* in the free list */
 };
 
 /* One domain of one campaign: its rows that are not final. */
@@ -94,6 +122,8 @@ struct load {
 	uint64_t left;
 	uint8_t tls_min;    /* enum dp_tls_policy: the least that tenant, class and campaign ask */
 	uint8_t requiretls; /* 0 or 1: only hosts that are named for it (RFC 8689) */
+	uint8_t is_shared;  /* 0 or 1: one message for all */
+	struct copy *copies[2]; /* by as_7bit: those that flights may join; NULL: none */
 	struct slice *slices;
 	struct load *prev, *next;
 };
@@ -177,6 +207,8 @@ struct lane {
 	uint32_t n_conns, n_connecting;
 	uint32_t n_ahead; /* flights claimed .. ready */
 	uint32_t n_ready;
+	/* Flights with a shared copy: claimed .. sent, claimed .. composed, ready. */
+	uint32_t n_shared, n_shared_coming, n_shared_ready;
 	struct flight *ready;
 	struct conn *conns;
 	struct lane *prev, *next; /* in site->lanes */
@@ -193,6 +225,7 @@ struct conn {
 	uint8_t is_shared;      /* 0 or 1: has carried mail of two domains */
 	uint8_t has_failed;     /* 0 or 1: its host was blamed for it */
 	uint16_t learnt;        /* enum dp_known */
+	uint16_t rcpts_max;     /* its host takes in one transaction; 0: unknown */
 	uint32_t worker;
 	uint32_t msgs, msgs_max; /* submitted */
 	uint32_t delivered;
@@ -234,6 +267,8 @@ struct sched {
 	uint32_t *n_conns_of; /* per worker */
 	struct flight *flights, *free_flights;
 	uint32_t n_flights, flights_max;
+	struct batch *batches, *free_batches; /* as many as credits: each holds one at least */
+	struct copy *copies;
 	struct conn *conns, *free_conns;
 	uint32_t n_conns, conns_max;
 	struct site **sites; /* by slot; NULL: free */
@@ -244,6 +279,7 @@ struct sched {
 	uint64_t n_domain_ids;
 	uint32_t n_confs; /* configurations so far */
 	struct hosts *hosts;
+	uint8_t tls_unread; /* 0 or 1: the store could not say which hosts have done TLS */
 	uint32_t n_looking; /* look-ups under way */
 	uint32_t fed;       /* flights and connections that came free since the last run */
 	uint64_t fed_us;    /* when hungry sites were last looked at for the passing of time */
@@ -262,6 +298,8 @@ struct flight *flight_get(struct sched *s, struct slice *sl, uint32_t row);
 void flight_put(struct sched *s, struct flight *f); /* and tells slice, site and campaign */
 void flight_claim(struct sched *s, struct flight *first, uint32_t n); /* a run of fresh rows */
 void flight_compose(struct sched *s, struct flight *f);
+void flight_texts(const struct tpl_out *out, struct dp_text text[TPL_TEXTS_MAX]);
+void flight_composed(struct sched *s, struct flight *f, const struct compose_done *done);
 void flight_return(struct sched *s, struct flight *f); /* not tried: its row is ready again */
 void flight_settle(struct sched *s, struct flight *f, const struct verdict *v,
                    const struct dp_evt *evt, const char *reason);
@@ -307,12 +345,31 @@ void slice_list(struct sched *s, struct slice *sl); /* into its site's list, if 
 struct lane *lane_for(struct sched *s, const struct slice *sl, uint32_t row);
 void lane_run(struct sched *s, struct lane *lane);
 void lane_push(struct sched *s, struct lane *lane, struct flight *f);
-uint32_t lane_room(const struct lane *lane);
+uint32_t lane_room(const struct sched *s, const struct lane *lane, const struct load *load);
+struct dp_job lane_job(const struct conn *c, const struct flight *f);
+void lane_sent(struct sched *s, struct lane *lane, struct conn *c, struct flight *f);
 /* Every address has failed again and again since mail was last answered: what cannot be sent spends
  * an attempt.
  */
 bool lane_is_out(const struct lane *lane);
 void lane_free(struct lane *lane);
+
+/* share.c: recipients of one message. A flight joins the copy that there is, or is ordered by its
+ * caller and begins one.
+ */
+void shares_open(struct sched *s);
+void shares_close(struct sched *s);
+bool copy_try_join(struct sched *s, struct flight *f, bool as_7bit);
+void copy_begin(struct sched *s, struct flight *f, bool as_7bit);
+void copy_composed(struct sched *s, struct copy *copy, const struct compose_done *done);
+void copy_leave(struct sched *s, struct flight *f);
+void copies_renew(struct sched *s); /* who comes next is composed for anew */
+uint32_t share_rcpts_max(const struct lane *lane);
+/* Hands over `first` and as many ready ones of its domain as may go with it. */
+bool share_submit(struct sched *s, struct lane *lane, struct conn *c, struct flight *first);
+struct flight *batch_flight(struct sched *s, const struct dp_evt *evt); /* NULL: not one's alone */
+bool batch_is_message(uint64_t message);
+bool batch_leave(struct sched *s, struct flight *f); /* true: its job has no one open now */
 
 /* dial.c: opens one more connection of a lane. */
 enum dialled {

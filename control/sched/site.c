@@ -288,7 +288,7 @@ static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struc
 		                 "no source of this pool has an address of the hosts' family")
 		           ? GAVE
 		           : GAVE_STARVED;
-	if (lane_room(lane) == 0)
+	if (lane_room(s, lane, sl->load) == 0)
 		return GAVE_FULL;
 	f = flight_get(s, sl, row);
 	if (f == NULL)
@@ -296,6 +296,8 @@ static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struc
 	slice_take(sl, row);
 	f->lane = lane;
 	lane->n_ahead++;
+	lane->n_shared += sl->load->is_shared;
+	lane->n_shared_coming += sl->load->is_shared;
 	if (c->rcpts[row].first_attempt_s == 0)
 		claim_add(s, claim, f);
 	else
@@ -303,14 +305,15 @@ static enum gave give_row(struct sched *s, struct slice *sl, uint32_t row, struc
 	return GAVE;
 }
 
-/* One slice's turn: up to SLICE_TURN_ROWS rows. */
+/* One slice's turn: up to SLICE_TURN_ROWS rows, or a transaction full that share a message. */
 static enum gave give_rows(struct sched *s, struct slice *sl)
 {
+	uint32_t most = sl->load->is_shared ? (uint32_t)DP_RCPTS_MAX : (uint32_t)SLICE_TURN_ROWS;
 	struct claim claim = { 0 };
 	enum gave gave = GAVE;
 	uint32_t row;
 
-	for (int i = 0; i < SLICE_TURN_ROWS && gave == GAVE && slice_peek(sl, &row); i++)
+	for (uint32_t i = 0; i < most && gave == GAVE && slice_peek(sl, &row); i++)
 		gave = give_row(s, sl, row, &claim);
 	claim_end(s, &claim);
 	return gave;

@@ -16,8 +16,9 @@ static uint8_t stricter(uint8_t a, uint8_t b)
 	return a > b ? a : b;
 }
 
-/* Clear text after a failed handshake is for who only would have liked TLS, towards a host that has
- * not shown that it can: else whoever breaks handshakes on the way would read along.
+/* Clear text is for who only would have liked TLS, towards a host that has not shown that it can:
+ * else whoever breaks handshakes on the way, or takes STARTTLS out of answers (RFC 3207 6), would
+ * read along.
  */
 struct tls_plan tls_plan(const struct tls_ask *ask)
 {
@@ -28,5 +29,6 @@ struct tls_plan tls_plan(const struct tls_ask *ask)
 		.wanted = wanted,
 		.dial = may_clear && ask->fails_tls ? DP_TLS_NONE : wanted,
 		.may_clear = may_clear,
+		.expects_tls = wanted == DP_TLS_OPPORTUNISTIC && ask->has_done_tls,
 	};
 }

@@ -24,7 +24,9 @@ struct tls_plan {
 	uint8_t
 	    wanted;   /* enum dp_tls_policy: sessions and messages that want the same go together */
 	uint8_t dial; /* enum dp_tls_policy: what the next session is told */
-	bool may_clear; /* if its handshake fails, the next one may be in the clear */
+	bool may_clear;   /* if its handshake fails, the next one may be in the clear */
+	bool expects_tls; /* it is only liked, and a host that does not offer it has been stripped
+	                     of it */
 };
 
 struct tls_plan tls_plan(const struct tls_ask *ask);

@@ -1,6 +1,7 @@
 /* view.c - what others may see of the scheduler, and its orderly end. */
 #include <utlist.h>
 
+#include "control/sched/host_tls.h"
 #include "control/sched/sched_int.h"
 
 void sched_stop(struct sched *s)
@@ -114,6 +115,21 @@ bool sched_site_next(const struct sched *s, uint32_t *cursor, struct sched_site_
 		view->conns_idle += c->open && c->jobs == 0;
 	}
 	return true;
+}
+
+int sched_forget_host(struct sched *s, const struct ip_addr *addr)
+{
+	int noted = host_tls_forget(s, addr);
+	bool known;
+
+	if (noted < 0)
+		return noted;
+	known = hosts_del(s->hosts, addr);
+	for (uint32_t i = 0; i < s->sites_room; i++)
+		for (uint32_t j = 0; s->sites[i] != NULL && j < s->sites[i]->n_addrs; j++)
+			if (ip_eq(&s->sites[i]->addrs[j].addr, addr))
+				site_todo(s, s->sites[i]);
+	return known || noted > 0;
 }
 
 uint32_t sched_n_hosts(const struct sched *s)

@@ -94,6 +94,23 @@ uint32_t pool_try_get(struct pool *p)
 	return slot;
 }
 
+/* As pool_try_get() would go on: those never used before those given back, or behind them. */
+uint32_t pool_foresee(const struct pool *p, uint32_t slot)
+{
+	uint32_t next, fresh = p->n_ever < p->n ? p->n_ever : POOL_NONE;
+
+	assert(p->n != 0);
+	if (slot != POOL_NONE && slot >= p->n_ever) {
+		if (slot + 1 < p->n)
+			return slot + 1;
+		return p->is_sparse ? POOL_NONE : p->free_head;
+	}
+	if (slot == POOL_NONE && !p->is_sparse && fresh != POOL_NONE)
+		return fresh;
+	next = slot == POOL_NONE ? p->free_head : p->marks[slot].next;
+	return next == POOL_NONE && p->is_sparse ? fresh : next;
+}
+
 void pool_put(struct pool *p, uint32_t slot)
 {
 	struct pool_mark *m;

@@ -58,10 +58,7 @@ uint32_t pool_try_get(struct pool *p);
 /* The slot that would be taken next, behind `slot` or, where that is POOL_NONE, first of all;
  * POOL_NONE: none is free. A hint to fetch it: any call above changes it.
  */
-static inline uint32_t pool_foresee(const struct pool *p, uint32_t slot)
-{
-	return slot == POOL_NONE ? p->free_head : p->marks[slot].next;
-}
+uint32_t pool_foresee(const struct pool *p, uint32_t slot);
 
 /* Gives a slot back; whoever still knows its generation will be told that it is stale. */
 void pool_put(struct pool *p, uint32_t slot);

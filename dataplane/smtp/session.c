@@ -48,6 +48,8 @@ void session_greeted(struct session *s, uint64_t now_us, const struct smtp_reply
 	else if (s->policy >= DP_TLS_ENCRYPT && s->tls == NULL)
 		session_end_by_tls(s, now_us,
 		                   "STARTTLS is not offered, and its policy asks for it");
+	else if (wants && session_expects_tls(s))
+		session_end_by_gone(s, now_us, NULL);
 	else
 		session_authenticate(s, now_us, reply);
 }

@@ -146,6 +146,19 @@ struct smtp_step {
 
 extern const struct smtp_step smtp_steps[DP_N_STEPS];
 
+/* Where a refusal concerns somebody else than its step's row says; the first that fits. */
+enum reach_when { REACH_ALWAYS, REACH_IN_LMTP, REACH_ONCE_SETTLED };
+
+struct reach_rule {
+	uint16_t code; /* 0: any */
+	uint8_t step;  /* enum dp_step; DP_N_STEPS: any */
+	uint8_t when;  /* enum reach_when; settled: the session has had a message answered */
+	uint8_t reach; /* enum dp_reach */
+};
+
+enum { SMTP_REACHES = 9 };
+extern const struct reach_rule smtp_reaches[SMTP_REACHES];
+
 /* Its time-outs. */
 static inline const struct dp_times *session_times(const struct session *s)
 {
@@ -165,6 +178,12 @@ static inline bool session_chunks(const struct session *s)
 {
 	return s->smtp->conf.chunking && s->caps.chunking && !s->is_lmtp &&
 	       ((s->known | s->learnt) & DP_KNOWN_NO_CHUNKING) == 0;
+}
+
+/* TLS that is only liked, of a host that has done it: without it nothing more is said. */
+static inline bool session_expects_tls(const struct session *s)
+{
+	return (s->known & DP_KNOWN_TLS) != 0;
 }
 
 static inline bool session_bdat_works(const struct session *s)
@@ -241,6 +260,9 @@ void session_start_tls(struct session *s, uint64_t now_us);
 
 /* Ends because of TLS; `text` says what was wrong. */
 void session_end_by_tls(struct session *s, uint64_t now_us, const char *text);
+
+/* Ends because TLS has gone; `reply` refused STARTTLS, NULL: it was not offered. */
+void session_end_by_gone(struct session *s, uint64_t now_us, const struct smtp_reply *reply);
 
 /* Decides the end, once; the jobs get their last events now, CLOSED follows when TCP is through.
  * The driver, never its caller, carries it out.

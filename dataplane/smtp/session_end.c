@@ -50,18 +50,37 @@ void session_put_name(struct session *s)
 	s->name = POOL_NONE;
 }
 
-/* 421 says that the host takes nothing now, unless it has just shown on this session that it does:
- * then it has only had enough of the session.
- */
+/* clang-format off */
+const struct reach_rule smtp_reaches[SMTP_REACHES] = {
+	/* RFC 4954 6: what we are, or how we came, and no word on message or recipient. */
+	{ 530, DP_N_STEPS,   REACH_ALWAYS,       DP_REACH_HOST },
+	{ 534, DP_N_STEPS,   REACH_ALWAYS,       DP_REACH_HOST },
+	{ 535, DP_N_STEPS,   REACH_ALWAYS,       DP_REACH_HOST },
+	{ 538, DP_N_STEPS,   REACH_ALWAYS,       DP_REACH_HOST },
+	/* RFC 2033 4.2: one reply a recipient. */
+	{ 0,   DP_STEP_DOT,  REACH_IN_LMTP,      DP_REACH_RECIPIENT },
+	/* The host takes nothing now, unless it has just shown on this session that it does: then it
+	 * has only had enough of the session. */
+	{ 421, DP_STEP_MAIL, REACH_ONCE_SETTLED, DP_REACH_MESSAGE },
+	{ 421, DP_STEP_DATA, REACH_ONCE_SETTLED, DP_REACH_MESSAGE },
+	{ 421, DP_STEP_MAIL, REACH_ALWAYS,       DP_REACH_HOST },
+	{ 421, DP_STEP_DATA, REACH_ALWAYS,       DP_REACH_HOST },
+};
+/* clang-format on */
+
 enum dp_reach session_reach(const struct session *s, enum dp_step step, uint16_t code)
 {
-	/* RFC 4954 6: what we are, or how we came, and no word on message or recipient. */
-	if (code == 530 || code == 534 || code == 535 || code == 538)
-		return DP_REACH_HOST;
-	if (s->is_lmtp && step == DP_STEP_DOT) /* RFC 2033 4.2: one reply a recipient */
-		return DP_REACH_RECIPIENT;
-	if (code == 421 && (step == DP_STEP_MAIL || step == DP_STEP_DATA))
-		return s->has_settled_jobs ? DP_REACH_MESSAGE : DP_REACH_HOST;
+	const bool now[] = { [REACH_ALWAYS] = true,
+		             [REACH_IN_LMTP] = s->is_lmtp,
+		             [REACH_ONCE_SETTLED] = s->has_settled_jobs };
+
+	for (size_t i = 0; i < SMTP_REACHES; i++) {
+		const struct reach_rule *r = &smtp_reaches[i];
+
+		if ((r->code == 0 || r->code == code) &&
+		    (r->step == DP_N_STEPS || r->step == step) && now[r->when])
+			return (enum dp_reach)r->reach;
+	}
 	return smtp_steps[step].reach;
 }
 
@@ -138,6 +157,16 @@ void session_end_by_tls(struct session *s, uint64_t now_us, const char *text)
 	told.text_bytes = (uint32_t)snprintf(told.text, sizeof(told.text), "TLS: %s", text);
 	session_end_with(s, now_us, s->tls == NULL ? SESSION_END_QUIT : SESSION_END_FIN, DP_WHY_TLS,
 	                 &told);
+}
+
+/* RFC 3207 6: who stands between may take STARTTLS out of the answer, or refuse it for the host. */
+void session_end_by_gone(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
+{
+	count(&s->smtp->conf.counters->smtp_tls_gone);
+	if (reply != NULL)
+		session_end_with(s, now_us, SESSION_END_QUIT, DP_WHY_TLS_GONE, reply);
+	else
+		session_end(s, now_us, SESSION_END_QUIT, DP_WHY_TLS_GONE);
 }
 
 void session_emit_closed(struct session *s, uint64_t now_us)

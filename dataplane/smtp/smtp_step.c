@@ -91,6 +91,8 @@ static void hear_starttls(struct session *s, uint64_t now_us, const struct smtp_
 		session_end_by_nonsense(s, now_us, reply);
 	else if (s->policy >= DP_TLS_ENCRYPT || reply->code == 421)
 		session_end_by_reply(s, now_us, reply);
+	else if (session_expects_tls(s))
+		session_end_by_gone(s, now_us, reply);
 	else
 		session_authenticate(s, now_us, reply);
 }

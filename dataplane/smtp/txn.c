@@ -3,6 +3,10 @@
 
 #include "dataplane/smtp/txn.h"
 
+enum {
+	COMMANDS_BYTES = 160, /* of MAIL, RCPT and BDAT together, mostly */
+};
+
 bool txn_add(struct session *s, const struct dp_job *job)
 {
 	uint32_t slot = pool_try_get(&s->smtp->txns);
@@ -390,13 +394,15 @@ static void leave_out_too_many(struct session *s, uint64_t now_us, struct txn *t
 	}
 }
 
-/* The content gate is asked last: what cannot be sent here need not be scanned here. */
+/* The content gate is asked last, while the buffers for the message are being fetched: what cannot
+ * be sent here need not be scanned here. */
 static void ask_gate(struct session *s, uint64_t now_us, struct txn *t)
 {
 	const struct smtp_conf *conf = &s->smtp->conf;
-	struct dp_evt said = { .text_bytes = 0 };
+	struct dp_evt said; /* filled in by the gate, where it says no */
 	struct ruling gated = { .outcome = DP_OUT_GATED, .step = DP_STEP_IDLE, .said = &said };
 
+	tcp_expect_write(s->smtp->tcp, COMMANDS_BYTES + t->job.size_bytes);
 	if (t->n_open > 0 && conf->gate != NULL && !conf->gate(conf->gate_ctx, &t->job, &said))
 		txn_judge_all(s, now_us, t, &gated);
 }

@@ -152,6 +152,11 @@ size_t tcp_write_room(struct tcp *tcp, tcp_id id);
 size_t tcp_write_start(struct tcp *tcp, tcp_id id, uint8_t **at);
 void tcp_write_done(struct tcp *tcp, uint64_t now_us, tcp_id id, size_t bytes);
 
+/* Says that so many bytes will be written soon, somewhere: fetches the buffers that they will go
+ * to, the first few. A hint without effect otherwise.
+ */
+void tcp_expect_write(const struct tcp *tcp, size_t bytes);
+
 /* Copies bytes in; returns how many fitted. */
 size_t tcp_write(struct tcp *tcp, uint64_t now_us, tcp_id id, struct span bytes);
 

@@ -7,6 +7,12 @@
 #include "dataplane/tcp/tcp_seg.h"
 #include "dataplane/tcp/tcp_seq.h"
 
+enum {
+	EXPECT_WRITE_SEGS = 4,
+	EXPECT_SEG_BYTES = 1448,
+	TCP_MBUF_DATA_OFF = sizeof(struct rte_mbuf) + TCP_MBUF_PRIV_BYTES,
+};
+
 static const struct {
 	const char *name;
 	bool may_write, sends;
@@ -90,6 +96,23 @@ static struct rte_mbuf *add_segment(struct tcp *t, struct tcb *c)
 	c->tx_segs++;
 	t->held_segs++;
 	return m;
+}
+
+/* What was given back last is taken next, so its header may be cached; its payload is not. */
+void tcp_expect_write(const struct tcp *t, size_t bytes)
+{
+	struct rte_mempool_cache *cache = rte_mempool_default_cache(t->conf.pool, rte_lcore_id());
+	uint32_t left = cache != NULL ? RTE_MIN(cache->len, (uint32_t)EXPECT_WRITE_SEGS) : 0;
+
+	for (uint32_t i = 1; i <= left && bytes > 0; i++) {
+		const uint8_t *m = cache->objs[cache->len - i];
+		size_t n = RTE_MIN(bytes, (size_t)EXPECT_SEG_BYTES);
+
+		/* both lines, the record, then the headers' lines and the payload's */
+		for (size_t at = 0; at < TCP_MBUF_DATA_OFF + TCP_PAYLOAD_OFF + n; at += 64)
+			__builtin_prefetch(m + at, 1);
+		bytes -= n;
+	}
 }
 
 size_t tcp_write_start(struct tcp *t, tcp_id id, uint8_t **at)

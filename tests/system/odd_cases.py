@@ -35,6 +35,10 @@ SINKS = {
 }
 LIES = {"nobdat"}  # here a client sends what it was told it may
 
+# Eight transactions in flight on one connection, and enough of them.
+WINDOW = "connections = 1; transactions_in_flight = 8"
+MANY = [f"r{n}" for n in range(16)]
+
 NO_ANSWER, CLOSED, RESET, NOT_SMTP = ("no answer in time", "connection closed by peer",
                                       "connection reset by peer", "not SMTP")
 
@@ -94,7 +98,7 @@ ODD = [
     Odd("25", "small", ["ehlo : raw 250-mx\\r\\n250 SIZE 100\\r\\n"], "bounced", "takes 100", "5.3.4"),
     Odd("26", "mix", ["rcpt to r0@* : reply 450 4.2.1 later", "rcpt to r1@* : reply 550 5.1.1 no"],
         "deferred,bounced,delivered"),
-    Odd("27", "rcpt421", ["rcpt : reply 421 4.3.2 bye"], "deferred", "bye", "4.3.2"),
+    Odd("27", "rcpt421", ["rcpt : reply 421 4.3.2 bye"], "deferred", "bye"),
     Odd("28", "rcpt251", ["rcpt : reply 251 forwards"], "delivered"),
     Odd("28", "rcpt252", ["rcpt : reply 252 cannot tell"], "delivered"),
     Odd("29", "rcpt551", ["rcpt : reply 551 5.1.6 try <a@b.test>"], "bounced", "try <a@b", "5.1.6"),
@@ -175,6 +179,11 @@ ODD = [
         "delivered", sink="tls"),
     Odd("52", "tlsagain", ["ehlo secure : raw 250-mx\\r\\n250-STARTTLS\\r\\n250 PIPELINING\\r\\n"],
         "delivered", sink="tls"),
+    Odd("52", "tlsrst", ["tls : delay 20ms reset"], "delivered", sink="tls"),
+    Odd("52", "tlsdrip", ["ehlo secure : drip 100us"], "delivered", sink="tls"),
+    Odd("52", "tlsthenmute", ["ehlo secure : silent"], "deferred", NO_ANSWER, "4.4.1", sink="tls"),
+    Odd("52", "tlsdotrst", ["message : then reset"], "delivered", sink="tls"),
+    Odd("52", "tlsnogoodbye", ["message first 1 : reset"], "delivered", sink="tls"),
     # DNS
     Odd("null", "nullmx", [], "bounced", "", "5.1.10", zone="@ MX 0 .\n"),
     Odd("cname", "alias", [], "delivered",
@@ -207,5 +216,23 @@ ODD = [
     Odd("+", "sizehuge", ["ehlo : raw 250-mx\\r\\n250 SIZE 18446744073709551616\\r\\n"], "delivered"),
     Odd("+", "sizewords", ["ehlo : raw 250-mx\\r\\n250 SIZE lots\\r\\n"], "delivered"),
     Odd("+", "rcptmax0", ["ehlo : raw 250-mx\\r\\n250 LIMITS RCPTMAX=0 MAILMAX=0\\r\\n"], "delivered"),
+    Odd("+", "slowbanner", ["connect : drip 200ms"], "deferred", NO_ANSWER, "4.4.1"),
+    Odd("+", "deaf", ["connect : slow 0"], "deferred", NO_ANSWER, "4.4.1"),
+    Odd("+", "datamute", ["data : then silent"], "unconfirmed", NO_ANSWER),
+    Odd("+", "manylines", ["rcpt : flood 30 reply 250 ok", "message : flood 100 reply 250 taken"],
+        "delivered"),
+    Odd("+", "longno", ["rcpt : reply 550 5.1.1 no\\n5.1.1 such\\n5.1.1 user"], "bounced", "such", "5.1.1"),
+    Odd("+", "slowall", ["connect : lag 400ms"], "delivered"),
+    Odd("+", "winmix", ["rcpt to r1@* : reply 550 5.1.1 no", "rcpt to r2@* first 1 : reply 450 4.2.1 wait"],
+        "delivered,bounced" + ",delivered" * 14, sink="bdat", site=WINDOW, locals=MANY),
+    Odd("+", "winreset", ["message to r5@* first 1 : reset"], "delivered", sink="bdat", site=WINDOW,
+        locals=MANY),
+    Odd("+", "winhalf", ["message to r5@* first 1 : then reset"], "delivered", sink="bdat", site=WINDOW,
+        locals=MANY),
+    Odd("+", "winmute", ["message to r5@* first 1 : silent"], "delivered", sink="bdat", site=WINDOW,
+        locals=MANY),
+    Odd("+", "wingoodbye", ["mail after 3 : reply 421 4.7.0 enough"], "delivered", sink="bdat",
+        site=WINDOW, locals=MANY),
+    Odd("+", "windata", ["message to r5@* first 1 : reset"], "delivered", site=WINDOW, locals=MANY),
     Odd("+", "dataafter", ["message : then close"], "delivered", site="connections = 1"),
 ]

@@ -3,7 +3,8 @@
 whose certificates or handshakes are wrong. Each policy does what it says: opportunistic delivers,
 encrypt delivers to anybody who encrypts, verify to nobody else, and what is deferred says why; a
 campaign's floor is above its sites' policies; a host that has done TLS gets nothing in the clear from
-the engine's next life either. What arrives through TLS is the same, byte for byte, as what arrives
+the engine's next life either, whether its handshakes fail or its STARTTLS is gone, until an operator
+has it forgotten. What arrives through TLS is the same, byte for byte, as what arrives
 without, packets lost or not."""
 
 import csv
@@ -14,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import systest
+from running import Running
 from testnet import conf, domains
 from testnet.internet import Internet
 
@@ -43,6 +45,7 @@ CASES = [
     Case("name", "verify", "good", "other", "TLS: hostname mismatch"),
     Case("late", "verify", "good", "expired", "TLS: certificate has expired"),
     Case("whoever", "", "good", "expired", "TLSv1.3"),
+    Case("strip", "", "good", "self", "TLSv1.3"),
     Case("notls", "encrypt", "", "", "TLS: STARTTLS is not offered"),
     Case("noise", "", "garbage", "", "clear"),
     Case("noise2", "encrypt", "garbage", "", "TLS: wrong version number"),
@@ -53,7 +56,9 @@ CASES = [
 # Under tls_min = encrypt, why each is deferred.
 FLOOR = {"plain": "TLS: STARTTLS is not offered", "noise": "TLS: wrong version number"}
 LOSSY = ["p12", "right"]
-BROKEN = {"whoever": "TLS: wrong version number"}
+# In another life of servers that have done TLS: what they do now, and why what comes is deferred.
+BROKEN = {"whoever": ("garbage", "TLS: wrong version number"),
+          "strip": ("", "the host did TLS before and does not offer it now")}
 
 
 def openssl(*args):
@@ -193,7 +198,7 @@ def loss():
 
 
 def break_tls(net, certs):
-    """In the place of a server, one whose handshakes fail."""
+    """In the place of a server, one whose TLS is not what it was."""
     for number, case in enumerate(CASES, 1):
         if case.name not in BROKEN:
             continue
@@ -201,9 +206,25 @@ def break_tls(net, certs):
         net.servers.procs.remove(old)
         old[1].terminate()
         old[1].wait()
-        new = replace(receiver(replace(case, how="garbage"), number, certs), name="broken")
+        new = replace(receiver(replace(case, how=BROKEN[case.name][0]), number, certs),
+                      name=f"broken-{case.name}")
         net.servers.start_smtpd(new)
         net.servers.wait_ready([new])
+
+
+def forget(run, name):
+    """An operator has what is known of a host forgotten: then it gets mail in the clear."""
+    number = 1 + [case.name for case in CASES].index(name)
+    engine = Running(run)
+    engine.start()
+    done = engine.ctl("host", "forget", f"10.25.2.{number}")
+    systest.equal(done.stdout, "forgotten\n", f"host forget: {done.stderr}")
+    (run / "after.csv").write_text(f"email,city,points\na@{name}.test,Oslo,1\n")
+    engine.campaign("after", run / "after.csv", run / "template")
+    systest.wait_for(lambda: engine.is_settled("after", 1), 20, "it is delivered")
+    systest.equal(engine.states("after"), {f"a@{name}.test": "delivered"}, "states")
+    systest.equal(engine.ctl("host", "forget", f"10.25.2.{number + 100}").returncode, 1, "a stranger")
+    engine.stop()
 
 
 def each_policy_does_what_it_says():
@@ -223,8 +244,9 @@ def each_policy_does_what_it_says():
         systest.check(net.servers.wait_delivered(), "Postfix has mail left in its queues")
         break_tls(net, certs)
         send(engine, run, "broken", some(BROKEN))
+        forget(run, "strip")
     check_deferred(run, "floor", FLOOR)
-    check_deferred(run, "broken", BROKEN)
+    check_deferred(run, "broken", {name: why for name, (_how, why) in BROKEN.items()})
     got, bodies = outcomes(run, "tls"), set()
     for case in CASES:
         deferred = not (case.want.startswith("TLSv") or case.want == "clear")

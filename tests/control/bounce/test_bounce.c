@@ -140,6 +140,7 @@ static void what_was_not_tried_goes_again_at_once_or_waits_by_why(void)
 		{ DP_WHY_NO_SOURCE,   { 1, 0, 0 }, { 1, 1, 1 } },
 		{ DP_WHY_SHUTDOWN,    { 1, 0, 0 }, { 1, 1, 1 } },
 		{ DP_WHY_TLS,         { 1, 0, 0 }, { 1, 1, 1 } },
+		{ DP_WHY_TLS_GONE,    { 1, 0, 0 }, { 1, 1, 1 } },
 		{ DP_WHY_NEEDS_7BIT,  { 1, 1, 1 }, { 0, 0, 0 } },
 		{ DP_WHY_NO_CHUNKING, { 1, 1, 1 }, { 1, 1, 1 } },
 		{ DP_WHY_TOO_MANY,    { 1, 1, 1 }, { 1, 0, 1 } },

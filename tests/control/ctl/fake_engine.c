@@ -373,6 +373,16 @@ bool sched_host_next(struct sched *s, const char *key, uint32_t *cursor,
 	return true;
 }
 
+int sched_forget_host(struct sched *s, const struct ip_addr *addr)
+{
+	struct ip_addr full;
+
+	(void)s;
+	fake.forgotten = *addr;
+	ip_parse("192.0.2.9", &full);
+	return ip_eq(addr, &full) ? -EAGAIN : ip_is_v4(addr);
+}
+
 uint32_t sched_n_hosts(const struct sched *s)
 {
 	(void)s;

@@ -17,10 +17,11 @@ struct fake {
 	struct campaign_domain domains[3];
 	char exported_to[300];
 	uint32_t n_domains;
-	struct conf *conf; /* NULL after fake_reset() */
-	uint32_t n_conns;  /* of each worker; names are its number << 16 | their own */
-	uint32_t n_asked;  /* questions to the workers */
-	bool is_mute;      /* the workers do not answer now */
+	struct conf *conf;        /* NULL after fake_reset() */
+	uint32_t n_conns;         /* of each worker; names are its number << 16 | their own */
+	uint32_t n_asked;         /* questions to the workers */
+	struct ip_addr forgotten; /* by "host forget" */
+	bool is_mute;             /* the workers do not answer now */
 };
 extern struct fake fake;
 

@@ -18,6 +18,9 @@ static void a_request_that_fits_nothing_is_told_what_would(void)
 		{ "frobnicate everything", "error: unknown command \"frobnicate everything\"; \"help\" lists all" },
 		{ "show campaign nobody", "error: no campaign \"nobody\"; \"show campaigns\" lists them" },
 		{ "campaign export welcome x.csv", "error: \"x.csv\" is not an absolute path; let it begin with /" },
+		{ "host forget mx.alpha.test", "error: \"mx.alpha.test\" is not an address; \"show domain\" lists those of a domain's hosts" },
+		{ "host forget 2001:db8::7", "error: nothing is known of 2001:db8::7" },
+		{ "host forget 192.0.2.9", "error: the store has no room now; say it again" },
 		{ "show \"stats", "error: the quotes are not closed" },
 		{ "campaign start", "error: name= is missing; add it" },
 		{ "campaign start nmae=x", "error: unknown key \"nmae\"; did you mean \"name\"?" },
@@ -44,6 +47,19 @@ static void a_request_that_fits_nothing_is_told_what_would(void)
 		CU_ASSERT_STRING_EQUAL(got, cases[i].want);
 		free(got);
 	}
+}
+
+static void a_host_is_forgotten_by_its_address(void)
+{
+	struct ip_addr addr;
+	char *text;
+
+	fake_reset();
+	ip_parse("192.0.2.1", &addr);
+	text = ask("host forget 192.0.2.1", NULL);
+	CU_ASSERT_STRING_EQUAL(text, "forgotten\n");
+	CU_ASSERT_TRUE(ip_eq(&fake.forgotten, &addr));
+	free(text);
 }
 
 static void help_and_the_reference_list_the_same_commands(void)
@@ -108,5 +124,5 @@ static void reload_and_shutdown_reach_the_engine(void)
 }
 
 SUITE("control/ctl/ctl_cmd", TEST(a_request_that_fits_nothing_is_told_what_would),
-      TEST(help_and_the_reference_list_the_same_commands),
+      TEST(a_host_is_forgotten_by_its_address), TEST(help_and_the_reference_list_the_same_commands),
       TEST(the_reference_in_the_readme_is_fresh), TEST(reload_and_shutdown_reach_the_engine))

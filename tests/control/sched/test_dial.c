@@ -281,8 +281,34 @@ static void requiretls_goes_to_hosts_that_are_named_for_it_only(void)
 	end();
 }
 
+/* RFC 3207 6: the session is told that it may not go on in the clear. */
+static void who_has_done_tls_is_expected_to_where_it_is_only_liked(void)
+{
+	static const struct {
+		const char *why;
+		enum dp_tls_policy policy;
+		bool knows, want;
+	} cases[] = {
+		{ "liked, and done before", DP_TLS_OPPORTUNISTIC, true, true },
+		{ "liked, and never done", DP_TLS_OPPORTUNISTIC, false, false },
+		{ "not wanted", DP_TLS_NONE, true, false },
+		{ "demanded anyway", DP_TLS_ENCRYPT, true, false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		begin(two_kinds, 1);
+		w.lane.tls = (uint8_t)cases[i].policy;
+		ip_parse(cases[i].knows ? "192.0.2.1" : "192.0.2.9", &fake.knows_tls);
+		CU_ASSERT_EQUAL(dial_once(), DIALLED);
+		CU_ASSERT_EQUAL(fake.last.tls, cases[i].policy);
+		CU_ASSERT_EQUAL((fake.last.known & DP_KNOWN_TLS) != 0, cases[i].want);
+		end();
+	}
+}
+
 SUITE("control/sched/dial", TEST(equals_share_the_load_and_the_preferred_family_comes_first),
       TEST(who_failed_is_left_alone_and_the_next_best_is_taken),
       TEST(what_a_host_refuses_to_another_source_does_not_matter),
       TEST(a_source_without_the_family_of_any_address_never_dials),
-      TEST(requiretls_goes_to_hosts_that_are_named_for_it_only))
+      TEST(requiretls_goes_to_hosts_that_are_named_for_it_only),
+      TEST(who_has_done_tls_is_expected_to_where_it_is_only_liked))

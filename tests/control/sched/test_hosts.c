@@ -63,6 +63,24 @@ static void a_host_that_fails_is_left_alone_longer_each_time_up_to_a_bound(void)
 	hosts_free(hosts);
 }
 
+static void a_host_is_forgotten_for_all_sources(void)
+{
+	struct hosts *hosts = hosts_new(16);
+	struct ip_addr a = addr(1), b = addr(2);
+
+	host_learn(hosts_get(hosts, &a, HOST_ANY_SOURCE), HOST_TLS, 10 * S);
+	host_failed(hosts_get(hosts, &a, 3), 0, 60 * S);
+	host_learn(hosts_get(hosts, &b, HOST_ANY_SOURCE), HOST_TLS, 10 * S);
+	CU_ASSERT_TRUE(hosts_del(hosts, &a));
+	CU_ASSERT_FALSE(hosts_del(hosts, &a));
+	CU_ASSERT_PTR_NULL(hosts_find(hosts, &a, HOST_ANY_SOURCE));
+	CU_ASSERT_PTR_NULL(hosts_find(hosts, &a, 3));
+	CU_ASSERT_TRUE(host_is(hosts_find(hosts, &b, HOST_ANY_SOURCE), HOST_TLS, 0));
+	CU_ASSERT_EQUAL(hosts_n(hosts), 1);
+	CU_ASSERT_EQUAL(hosts_n_evicted(hosts), 0);
+	hosts_free(hosts);
+}
+
 static void the_longest_unused_leaves_for_a_new_one(void)
 {
 	struct hosts *hosts = hosts_new(16);
@@ -140,6 +158,6 @@ static void limits_hold_for_their_time_and_all_is_told_in_words(void)
 SUITE("control/sched/hosts", TEST(a_fact_holds_until_its_time),
       TEST(what_a_host_refuses_to_one_source_is_kept_apart),
       TEST(a_host_that_fails_is_left_alone_longer_each_time_up_to_a_bound),
-      TEST(the_longest_unused_leaves_for_a_new_one),
+      TEST(a_host_is_forgotten_for_all_sources), TEST(the_longest_unused_leaves_for_a_new_one),
       TEST(a_window_grows_by_proof_and_falls_by_one_loss),
       TEST(limits_hold_for_their_time_and_all_is_told_in_words))

@@ -3,14 +3,17 @@
  *
  * The fakes below stand for the rooms the scheduler drives; what each answers is decided by the
  * domain's name ("soft", "hard", "drop", "dead", "null", "egress", "badtls", "choosy": not from the
- * first source; "relay": not on a session of another domain, "norelay": not at all; "slam": hosts
- * that let us in and close at the first message, at MAIL or behind it, "hasty": before one; "521":
- * takes no mail, "521dead": says so only once; "grey": takes each recipient the second time;
- * "nobdat": offers CHUNKING and refuses BDAT; all others deliver).
+ * first source; "strip": offers TLS to as many sessions as "badtls" does; "relay": not on a session
+ * of another domain, "norelay": not at all; "slam": hosts that let us in and close at the first
+ * message, at MAIL or behind it, "hasty": before one; "521": takes no mail, "521dead": says so only
+ * once; "grey": takes each recipient the second time; "nobdat": offers CHUNKING and refuses BDAT;
+ * "mixed": by row, see answer_of(); "few": 4 recipients in a transaction; "bye": goodbye to every
+ * MAIL; all others deliver).
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/campaign/dsn.h"
 #include "control/sched/sched.h"
 #include "tests/support/suite.h"
 
@@ -46,6 +49,7 @@ static struct world {
 	struct mx_answer answers[DOMAINS_MAX];
 	struct mx_host hosts[DOMAINS_MAX];
 	uint32_t n_domains, n_rows;
+	char addresses[ROWS_MAX][40]; /* "domain#row" */
 	uint32_t delivered_times[ROWS_MAX];
 	bool over;
 	uint32_t ttl_ms;  /* of an answer */
@@ -61,23 +65,26 @@ static struct world {
 		uint64_t cookie;
 		mx_done_fn *mx_done;
 		void *mx_ctx;
-		uint32_t domain;
-		bool as_7bit;
+		uint32_t domain, row;  /* row: UINT32_MAX, none */
+		bool as_7bit, is_last; /* is_last: of its job's recipients */
 	} late[QUEUE_MAX];
 	uint32_t n_late;
 	struct fake_conn conns[CONNS_MAX];
 	uint32_t unsettled[WORKERS]; /* recipients submitted whose outcome is not durable */
 	uint32_t dialled[WORKERS], dials_in_all, dials_to[DOMAINS_MAX];
-	/* By flight, the low half of a message's name, cookie / 2: its worker + 1. */
-	uint8_t submitted[4 * WORKERS * WINDOW];
-	uint32_t row_of[4 * WORKERS * WINDOW];
+	uint8_t submitted[ROWS_MAX];                  /* its worker + 1 */
 	uint8_t tries[ROWS_MAX], source_of[ROWS_MAX]; /* by row; the source + 1, once it left */
 	uint32_t gens;
 	uint32_t slabs; /* handed out and not freed */
 	uint32_t conns_open, conns_open_most, msgs_most, submits;
+	uint32_t sent, together_most; /* recipients submitted, and most of them in one job */
+	uint32_t orders;              /* to compose */
+	uint32_t utf8_jobs, utf8_together;
+	uint16_t rcpts_max; /* hosts say so */
 	uint32_t dials_secret, dials_clear, dials_as[DP_N_TLS];
 	int tls_min;        /* of the campaign */
-	uint32_t tls_works; /* handshakes of "badtls" that still succeed */
+	uint32_t tls_works; /* handshakes of "badtls" and "strip" that still succeed */
+	uint32_t gone;      /* sessions that ended because TLS was not offered any more */
 	uint64_t submit_us[ROWS_MAX * 4];
 	const char *requiretls_host; /* named for it in the configuration; NULL: none */
 	uint32_t requiretls_jobs;
@@ -119,6 +126,7 @@ static struct late *later(int kind, uint32_t most_us)
 		abort();
 	memset(l, 0, sizeof(*l));
 	l->kind = kind;
+	l->row = UINT32_MAX;
 	l->at_us = w.now_us + 1 + below(most_us);
 	return l;
 }
@@ -138,11 +146,11 @@ uint32_t dp_workers_of(const struct dp *dp, uint32_t source, uint32_t *first)
 	return WORKERS;
 }
 
-static void settled(uint32_t flight)
+static void settled(uint32_t row)
 {
-	if (w.submitted[flight] != 0)
-		w.unsettled[w.submitted[flight] - 1]--;
-	w.submitted[flight] = 0;
+	if (w.submitted[row] != 0)
+		w.unsettled[w.submitted[row] - 1]--;
+	w.submitted[row] = 0;
 }
 
 const char *dp_why_text(enum dp_why why)
@@ -184,6 +192,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 {
 	uint32_t slot = 0, domain = dial->remote.b[15];
 	struct fake_conn *c;
+	bool offers_tls;
 	struct late *l;
 
 	(void)dp;
@@ -251,6 +260,12 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		memcpy(l->evt.text, "TLS: old", 8);
 		return 0;
 	}
+	offers_tls = strncmp(c->domain, "strip", 5) != 0 || w.tls_works > 0;
+	if (!offers_tls && dial->known & DP_KNOWN_TLS) {
+		closed(c, DP_WHY_TLS_GONE);
+		w.gone++;
+		return 0;
+	}
 	c->open = true;
 	l = later(LATE_EVT, 30000);
 	l->evt.kind = DP_EVT_OPEN;
@@ -258,6 +273,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	l->evt.conn = c->name;
 	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = c->gen };
 	l->evt.mail_max = w.mail_max;
+	l->evt.rcpts_max = w.rcpts_max;
 	l->evt.learnt = w.pipelining ? DP_KNOWN_PIPELINING : 0;
 	if (strncmp(c->domain, "hasty", 5) == 0) {
 		uint64_t at_us = l->at_us;
@@ -266,7 +282,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		w.late[w.n_late - 1].at_us = at_us + 1;
 		w.late[w.n_late - 1].evt.reach = DP_REACH_NONE;
 	}
-	if (dial->tls != DP_TLS_NONE) {
+	if (dial->tls != DP_TLS_NONE && offers_tls) {
 		l->evt.tls = 13;
 		w.tls_works -= w.tls_works > 0;
 	}
@@ -278,106 +294,201 @@ static bool to_is(const struct dp_job *job, const char *what)
 	return strncmp((const char *)job->rcpts[0].address.at, what, strlen(what)) == 0;
 }
 
-static uint32_t domain_of(const struct dp_job *job)
+static uint32_t row_of(const struct dp_rcpt *rcpt)
+{
+	const uint8_t *number = memchr(rcpt->address.at, '#', rcpt->address.bytes);
+	uint32_t row = 0;
+
+	HOLDS(number != NULL);
+	while (++number < rcpt->address.at + rcpt->address.bytes)
+		row = 10 * row + (uint32_t)(*number - '0');
+	return row;
+}
+
+static uint32_t domain_of_row(uint32_t row)
 {
 	uint32_t d = 0;
 
-	while (w.domains[d].name.at != job->rcpts[0].address.at)
+	while (row >= w.domains[d].first_row + w.domains[d].n_rows)
 		d++;
 	return d;
 }
 
+static uint32_t domain_of(const struct dp_job *job)
+{
+	return domain_of_row(row_of(&job->rcpts[0]));
+}
+
+/* What the host says of one recipient. */
+static void answer_of(const struct fake_conn *c, const struct dp_job *job, uint32_t i,
+                      struct dp_evt *evt)
+{
+	uint32_t row = row_of(&job->rcpts[i]);
+	const char *domain = c->domain;
+
+	evt->outcome = DP_OUT_DELIVERED;
+	evt->code = 250;
+	if ((to_is(job, "relay") && c->mixed) || to_is(job, "norelay")) {
+		evt->outcome = DP_OUT_REFUSED;
+		evt->code = 550;
+		evt->reach = DP_REACH_RECIPIENT;
+		evt->step = DP_STEP_RCPT;
+		memcpy(evt->enhanced, (const uint8_t[]){ 5, 7, 64 }, 3);
+	}
+	if (strncmp(domain, "vague", 5) == 0) {
+		evt->outcome = DP_OUT_UNCONFIRMED;
+		evt->code = 0;
+		evt->step = DP_STEP_DOT;
+	}
+	/* Every other time it is told to wait instead. */
+	if ((w.submits % 2 == 0 && strncmp(domain, "vaguesoft", 9) == 0) ||
+	    strncmp(domain, "soft", 4) == 0 || strncmp(domain, "hard", 4) == 0 ||
+	    (strncmp(domain, "mixed", 5) == 0 && row % 10 < 3)) {
+		evt->outcome = DP_OUT_REFUSED;
+		evt->code = domain[0] == 'h' || (domain[0] == 'm' && row % 10 > 0) ? 550 : 450;
+		evt->reach = DP_REACH_RECIPIENT;
+		evt->step = DP_STEP_RCPT;
+		evt->text_bytes = 8;
+		memcpy(evt->text, "no, says", 8);
+	}
+	if (strncmp(domain, "grey", 4) == 0 && w.tries[row] == 1) {
+		evt->outcome = DP_OUT_REFUSED;
+		evt->code = 450;
+		evt->reach = DP_REACH_RECIPIENT;
+		evt->step = DP_STEP_RCPT;
+		memcpy(evt->enhanced, (const uint8_t[]){ 4, 7, 1 }, 3);
+	}
+	if (slams(c)) {
+		evt->outcome = DP_OUT_NOT_TRIED;
+		evt->why = DP_WHY_PEER_CLOSED;
+		evt->code = 0;
+		evt->step = strncmp(domain, "slammail", 8) == 0 ? DP_STEP_MAIL : DP_STEP_DATA;
+	}
+	if (strncmp(domain, "gatehold", 8) == 0 && !job->released) {
+		evt->outcome = DP_OUT_GATED;
+		evt->gate = DP_GATE_HOLD << 1 | DP_GATE_NOTE;
+	}
+	if (strncmp(domain, "gatestop", 8) == 0 && w.stops > 0) {
+		w.stops--;
+		evt->outcome = DP_OUT_GATED;
+		evt->gate = DP_GATE_REJECT << 1 | DP_GATE_STOP;
+	}
+	if (strncmp(domain, "few", 3) == 0 && i >= 4) {
+		evt->outcome = DP_OUT_NOT_TRIED;
+		evt->why = DP_WHY_TOO_MANY;
+		evt->step = DP_STEP_RCPT;
+		evt->rcpts_max = 4;
+		w.came_back++;
+	}
+	if (strncmp(domain, "bye", 3) == 0) {
+		evt->outcome = DP_OUT_REFUSED;
+		evt->code = 421;
+		evt->reach = DP_REACH_HOST;
+		evt->step = DP_STEP_MAIL;
+	}
+}
+
+/* One event a recipient; those that RCPT decides come first, as they do on the wire. */
 static void answer(struct fake_conn *c, const struct dp_job *job)
 {
 	struct late *l = later(LATE_EVT, 1);
 	uint64_t at_us = l->at_us;
+	struct dp_evt evts[DP_RCPTS_MAX];
+	uint32_t n = 0;
 
 	l->worker = c->worker;
 	l->evt.conn = c->name;
 	l->evt.message = job->message;
 	l->evt.kind = DP_EVT_BODY_TAKEN;
-	l = later(LATE_EVT, 1);
-	l->at_us = at_us + 1 + below(20000);
-	l->worker = c->worker;
-	l->evt.conn = c->name;
-	l->evt.message = job->message;
-	l->evt.kind = DP_EVT_RCPT;
-	l->evt.outcome = DP_OUT_DELIVERED;
-	l->evt.code = 250;
-	if ((to_is(job, "relay") && c->mixed) || to_is(job, "norelay")) {
-		l->evt.outcome = DP_OUT_REFUSED;
-		l->evt.code = 550;
-		l->evt.reach = DP_REACH_RECIPIENT;
-		l->evt.step = DP_STEP_RCPT;
-		memcpy(l->evt.enhanced, (const uint8_t[]){ 5, 7, 64 }, 3);
+	at_us += below(20000);
+	for (uint16_t i = 0; i < job->n_rcpts; i++) {
+		evts[i] = (struct dp_evt){
+			.kind = DP_EVT_RCPT, .conn = c->name, .message = job->message, .rcpt = i
+		};
+		answer_of(c, job, i, &evts[i]);
 	}
-	if (strncmp(c->domain, "vague", 5) == 0) {
-		l->evt.outcome = DP_OUT_UNCONFIRMED;
-		l->evt.code = 0;
-		l->evt.step = DP_STEP_DOT;
-		/* Every other time it is told to wait instead. */
-		if (w.submits % 2 == 0 && strncmp(c->domain, "vaguesoft", 9) == 0) {
-			l->evt.outcome = DP_OUT_REFUSED;
-			l->evt.code = 450;
-			l->evt.reach = DP_REACH_RECIPIENT;
-			l->evt.step = DP_STEP_RCPT;
+	for (int by_rcpt = 1; by_rcpt >= 0; by_rcpt--) {
+		for (uint16_t i = 0; i < job->n_rcpts; i++) {
+			if ((evts[i].step == DP_STEP_RCPT) != by_rcpt)
+				continue;
+			l = later(LATE_EVT, 1);
+			l->at_us = ++at_us;
+			l->worker = c->worker;
+			l->evt = evts[i];
+			l->row = row_of(&job->rcpts[i]);
+			l->is_last = ++n == job->n_rcpts;
 		}
-	}
-	if (strncmp(c->domain, "grey", 4) == 0 && w.tries[w.row_of[(uint32_t)job->message]] == 1) {
-		l->evt.outcome = DP_OUT_REFUSED;
-		l->evt.code = 450;
-		l->evt.reach = DP_REACH_RECIPIENT;
-		l->evt.step = DP_STEP_RCPT;
-		memcpy(l->evt.enhanced, (const uint8_t[]){ 4, 7, 1 }, 3);
-	}
-	if (slams(c)) {
-		l->evt.outcome = DP_OUT_NOT_TRIED;
-		l->evt.code = 0;
-		l->evt.step = strncmp(c->domain, "slammail", 8) == 0 ? DP_STEP_MAIL : DP_STEP_DATA;
-	}
-	if (strncmp(c->domain, "gatehold", 8) == 0 && !job->released) {
-		l->evt.outcome = DP_OUT_GATED;
-		l->evt.gate = DP_GATE_HOLD << 1 | DP_GATE_NOTE;
-	}
-	if (strncmp(c->domain, "gatestop", 8) == 0 && w.stops > 0) {
-		w.stops--;
-		l->evt.outcome = DP_OUT_GATED;
-		l->evt.gate = DP_GATE_REJECT << 1 | DP_GATE_STOP;
-	}
-	if (strncmp(c->domain, "soft", 4) == 0 || strncmp(c->domain, "hard", 4) == 0) {
-		l->evt.outcome = DP_OUT_REFUSED;
-		l->evt.code = c->domain[0] == 's' ? 450 : 550;
-		l->evt.reach = DP_REACH_RECIPIENT;
-		l->evt.step = DP_STEP_RCPT;
-		l->evt.text_bytes = 8;
-		memcpy(l->evt.text, "no, says", 8);
 	}
 }
 
-static void not_tried(const struct dp_job *job, uint32_t worker, uint64_t conn)
+static void not_tried(const struct dp_job *job, uint32_t worker, uint64_t conn, enum dp_why why,
+                      enum dp_step step, uint16_t learnt)
 {
-	struct late *l = later(LATE_EVT, 5000);
+	uint64_t at_us = w.now_us + 1 + below(5000);
 
-	l->worker = worker;
-	l->evt.kind = DP_EVT_RCPT;
-	l->evt.outcome = DP_OUT_NOT_TRIED;
-	l->evt.step = DP_STEP_MAIL;
-	l->evt.conn = conn;
-	l->evt.message = job->message;
+	for (uint16_t i = 0; i < job->n_rcpts; i++) {
+		struct late *l = later(LATE_EVT, 1);
+
+		l->at_us = at_us++;
+		l->worker = worker;
+		l->row = row_of(&job->rcpts[i]);
+		l->is_last = i + 1 == job->n_rcpts;
+		l->evt = (struct dp_evt){ .kind = DP_EVT_RCPT,
+			                  .outcome = DP_OUT_NOT_TRIED,
+			                  .step = (uint8_t)step,
+			                  .why = (uint8_t)why,
+			                  .conn = conn,
+			                  .rcpt = i,
+			                  .learnt = learnt,
+			                  .message = job->message };
+		w.came_back++;
+	}
+}
+
+/* All of one domain, each once, and no more than any limit says. */
+static void check_together(const struct dp_job *job, const struct fake_conn *c, uint32_t worker)
+{
+	HOLDS(job->n_rcpts >= 1 && job->n_rcpts <= conf.limits.rcpts_max);
+	HOLDS(w.rcpts_max == 0 || job->n_rcpts <= w.rcpts_max);
+	HOLDS((w.unsettled[worker] += job->n_rcpts) <= WINDOW);
+	for (uint16_t i = 0; i < job->n_rcpts; i++) {
+		uint32_t row = row_of(&job->rcpts[i]);
+
+		HOLDS(domain_of_row(row) == domain_of(job));
+		HOLDS(w.submitted[row] == 0 && w.rcpts[row].in_flight);
+		HOLDS(w.rcpts[row].first_attempt_s != 0);
+		HOLDS(!w.c.dsn.is_asked ||
+		      strncmp((const char *)job->rcpts[i].orcpt.at + 7, w.addresses[row],
+		              job->rcpts[i].orcpt.bytes - 7) == 0);
+		HOLDS((job->rcpts[i].orcpt.bytes > 0) == w.c.dsn.is_asked);
+		w.submitted[row] = (uint8_t)(worker + 1);
+		w.submit_us[w.sent++] = w.now_us;
+		/* RFC 6647 5: every attempt of a recipient leaves from one source. */
+		HOLDS(c == NULL || w.source_of[row] == 0 || w.source_of[row] == c->source + 1);
+		if (c != NULL)
+			w.source_of[row] = (uint8_t)(c->source + 1);
+		w.tries[row] += c != NULL;
+	}
+	for (uint16_t i = 0; i < job->n_rcpts; i++)
+		if (job->rcpts[i].address.at[0] >= 0x80) {
+			HOLDS(job->needs_smtputf8);
+			w.utf8_jobs++;
+			w.utf8_together += job->n_rcpts - 1u;
+		}
+	if (job->n_rcpts > w.together_most)
+		w.together_most = job->n_rcpts;
 }
 
 int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 {
 	struct fake_conn *c = conn_of(job->conn);
-	uint32_t row = w.row_of[(uint32_t)job->message];
 
 	(void)dp;
 	if (below(50) == 0)
 		return -EAGAIN;
-	HOLDS(++w.unsettled[worker] <= WINDOW);
-	w.submitted[(uint32_t)job->message] = (uint8_t)(worker + 1);
+	check_together(job, c, worker);
 	if (c == NULL) {
-		not_tried(job, worker, 0);
+		not_tried(job, worker, 0, DP_WHY_PEER_CLOSED, DP_STEP_IDLE, 0);
 		return 0;
 	}
 	HOLDS(c->open && !c->quitting && c->worker == worker);
@@ -389,31 +500,17 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 	c->carried = domain_of(job) + 1;
 	if (++c->msgs > w.msgs_most)
 		w.msgs_most = c->msgs;
-	w.submit_us[w.submits++] = w.now_us;
-	/* RFC 6647 5: every attempt of a recipient leaves from one source. */
-	HOLDS(w.source_of[row] == 0 || w.source_of[row] == c->source + 1);
-	w.source_of[row] = (uint8_t)(c->source + 1);
-	w.tries[row]++;
+	w.submits++;
 	if (strncmp(c->domain, "seven", 5) == 0 && job->needs_8bit) {
-		not_tried(job, worker, c->name);
-		w.late[w.n_late - 1].evt.why = DP_WHY_NEEDS_7BIT;
-		w.came_back++;
-		return 0;
-	}
-	if (strncmp(c->domain, "drop", 4) == 0 && below(3) == 0) {
-		not_tried(job, worker, c->name);
-		return 0;
-	}
-	if (strncmp(c->domain, "nobdat", 6) == 0 && !(c->known & DP_KNOWN_NO_CHUNKING)) {
+		not_tried(job, worker, c->name, DP_WHY_NEEDS_7BIT, DP_STEP_EHLO, 0);
+	} else if (strncmp(c->domain, "drop", 4) == 0 && below(3) == 0) {
+		not_tried(job, worker, c->name, DP_WHY_PEER_CLOSED, DP_STEP_MAIL, 0);
+	} else if (strncmp(c->domain, "nobdat", 6) == 0 && !(c->known & DP_KNOWN_NO_CHUNKING)) {
 		c->learnt |= DP_KNOWN_NO_CHUNKING;
-		not_tried(job, worker, c->name);
-		w.late[w.n_late - 1].evt.step = DP_STEP_BDAT;
-		w.late[w.n_late - 1].evt.why = DP_WHY_NO_CHUNKING;
-		w.late[w.n_late - 1].evt.learnt = c->learnt;
-		w.came_back++;
-		return 0;
+		not_tried(job, worker, c->name, DP_WHY_NO_CHUNKING, DP_STEP_BDAT, c->learnt);
+	} else {
+		answer(c, job);
 	}
-	answer(c, job);
 	return 0;
 }
 
@@ -436,10 +533,12 @@ int store_append(struct store *store, const struct store_rec *rec, uint64_t cook
 	static uint64_t last_us;
 	struct late *l;
 
-	(void)store, (void)rec;
+	(void)store;
 	if (below(30) == 0)
 		return -EAGAIN;
 	l = later(LATE_DURABLE, 3000);
+	if (rec->kind == REC_OUTCOME || rec->kind == REC_UNCONFIRMED)
+		l->row = rec->row;
 	if (last_us > w.now_us && last_us < w.now_us + 3000 && l->at_us < last_us)
 		l->at_us = last_us; /* records become durable in order */
 	last_us = l->at_us;
@@ -505,11 +604,10 @@ bool compose_try_order(struct composer *co, uint64_t cookie, const struct campai
 	if (w.slabs >= 40)
 		return false;
 	w.slabs++;
-	w.row_of[(uint32_t)cookie] = row;
+	w.orders++;
 	l = later(LATE_COMPOSED, 2000);
 	l->cookie = cookie;
-	while (row >= w.domains[l->domain].first_row + w.domains[l->domain].n_rows)
-		l->domain++;
+	l->row = row;
 	return true;
 }
 
@@ -612,6 +710,19 @@ struct table_domain table_domain(const struct table *t, uint32_t domain)
 	return w.domains[domain];
 }
 
+struct span table_address(const struct table *t, uint32_t row)
+{
+	(void)t;
+	return span_str(w.addresses[row]);
+}
+
+size_t dsn_orcpt(struct span address, char out[DSN_ORCPT_MAX])
+{
+	memcpy(out, "rfc822;", 7);
+	memcpy(out + 7, address.at, address.bytes);
+	return address.bytes + 7;
+}
+
 bool rcpt_state_is_final(enum rcpt_state state)
 {
 	return state > RCPT_HELD;
@@ -690,7 +801,8 @@ static struct conf conf = {
 	            .msgs_per_conn_max = 20,
 	            .idle_ms = 500,
 	            .window = 1,
-	            .window_max = 1 },
+	            .window_max = 1,
+	            .rcpts_max = 10 },
 	.hosts = { .entries_max = 64, .tls_s = 30 * 86400, .window_s = 3600 },
 	.retry = { .after_s = { 2, 4 }, .n_after = 2, .give_up_s = 15, .host_s = 4 },
 	.worker = { .conns_max = 32, .window = WINDOW },
@@ -734,6 +846,9 @@ static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
 		struct mx_answer *a = &w.answers[d];
 
 		w.domains[d] = (struct table_domain){ span_str(domains[d]), w.n_rows, rows_each };
+		for (uint32_t i = 0; i < rows_each; i++)
+			snprintf(w.addresses[w.n_rows + i], sizeof(w.addresses[0]), "%s#%u",
+			         domains[d], w.n_rows + i);
 		w.n_rows += rows_each;
 		a->refs = 1;
 		a->fate = strncmp(domains[d], "null", 4) == 0 ? MX_NULL : MX_OK;
@@ -759,22 +874,23 @@ static void begin(uint32_t seed, const char *const *domains, uint32_t rows_each)
 		                 .started_s = (int64_t)(w.now_us / 1000000) };
 }
 
-static void deliver_evt(struct sched *s, uint32_t worker, const struct dp_evt *evt)
+static void deliver_evt(struct sched *s, const struct late *l)
 {
+	uint32_t worker = l->worker;
+	const struct dp_evt *evt = &l->evt;
 	struct fake_conn *c = NULL;
 
 	for (int i = 0; i < CONNS_MAX; i++)
 		if (w.conns[i].used && w.conns[i].name == evt->conn)
 			c = &w.conns[i];
-	if (evt->kind == DP_EVT_RCPT) {
-		if (c != NULL)
-			c->jobs--;
-		if (evt->outcome == DP_OUT_NOT_TRIED)
-			settled((uint32_t)evt->message);
-	}
+	if (c != NULL)
+		c->jobs -= l->is_last;
 	sched_on_event(s, worker, evt);
+	if (evt->kind == DP_EVT_RCPT && !w.rcpts[l->row].in_flight)
+		settled(l->row); /* nothing of it is to be stored */
 	if (evt->kind == DP_EVT_RCPT && c != NULL && c->jobs == 0 && c->used &&
-	    (c->quitting || (evt->outcome == DP_OUT_NOT_TRIED && evt->why != DP_WHY_NEEDS_7BIT)))
+	    (c->quitting || (evt->outcome == DP_OUT_NOT_TRIED && evt->why != DP_WHY_NEEDS_7BIT &&
+	                     evt->why != DP_WHY_TOO_MANY)))
 		closed(c, c->quitting && !slams(c) ? DP_WHY_QUIT : DP_WHY_PEER_CLOSED);
 }
 
@@ -783,7 +899,7 @@ static void deliver(struct sched *s, struct late l)
 	struct compose_done done = { .cookie = l.cookie,
 		                     .slab = &w,
 		                     .out = { .n_wire = 1, .needs_8bit = !l.as_7bit },
-		                     .rcpt_to = w.domains[l.domain].name };
+		                     .rcpt_to = span_of(NULL, 0) };
 
 	if (w.uncomposed > 0 && l.kind == LATE_COMPOSED) {
 		w.uncomposed--;
@@ -796,14 +912,15 @@ static void deliver(struct sched *s, struct late l)
 	}
 	switch (l.kind) {
 	case LATE_EVT:
-		deliver_evt(s, l.worker, &l.evt);
+		deliver_evt(s, &l);
 		break;
 	case LATE_DURABLE:
-		if (l.cookie % 2 == 0 && l.cookie / 2 < sizeof(w.submitted)) /* a flight's */
-			settled((uint32_t)(l.cookie / 2));
+		if (l.row != UINT32_MAX)
+			settled(l.row);
 		sched_on_durable(s, l.cookie);
 		break;
 	case LATE_COMPOSED:
+		done.rcpt_to = span_str(w.addresses[l.row]);
 		sched_on_composed(s, &done);
 		break;
 	case LATE_MX:
@@ -1279,6 +1396,113 @@ static void clear_text_after_a_failed_handshake_is_for_the_opportunistic(void)
 	conf = before;
 }
 
+/* RFC 3207 6: what is taken out of an answer on the way is no reason to send in the clear, to who
+ * has done TLS in 30 days, before a restart or not; nobody else waits.
+ */
+static void starttls_that_vanishes_stops_mail_to_who_has_done_tls(void)
+{
+	static const char *const domains[] = { "strip.test", NULL };
+	static const struct {
+		const char *why;
+		enum dp_tls_policy policy;
+		uint32_t tls_s, tls_works;
+		int32_t noted_days; /* a run before this one saw TLS so long ago; 0: none did */
+		uint32_t delivered;
+	} cases[] = {
+		/* clang-format off */
+		{ "never seen", DP_TLS_OPPORTUNISTIC, 30 * 86400, 0, 0, 60 },
+		{ "seen in this run", DP_TLS_OPPORTUNISTIC, 30 * 86400, 1, 0, 20 },
+		{ "seen before the restart", DP_TLS_OPPORTUNISTIC, 30 * 86400, 0, 29, 0 },
+		{ "seen long ago", DP_TLS_OPPORTUNISTIC, 30 * 86400, 0, 32, 60 },
+		{ "the memory is switched off", DP_TLS_OPPORTUNISTIC, 0, 0, 1, 60 },
+		{ "the memory was shortened", DP_TLS_OPPORTUNISTIC, 86400, 0, 29, 60 },
+		{ "TLS is not wanted", DP_TLS_NONE, 30 * 86400, 0, 29, 60 },
+		/* clang-format on */
+	};
+	struct conf before = conf;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sched *s;
+
+		begin(3, domains, 60);
+		w.tls_works = cases[i].tls_works;
+		w.c.spec.pool = sources[0].pool;
+		conf.limits.tls = cases[i].policy;
+		conf.limits.conns_max = 1;
+		conf.limits.msgs_per_conn_max = 20;
+		conf.hosts.tls_s = cases[i].tls_s;
+		if (cases[i].noted_days > 0) {
+			strcpy(notes[0].name, "tls/192.0.2.0");
+			notes[0].at_s = (int64_t)(w.now_us / 1000000) - 86400 * cases[i].noted_days;
+		}
+		s = run(1, 600);
+		if (in_state(RCPT_DELIVERED) != cases[i].delivered)
+			printf("\n    %s: %u delivered", cases[i].why, in_state(RCPT_DELIVERED));
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), cases[i].delivered);
+		CU_ASSERT_EQUAL(in_state(RCPT_DEFERRED), 60 - cases[i].delivered);
+		CU_ASSERT_EQUAL(w.gone > 0, cases[i].delivered < 60);
+		sched_close(s);
+		conf = before;
+	}
+}
+
+/* The operator's word: it goes on in the clear, and a later life knows nothing of TLS either. */
+static void a_host_that_is_forgotten_gets_mail_in_the_clear(void)
+{
+	static const char *const domains[] = { "strip.test", NULL };
+	struct conf before = conf;
+	struct sched_host_view view;
+	struct ip_addr addr;
+	uint32_t cursor = 0;
+	struct sched *s;
+	int known;
+
+	begin(5, domains, 60);
+	conf.limits.tls = DP_TLS_OPPORTUNISTIC;
+	strcpy(notes[0].name, "tls/192.0.2.0");
+	notes[0].at_s = (int64_t)(w.now_us / 1000000) - 86400;
+	s = run(0, 3);
+	CU_ASSERT_TRUE(w.gone > 0);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 0);
+	CU_ASSERT_TRUE(sched_host_next(s, "mx.strip.test", &cursor, &view));
+	CU_ASSERT_NSTRING_EQUAL(view.known, "TLS, TLS gone, left alone", 25);
+	ip_parse("192.0.2.0", &addr);
+	while ((known = sched_forget_host(s, &addr)) == -EAGAIN) /* the store's queue was full */
+		continue;
+	CU_ASSERT_EQUAL(known, 1);
+	CU_ASSERT_EQUAL(notes[0].name[0], '\0');
+	idle(s, 10000);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 60);
+	ip_parse("192.0.2.77", &addr);
+	CU_ASSERT_EQUAL(sched_forget_host(s, &addr), 0);
+	sched_close(s);
+	conf = before;
+}
+
+/* Memory is bounded: what left it is asked of the store, so a full table is no way to clear text.
+ */
+static void a_full_table_forgets_no_tls(void)
+{
+	static const char *const domains[] = { "strip.test", "a.test", "b.test", NULL };
+	struct conf before = conf;
+	struct sched *s;
+
+	begin(6, domains, 40);
+	conf.limits.tls = DP_TLS_OPPORTUNISTIC;
+	conf.hosts.entries_max = 1;
+	strcpy(notes[0].name, "tls/192.0.2.0");
+	strcpy(notes[1].name, "tls/192.0.2.1");
+	strcpy(notes[2].name, "tls/192.0.2.2");
+	for (int i = 0; i < 3; i++)
+		notes[i].at_s = (int64_t)(w.now_us / 1000000) - 86400;
+	s = run(1, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 80);
+	CU_ASSERT_EQUAL(in_state(RCPT_DEFERRED), 40);
+	CU_ASSERT_TRUE(w.gone > 0);
+	sched_close(s);
+	conf = before;
+}
+
 /* RFC 8689 4.2.1: where nobody vouches for a host, nothing is said to it. */
 static void requiretls_fails_where_no_host_is_named_for_it(void)
 {
@@ -1683,6 +1907,241 @@ static void no_number_of_stops_pauses_where_none_is_set(void)
 	sched_close(s);
 }
 
+/* ---- one message for all ---- */
+
+static void begin_shared(uint32_t seed, const char *const *domains, uint32_t rows_each)
+{
+	begin(seed, domains, rows_each);
+	w.c.spec.shared_copy = (char *)(uintptr_t) "undisclosed-recipients:;";
+}
+
+static void recipients_of_one_message_share_transactions_and_it_is_composed_once(void)
+{
+	static const char *const domains[] = { "a.test", "b.test", "c.test", NULL };
+
+	for (uint32_t seed = 1; seed <= 20; seed++) {
+		struct sched *s;
+
+		begin_shared(seed, domains, 200);
+		w.c.dsn.is_asked = seed % 2 == 0;
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 600);
+		CU_ASSERT_EQUAL(w.sent, 600);
+		CU_ASSERT_EQUAL(w.together_most, 10); /* smtp.rcpts_max */
+		CU_ASSERT_TRUE(w.submits <= 120);     /* 60 full ones */
+		CU_ASSERT_TRUE(w.orders <= 20);       /* again only when nobody held it */
+		CU_ASSERT_EQUAL(w.slabs, 0);
+		CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+		for (uint32_t i = 0; i < 600; i++)
+			CU_ASSERT_EQUAL(w.rcpts[i].attempts, 1);
+		sched_close(s);
+	}
+}
+
+static void each_recipient_of_a_transaction_has_its_own_verdict(void)
+{
+	static const char *const domains[] = { "mixed.test", NULL };
+
+	for (uint32_t seed = 1; seed <= 10; seed++) {
+		struct sched *s;
+
+		begin_shared(seed, domains, 400);
+		s = run(3, 600);
+		for (uint32_t i = 0; i < 400; i++) {
+			enum rcpt_state want = i % 10 == 0  ? RCPT_DEFERRED
+			                       : i % 10 < 3 ? RCPT_BOUNCED
+			                                    : RCPT_DELIVERED;
+
+			CU_ASSERT_EQUAL(w.rcpts[i].state, want);
+			CU_ASSERT_EQUAL(w.rcpts[i].attempts, i % 10 == 0 ? 3 : 1);
+		}
+		CU_ASSERT_TRUE(w.together_most > 1);
+		CU_ASSERT_EQUAL(w.sent, 400 + 2 * 40);
+		/* Those that are due again share again. */
+		CU_ASSERT_TRUE(w.submits < 250);
+		CU_ASSERT_EQUAL(w.slabs, 0);
+		sched_close(s);
+	}
+}
+
+/* RFC 5321 4.5.3.1.10, RFC 9422 4.1: without an attempt, and what was learnt is kept to. */
+static void who_was_too_many_goes_again_at_once(void)
+{
+	static const char *const few[] = { "few.test", NULL }, *const told[] = { "a.test", NULL };
+	struct conf before = conf;
+	struct sched *s;
+
+	conf.hosts.limits_s = 600;
+	begin_shared(7, few, 300);
+	s = run(0, 600);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 300);
+	for (uint32_t i = 0; i < 300; i++)
+		CU_ASSERT_EQUAL(w.rcpts[i].attempts, 1);
+	CU_ASSERT_TRUE(w.came_back > 0 && w.came_back <= 3 * 2 * 6);    /* of the first sessions */
+	CU_ASSERT_TRUE(w.submit_us[w.sent - 1] - 1000000000 < 1900000); /* no retry step */
+	sched_close(s);
+
+	begin_shared(8, told, 300);
+	w.rcpts_max = 3;
+	s = run(0, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 300);
+	CU_ASSERT_EQUAL(w.together_most, 3);
+	sched_close(s);
+	conf = before;
+}
+
+static void trouble_of_a_shared_transaction_loses_and_repeats_nobody(void)
+{
+	static const char *const domains[] = { "drop.test", "seven.test",  "vague.test",
+		                               "dead.test", "nobdat.test", NULL };
+	struct conf before = conf;
+
+	conf.hosts.no_chunking_s = 600;
+	for (uint32_t seed = 1; seed <= 10; seed++) {
+		struct sched *s;
+
+		begin_shared(seed, domains, 60);
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 180);
+		CU_ASSERT_EQUAL(in_state(RCPT_UNCONFIRMED), 60);
+		CU_ASSERT_EQUAL(in_state(RCPT_EXPIRED), 60);
+		CU_ASSERT_EQUAL(w.slabs, 0);
+		CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+		sched_close(s);
+	}
+	conf = before;
+}
+
+/* One goodbye, however many it was said to: left alone 1 s, 2 s, 4 s. */
+static void a_refusal_of_the_host_is_counted_once_for_a_transaction(void)
+{
+	static const char *const domains[] = { "bye.test", NULL };
+	struct conf before = conf;
+	struct sched *s;
+
+	conf.limits.conns_max = 1;
+	conf.retry.host_s = 600;
+	begin_shared(9, domains, 40);
+	w.c.spec.pool = sources[0].pool;
+	s = run(0, 5);
+	CU_ASSERT_TRUE(w.dialled[0] + w.dialled[1] >= 3 && w.dialled[0] + w.dialled[1] <= 4);
+	sched_close(s);
+	conf = before;
+}
+
+static void a_rate_counts_recipients_not_transactions(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	struct conf before = conf;
+	struct sched *s;
+
+	begin_shared(10, domains, 600);
+	conf.limits.rate_per_s = 50;
+	s = run(0, 600);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(w.sent, 600);
+	for (uint32_t i = 51; i < w.sent; i++)
+		CU_ASSERT_TRUE(w.submit_us[i] - w.submit_us[i - 51] >= 1000000);
+	CU_ASSERT_TRUE(w.submit_us[w.sent - 1] - w.submit_us[0] < 12700000);
+	sched_close(s);
+	conf = before;
+}
+
+static void who_must_not_share_goes_alone(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	struct sched *s;
+
+	begin_shared(11, domains, 60);
+	w.c.spec.to_test = (char *)(uintptr_t) "me@b.test"; /* the same for all */
+	s = run(0, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 60);
+	CU_ASSERT_EQUAL(w.together_most, 1);
+	CU_ASSERT_TRUE(w.orders < 10);
+	sched_close(s);
+
+	begin_shared(12, domains, 60);
+	for (uint32_t i = 0; i < 60; i += 2)
+		snprintf(w.addresses[i], sizeof(w.addresses[i]), "\xc3\xbc#%u", i);
+	s = run(0, 600);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 60);
+	CU_ASSERT_TRUE(w.together_most > 1);
+	CU_ASSERT_EQUAL(w.utf8_jobs, 30);
+	CU_ASSERT_EQUAL(w.utf8_together, 0);
+	sched_close(s);
+}
+
+static void a_shared_copy_is_held_released_paused_and_stopped_as_any_message(void)
+{
+	static const char *const held[] = { "gatehold.test", NULL },
+				 *const stopped[] = { "gatestop.test", NULL },
+				 *const a[] = { "a.test", NULL };
+	struct sched *s;
+
+	begin_shared(13, held, 50);
+	s = run(0, 60);
+	CU_ASSERT_EQUAL(in_state(RCPT_HELD), 50);
+	sched_release(s, &w.c, RCPT_PENDING, NULL, NULL);
+	idle(s, 20000);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 50);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s);
+
+	begin_shared(14, stopped, 300);
+	w.stops = 3;
+	conf.gate.pause_hits = 3;
+	s = run(0, 60);
+	CU_ASSERT_EQUAL(w.pauses, 1);
+	idle(s, 5000);
+	CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+	CU_ASSERT_EQUAL(w.slabs, 0);
+	sched_resume(s, &w.c);
+	idle(s, 20000);
+	CU_ASSERT_EQUAL(in_state(RCPT_FAILED), 3);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 297);
+	CU_ASSERT_PTR_NULL(w.broken);
+	conf.gate.pause_hits = 0;
+	sched_close(s);
+
+	for (uint32_t seed = 1; seed <= 10; seed++) { /* at any moment */
+		begin_shared(seed, a, 2000);
+		w.uncomposed = seed == 10 ? UINT32_MAX : 0;
+		s = run(0, 1);
+		sched_stop(s);
+		idle(s, 500);
+		CU_ASSERT_EQUAL(sched_n_flights(s), 0);
+		CU_ASSERT_EQUAL(w.slabs, 0);
+		CU_ASSERT_PTR_NULL(w.broken);
+		sched_close(s);
+	}
+	CU_ASSERT(in_state(RCPT_FAILED) > 100); /* of the last */
+}
+
+static void a_reload_composes_a_shared_copy_anew(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	struct conf other = conf;
+	struct sched *s;
+	uint32_t orders;
+
+	begin_shared(15, domains, 2000);
+	conf.limits.rate_per_s = other.limits.rate_per_s = 100;
+	s = run(0, 3);
+	orders = w.orders;
+	idle(s, 3000);
+	CU_ASSERT_TRUE(w.orders <= orders + 1);
+	orders = w.orders;
+	sched_set_conf(s, &other);
+	idle(s, 3000);
+	CU_ASSERT_TRUE(w.orders > orders);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s); /* in the middle */
+	conf.limits.rate_per_s = 0;
+}
+
 /* One that comes out between others begins the count anew; of those that were with the composing
  * threads when it was paused, none is lost.
  */
@@ -1721,12 +2180,23 @@ static void as_many_in_a_row_as_cannot_be_composed_pause_a_campaign(void)
 	sched_close(s);
 }
 
-SUITE("control/sched/sched", TEST(what_the_gate_holds_waits_until_it_is_released),
+SUITE("control/sched/sched",
+      TEST(recipients_of_one_message_share_transactions_and_it_is_composed_once),
+      TEST(each_recipient_of_a_transaction_has_its_own_verdict),
+      TEST(who_was_too_many_goes_again_at_once),
+      TEST(trouble_of_a_shared_transaction_loses_and_repeats_nobody),
+      TEST(a_refusal_of_the_host_is_counted_once_for_a_transaction),
+      TEST(a_rate_counts_recipients_not_transactions), TEST(who_must_not_share_goes_alone),
+      TEST(a_shared_copy_is_held_released_paused_and_stopped_as_any_message),
+      TEST(a_reload_composes_a_shared_copy_anew),
+      TEST(what_the_gate_holds_waits_until_it_is_released),
       TEST(what_was_held_before_a_restart_is_released_once), TEST(what_is_held_may_be_given_up),
       TEST(three_stops_pause_a_campaign_until_it_is_resumed),
       TEST(no_number_of_stops_pauses_where_none_is_set),
       TEST(as_many_in_a_row_as_cannot_be_composed_pause_a_campaign),
       TEST(clear_text_after_a_failed_handshake_is_for_the_opportunistic),
+      TEST(starttls_that_vanishes_stops_mail_to_who_has_done_tls),
+      TEST(a_host_that_is_forgotten_gets_mail_in_the_clear), TEST(a_full_table_forgets_no_tls),
       TEST(requiretls_fails_where_no_host_is_named_for_it),
       TEST(a_reload_that_names_no_host_any_more_strands_nobody),
       TEST(a_new_policy_takes_new_sessions_of_the_same_site),

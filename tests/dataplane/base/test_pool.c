@@ -26,23 +26,35 @@ static void every_slot_is_handed_out_once_and_then_none(void)
 	pool_fini(&p);
 }
 
+/* With slots that were given back, and such that were never used. */
+static void look_ahead(struct pool *p)
+{
+	uint32_t foreseen[4], slot = POOL_NONE;
+
+	for (int i = 0; i < 4; i++)
+		(void)pool_try_get(p);
+	for (uint32_t i = 1; i < 3; i++)
+		pool_put(p, i);
+	for (int i = 0; i < 4; i++)
+		foreseen[i] = slot = pool_foresee(p, slot);
+	CU_ASSERT_EQUAL(pool_foresee(p, slot), POOL_NONE);
+	for (int i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(pool_try_get(p), foreseen[i]);
+	CU_ASSERT_EQUAL(pool_foresee(p, POOL_NONE), POOL_NONE);
+	pool_put(p, 5);
+	CU_ASSERT_EQUAL(pool_foresee(p, POOL_NONE), 5);
+	CU_ASSERT_EQUAL(pool_foresee(p, 5), POOL_NONE);
+	pool_fini(p);
+}
+
 static void what_is_foreseen_is_what_is_taken(void)
 {
-	uint32_t foreseen[5], slot = POOL_NONE;
 	struct pool p;
 
-	CU_ASSERT_EQUAL_FATAL(pool_init(&p, 4, 16, NULL), 0);
-	for (int i = 0; i < 3; i++)
-		(void)pool_try_get(&p);
-	pool_put(&p, 1);
-	pool_put(&p, 0);
-	for (int i = 0; i < 3; i++)
-		foreseen[i] = slot = pool_foresee(&p, slot);
-	CU_ASSERT_EQUAL(pool_foresee(&p, slot), POOL_NONE);
-	for (int i = 0; i < 3; i++)
-		CU_ASSERT_EQUAL(pool_try_get(&p), foreseen[i]);
-	CU_ASSERT_EQUAL(pool_foresee(&p, POOL_NONE), POOL_NONE);
-	pool_fini(&p);
+	CU_ASSERT_EQUAL_FATAL(pool_init(&p, 6, 16, NULL), 0);
+	look_ahead(&p);
+	CU_ASSERT_EQUAL_FATAL(pool_init_sparse(&p, 6, 16), 0);
+	look_ahead(&p);
 }
 
 static void a_handle_goes_stale_when_its_slot_is_given_back(void)

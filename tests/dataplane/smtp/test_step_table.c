@@ -26,18 +26,19 @@ static const char *option_of(size_t at)
 	return "?";
 }
 
-static void write_table(FILE *out)
-{
-	static const char *const names[] = {
+static const char *const names[] = {
 #define DP_STEP(sym, name) name,
 #include "dataplane/dp_step.def"
 #undef DP_STEP
-	};
-	static const char *const reaches[] = { [DP_REACH_NONE] = "nobody",
-		                               [DP_REACH_HOST] = "host",
-		                               [DP_REACH_MESSAGE] = "message",
-		                               [DP_REACH_RECIPIENT] = "recipient" };
+};
 
+static const char *const reaches[] = { [DP_REACH_NONE] = "nobody",
+	                               [DP_REACH_HOST] = "host",
+	                               [DP_REACH_MESSAGE] = "message",
+	                               [DP_REACH_RECIPIENT] = "recipient" };
+
+static void write_steps(FILE *out)
+{
 	fprintf(out, "| step | we | a reply | 4yz and 5yz concern | said unanswered | patience |\n"
 	             "|---|---|---|---|---|---|\n");
 	for (size_t i = 0; i < DP_N_STEPS; i++)
@@ -49,14 +50,33 @@ static void write_table(FILE *out)
 		        option_of(smtp_steps[i].patience));
 }
 
-static void the_table_of_steps_in_the_readme_is_fresh(void)
+static void write_reaches(FILE *out)
+{
+	static const char *const whens[] = { [REACH_ALWAYS] = "always",
+		                             [REACH_IN_LMTP] = "in LMTP",
+		                             [REACH_ONCE_SETTLED] = "once a message was answered" };
+
+	fprintf(out, "| reply | at step | when | concerns |\n|---|---|---|---|\n");
+	for (size_t i = 0; i < SMTP_REACHES; i++) {
+		const struct reach_rule *r = &smtp_reaches[i];
+		char code[8] = "any";
+
+		if (r->code != 0)
+			snprintf(code, sizeof(code), "%u", r->code);
+		fprintf(out, "| %s | %s | %s | %s |\n", code,
+		        r->step == DP_N_STEPS ? "any" : names[r->step], whens[r->when],
+		        reaches[r->reach]);
+	}
+}
+
+static void check_readme(void (*write)(FILE *out))
 {
 	char *want, *have = calloc(1, 1 << 20);
 	size_t bytes;
 	FILE *out = open_memstream(&want, &bytes);
 	FILE *f = fopen(SOURCE_ROOT "/dataplane/README.md", "r");
 
-	write_table(out);
+	write(out);
 	fclose(out);
 	CU_ASSERT_PTR_NOT_NULL_FATAL(f);
 	CU_ASSERT(fread(have, 1, (1 << 20) - 1, f) > 0);
@@ -67,6 +87,16 @@ static void the_table_of_steps_in_the_readme_is_fresh(void)
 	}
 	free(want);
 	free(have);
+}
+
+static void the_table_of_steps_in_the_readme_is_fresh(void)
+{
+	check_readme(write_steps);
+}
+
+static void the_table_of_reaches_in_the_readme_is_fresh(void)
+{
+	check_readme(write_reaches);
 }
 
 /* RFC 2920 3.1: what ends a group. */
@@ -84,4 +114,5 @@ static void what_the_rfc_lets_only_end_a_group_ends_one(void)
 }
 
 SUITE("dataplane/smtp/step_table", TEST(the_table_of_steps_in_the_readme_is_fresh),
+      TEST(the_table_of_reaches_in_the_readme_is_fresh),
       TEST(what_the_rfc_lets_only_end_a_group_ends_one))

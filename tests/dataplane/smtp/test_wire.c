@@ -330,6 +330,59 @@ static void the_policy_decides_when_tls_is_not_to_be_had(void)
 	}
 }
 
+/* RFC 3207 6: whoever stands between may take STARTTLS away; a host that has done TLS is not
+ * believed to be unable.
+ */
+static void tls_that_a_host_has_done_before_may_not_be_missing(void)
+{
+	static const struct {
+		const char *why, *ehlo_reply, *starttls_reply; /* NULL: STARTTLS must not be said */
+		uint16_t code;
+	} cases[] = {
+		{ "not offered", "250 mx\r\n", NULL, 0 },
+		{ "HELO only", "502 what\r\n", NULL, 0 },
+		{ "refused for now", OFFER, "454 4.7.0 not now\r\n", 454 },
+		{ "refused", OFFER, "502 no\r\n", 502 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct dp_evt *e;
+
+		begin(&good);
+		world.order.known = DP_KNOWN_TLS;
+		greet_as(DP_TLS_OPPORTUNISTIC, cases[i].ehlo_reply);
+		if (cases[i].starttls_reply != NULL) {
+			CLIENT("STARTTLS\r\n");
+			fake_say(&world.tcp, world.now_us, 0, cases[i].starttls_reply,
+			         strlen(cases[i].starttls_reply));
+		} else if (cases[i].ehlo_reply[0] == '5') {
+			CLIENT("HELO out.x.test\r\n");
+			SERVER("250 mx\r\n");
+		}
+		CLIENT("QUIT\r\n");
+		SERVER("221 bye\r\n");
+		fake_fin(&world.tcp, world.now_us, 0);
+		e = ended();
+		if (e->why != DP_WHY_TLS_GONE || e->code != cases[i].code)
+			printf("\n    %s: why %u, code %u", cases[i].why, e->why, e->code);
+		CU_ASSERT_EQUAL(e->why, DP_WHY_TLS_GONE);
+		CU_ASSERT_EQUAL(e->code, cases[i].code);
+		CU_ASSERT_EQUAL(e->reach, DP_REACH_HOST);
+		CU_ASSERT_EQUAL(n_evts(DP_EVT_OPEN), 0);
+		CU_ASSERT_EQUAL(counter_read(&world.counters.smtp_tls_gone), 1);
+		end();
+	}
+	begin(&good); /* and where it is there, nothing is different */
+	world.order.known = DP_KNOWN_TLS;
+	start_tls(DP_TLS_OPPORTUNISTIC);
+	SECRET("EHLO out.x.test\r\n");
+	whisper("250 mx.y.test\r\n");
+	CU_ASSERT_EQUAL(n_evts(DP_EVT_OPEN), 1);
+	CU_ASSERT_EQUAL(counter_read(&world.counters.smtp_tls_gone), 0);
+	part_in_secret();
+	end();
+}
+
 static void a_failed_handshake_ends_the_session_with_its_reason(void)
 {
 	begin(&stranger);
@@ -525,6 +578,7 @@ SUITE("dataplane/smtp/wire", TEST(a_message_goes_through_tls_under_every_policy)
       TEST(a_secret_is_told_under_verified_tls_only),
       TEST(requiretls_is_asked_of_a_named_and_verified_host_only),
       TEST(the_policy_decides_when_tls_is_not_to_be_had),
+      TEST(tls_that_a_host_has_done_before_may_not_be_missing),
       TEST(a_failed_handshake_ends_the_session_with_its_reason),
       TEST(bytes_behind_the_220_end_the_session), TEST(garbage_instead_of_a_handshake_fails),
       TEST(a_reply_under_tls_that_nobody_asked_for_ends_the_session),
