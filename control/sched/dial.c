@@ -227,6 +227,8 @@ enum dialled dial(struct sched *s, struct lane *lane)
 	struct tls_plan plan;
 	struct dp_dial d;
 
+	if (h != NULL && !credential_may_dial(s, lane, &again_us))
+		h = NULL;
 	if (h == NULL) {
 		if (again_us == UINT64_MAX)
 			return DIALLED_NEVER;
@@ -251,6 +253,7 @@ enum dialled dial(struct sched *s, struct lane *lane)
 		            .may_clear = plan.may_clear,
 		            .window = d.window,
 		            .msgs_max = site->limits->msgs_per_conn_max };
+	credential_dialled(s, c);
 	DL_APPEND(lane->conns, c);
 	lane->n_conns++;
 	lane->n_connecting++;
