@@ -9,13 +9,11 @@ them."""
 import csv
 import email
 import email.policy
-import json
 import re
-import signal
-import subprocess
 
 import systest
 from running import Running
+from sink import Sink
 from testnet import conf, domains
 from testnet.internet import Internet
 
@@ -41,34 +39,8 @@ tenant "quiet" { dsn_notify = never }
 """
 
 
-class Sink:
-    """One `posthaste sink` over kernel sockets that keeps what it gets."""
-
-    def __init__(self, name, addr, *args):
-        self.store = systest.run_dir() / name
-        argv = [systest.engine(), "sink", "--kernel", "--listen", f"{addr}:25", "--store",
-                str(self.store), *args]
-        self.proc = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-        systest.check(self.proc.stdout.readline().startswith("ready "), f"{name} does not start")
-
-    def counts(self):
-        """What it counted until now."""
-        self.proc.send_signal(signal.SIGUSR1)
-        return json.loads(next(line for line in self.proc.stdout if line.startswith("{")))
-
-    def stop(self):
-        self.proc.terminate()
-        self.proc.communicate(timeout=20)
-
-    def envelopes(self):
-        """Recipient -> (what stood behind MAIL, what stood behind RCPT)."""
-        out = {}
-        for path in self.store.iterdir():
-            lines = path.read_text().split("\n\n", 1)[0].split("\n")
-            said = {key: [ln[5:] for ln in lines if ln.startswith(key)] for key in ("MAIL ", "RCPT ")}
-            for rcpt in said["RCPT "]:
-                out[rcpt.split("<")[1].split(">")[0]] = (said["MAIL "][0], rcpt)
-        return out
+def start_sink(name, addr, *args):
+    return Sink(name, "--kernel", "--listen", f"{addr}:25", *args, script="")
 
 
 def send(engine, name, addresses, *more):
@@ -154,7 +126,7 @@ def a_real_receiver_reports_as_the_campaign_asks():
         reports = take_reports(net)  # of what failed, by default (RFC 3461 4.1)
         systest.equal([(r[1]["Action"], r[0]["Original-Envelope-Id"]) for r in reports],
                       [("failed", None)], "reports that nobody asked for")
-        sinks = [Sink("words", SINK), Sink("old", OLD, "--without", "DSN")]
+        sinks = [start_sink("words", SINK), start_sink("old", OLD, "--without", "DSN")]
         rows = [f"{part}@{name}.test" for name in ("words", "old") for part in ("A+b", "c")]
         all_delivered(send(engine, "words", rows, "--dsn-notify", "failure,delay", "--dsn-ret", "full"))
         all_delivered(send(engine, "unasked", ["d@words.test"], "--dsn-notify", "none", "--dsn-ret", "none"))

@@ -5,7 +5,7 @@ offer it hears no MAIL and is passed over for others, and without any both fail 
 that cannot show its name waits. Other mail goes everywhere."""
 
 import systest
-from reports import Sink, begin, send
+from reports import begin, send, start_sink
 from testnet import domains
 from testnet.internet import Internet
 from tls import certificate
@@ -34,11 +34,11 @@ WANT = {
 }
 
 
-def start_sink(certs, name):
+def start_host(certs, name):
     host = "mx.elsewhere.test" if name == "liar" else f"mx.{name}.test"
     certificate(certs, name, host, 30, "authority")
     args = ["--without", "REQUIRETLS"] if name == "lacks" else []
-    return Sink(name, ADDRS[name], "--cert", str(certs / f"{name}.pem"), *args)
+    return start_sink(name, ADDRS[name], "--cert", str(certs / f"{name}.pem"), *args)
 
 
 def only_hosts_of_the_configuration_get_it():
@@ -47,7 +47,7 @@ def only_hosts_of_the_configuration_get_it():
     certificate(certs, "authority", "authority.test", 30, None)
     engine = begin(BLOCKS.format(ca=certs / "authority.crt"))
     with Internet(systest.BUILD, systest.run_dir() / "mail", SERVED):
-        sinks = {name: start_sink(certs, name) for name in NAMES}
+        sinks = {name: start_host(certs, name) for name in NAMES}
         engine.start()
         got = send(engine, "asked", [f"r@{name}.test" for name in WANT], "--requiretls")
         counts = {name: sink.counts() for name, sink in sinks.items()}
