@@ -233,9 +233,9 @@ bool lane_is_out(const struct lane *lane)
 static void give_up(struct sched *s, struct lane *lane)
 {
 	struct site *site = lane->site;
-	bool takes_no_mail = lane_is_out(lane) && site->fails_in_row == 0 &&
-	                     lane->no_mail_in_row == lane->fails_in_row;
-	struct verdict v = bounce_judge_hosts(takes_no_mail);
+	bool take_no_mail = lane_is_out(lane) && site->fails_in_row == 0 &&
+	                    lane->no_mail_in_row == lane->fails_in_row;
+	struct verdict v = bounce_judge_hosts((enum dp_why)site->last_why, take_no_mail);
 
 	while (lane->ready != NULL)
 		flight_settle(s, lane->ready, &v, NULL, site->last_error);

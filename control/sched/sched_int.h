@@ -185,6 +185,7 @@ struct site {
 	uint8_t queued;            /* enum site_queue */
 	uint64_t wake_us;          /* of its entry in sched.wakes; UINT64_MAX: none */
 	uint64_t deferred, delivered, refused;
+	uint8_t last_why; /* enum dp_why of that: */
 	char last_error[224];
 	struct site *prev, *next; /* in sched.todo or sched.hungry */
 	char domain[MX_NAME_BYTES];
@@ -220,12 +221,11 @@ struct conn {
 	uint8_t closed;         /* 0 or 1: had its last event; only jobs are still to be settled */
 	uint8_t jobs;           /* unsettled */
 	uint8_t window;         /* transactions it will have in flight */
-	uint8_t tls;            /* enum dp_tls_policy it was dialled with */
-	uint8_t is_implicit;    /* 0 or 1: TLS from the first byte */
-	uint8_t is_shared;      /* 0 or 1: has carried mail of two domains */
-	uint8_t has_failed;     /* 0 or 1: its host was blamed for it */
-	uint16_t learnt;        /* enum dp_known */
-	uint16_t rcpts_max;     /* its host takes in one transaction; 0: unknown */
+	uint8_t may_clear;  /* 0 or 1: if its handshake fails the next one may be in the clear */
+	uint8_t is_shared;  /* 0 or 1: has carried mail of two domains */
+	uint8_t has_failed; /* 0 or 1: its host was blamed for it */
+	uint16_t learnt;    /* enum dp_known */
+	uint16_t rcpts_max; /* its host takes in one transaction; 0: unknown */
 	uint32_t credential, credential_turn; /* it authenticates with; 0: none */
 	uint32_t worker;
 	uint32_t msgs, msgs_max; /* submitted */
@@ -407,7 +407,3 @@ uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint6
 enum dialled dial(struct sched *s, struct lane *lane);
 /* Whether a source of the lane has an address of that family. */
 bool lane_reaches(const struct sched *s, const struct lane *lane, const struct ip_addr *addr);
-
-/* How its next session with that address is to be encrypted, by what is known of it in memory. */
-struct tls_plan lane_tls_plan(struct sched *s, const struct lane *lane, const struct ip_addr *addr,
-                              bool is_implicit);

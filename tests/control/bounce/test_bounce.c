@@ -362,6 +362,14 @@ static void hosts_that_take_no_mail_are_final_and_all_other_silence_waits(void)
 	static const struct want never = { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_HOST },
 				 later = { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_HOST };
 	static const struct {
+		enum dp_why why;
+		uint8_t enhanced[3];
+	} whys[] = {
+		{ DP_WHY_TIMEOUT, { 4, 4, 1 } }, { DP_WHY_REFUSED, { 4, 4, 1 } },
+		{ DP_WHY_REPLY, { 4, 3, 2 } },   { DP_WHY_PROTOCOL, { 4, 5, 0 } },
+		{ DP_WHY_TLS, { 4, 7, 5 } },     { DP_WHY_AUTH, { 4, 7, 8 } },
+	};
+	static const struct {
 		const char *why;
 		enum dp_step step;
 		uint16_t code;
@@ -375,8 +383,13 @@ static void hosts_that_take_no_mail_are_final_and_all_other_silence_waits(void)
 		{ "somewhere else", DP_STEP_EHLO, 521, { 0, 0, 0 }, false },
 	};
 
-	check("never", bounce_judge_hosts(true), &never);
-	check("later", bounce_judge_hosts(false), &later);
+	check("never", bounce_judge_hosts(DP_WHY_REPLY, true), &never);
+	for (size_t i = 0; i < sizeof(whys) / sizeof(whys[0]); i++) {
+		const struct verdict v = bounce_judge_hosts(whys[i].why, false);
+
+		check("later", v, &later);
+		CU_ASSERT_EQUAL(memcmp(v.enhanced, whys[i].enhanced, 3), 0);
+	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct dp_evt evt = { .kind = DP_EVT_CLOSED,
 			              .reach = DP_REACH_HOST,

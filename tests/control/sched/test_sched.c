@@ -289,7 +289,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = c->gen };
 	l->evt.mail_max = w.mail_max;
 	l->evt.rcpts_max = w.rcpts_max;
-	l->evt.learnt = w.pipelining ? DP_KNOWN_PIPELINING : 0;
+	l->evt.learnt = w.pipelining ? DP_KNOWN_PIPELINING | DP_KNOWN_TOLD_APART : 0;
 	if (strncmp(c->domain, "hasty", 5) == 0) {
 		uint64_t at_us = l->at_us;
 
@@ -693,6 +693,12 @@ struct conf_limits conf_limits_for(const struct conf *conf, const char *domain, 
 	(void)mx_host;
 	return strncmp(domain, "routed", 6) == 0 && routed.route.host[0] != '\0' ? routed
 	                                                                         : conf->limits;
+}
+
+uint8_t conf_provider_tls(const struct conf_limits *limits, const char *mx_host)
+{
+	(void)limits, (void)mx_host;
+	return DP_TLS_NONE;
 }
 
 bool conf_is_requiretls_host(const struct conf *conf, const char *mx_host)
