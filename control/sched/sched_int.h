@@ -390,6 +390,17 @@ void credential_taken(struct sched *s, const struct conn *c); /* its host answer
 bool credential_refused(struct sched *s, const struct conn *c, const struct dp_evt *evt);
 bool credential_is_out(const struct sched *s, const struct lane *lane);
 
+/* learn.c: what sessions say of hosts. */
+uint64_t after_s(const struct sched *s, uint32_t seconds);
+uint64_t fact_until_us(const struct sched *s, enum host_fact fact);
+void learn(struct sched *s, struct host *host, enum host_fact fact);
+struct host *host_of(struct sched *s, const struct conn *c);
+void conn_failed(struct sched *s, struct conn *c, const struct dp_evt *evt);
+void conn_worked(struct sched *s, const struct conn *c);
+void conn_learn(struct sched *s, struct conn *c, const struct dp_evt *evt);
+void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_evt *evt);
+void conn_prove_window(struct sched *s, const struct conn *c, bool in_order);
+
 /* dial.c: opens one more connection of a lane. */
 enum dialled {
 	DIALLED,
