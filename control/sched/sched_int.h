@@ -33,6 +33,7 @@ enum {
 	HUNGRY_PER_TICK = 64,   /* hungry sites looked at each RETRY_US, whatever came free */
 	RETRY_US = 2000,        /* when a ring or pool was full: look again after this */
 	LANE_LOOKAHEAD_MIN = 4, /* messages composed ahead of a lane's connections, at least */
+	SHARED_RATE_PART = 10,  /* of a second's worth: the most in a transaction of several */
 	SHARED_PART = 8, /* of all flights, what recipients of shared copies may be in one lane */
 	SITE_FULL_LANES_MAX =
 	    8, /* slices that may find their lane full before a site's turn ends */
