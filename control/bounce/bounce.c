@@ -199,6 +199,14 @@ bool bounce_is_relaying(const struct dp_evt *evt)
 	return has_word(evt, "relay") || has_word(evt, "TenantAttribution");
 }
 
+bool bounce_is_about_credential(const struct dp_evt *evt)
+{
+	if (evt->kind == DP_EVT_CLOSED) /* 4yz is the host's own trouble */
+		return evt->why == DP_WHY_AUTH && evt->code / 100 == 5;
+	return evt->kind == DP_EVT_RCPT && evt->outcome == DP_OUT_REFUSED &&
+	       (evt->code == 530 || evt->code == 535);
+}
+
 struct verdict bounce_judge_mx(const struct mx_answer *answer)
 {
 	/* RFC 5321 5.1: nobody takes mail for this domain. RFC 7505 4.2, RFC 3463 3.2, 3.5. */

@@ -44,6 +44,11 @@ struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts);
  */
 bool bounce_is_relaying(const struct dp_evt *evt);
 
+/* Whether an event says that a host does not take who we are (RFC 4954 6): a session's end at AUTH,
+ * or a recipient whose session is not authenticated any more, as with a token that expired.
+ */
+bool bounce_is_about_credential(const struct dp_evt *evt);
+
 /* Judges a domain that has nowhere to send to: any answer but MX_OK. */
 struct verdict bounce_judge_mx(const struct mx_answer *answer);
 

@@ -98,7 +98,7 @@ uint32_t lane_room(const struct sched *s, const struct lane *lane, const struct 
 		ahead = LANE_LOOKAHEAD_MIN;
 	if (load->is_shared) {
 		ahead *= share_rcpts_max(lane);
-		most = s->flights_max / SHARED_PART;
+		most = s->flights_max < SHARED_PART ? 1 : s->flights_max / SHARED_PART;
 	}
 	if (lane->n_ahead >= ahead || (load->is_shared && lane->n_shared >= most))
 		return 0;
@@ -325,7 +325,8 @@ static void open_more(struct sched *s, struct lane *lane)
 			site_set_error(site, "no host that this message may go to from its source");
 			give_up(s, lane);
 		}
-		if (dialled == DIALLED_NOWHERE && lane->n_conns == 0 && lane_is_out(lane))
+		if (dialled == DIALLED_NOWHERE && lane->n_conns == 0 &&
+		    (lane_is_out(lane) || credential_is_out(s, lane)))
 			give_up(s, lane);
 		if (dialled != DIALLED)
 			break;
