@@ -235,6 +235,8 @@ ODD = [
         locals=MANY),
     Odd("+", "wingoodbye", ["mail after 3 : reply 421 4.7.0 enough"], "delivered", sink="bdat",
         site=WINDOW, locals=MANY),
+    Odd("+", "surplus", ["rcpt to r5@* first 1 : raw 250 a\\r\\n250 b\\r\\n"], "delivered", copies="1..2",
+        sink="bdat", site=WINDOW, locals=MANY),
     Odd("+", "windata", ["message to r5@* first 1 : reset"], "delivered", site=WINDOW, locals=MANY),
     Odd("+", "dataafter", ["message : then close"], "delivered", site="connections = 1"),
 ]
