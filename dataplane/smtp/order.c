@@ -186,8 +186,13 @@ void order_note(struct session *s, const struct smtp_reply *reply)
 
 bool order_needs_probe(const struct session *s)
 {
-	return s->in_doubt && s->n_flight > 0 && dues_count(s) == 0 && txn_oldest(s)->is_said &&
-	       txn_oldest(s)->in_doubt;
+	const struct txn *said = txn_said(s);
+
+	/* What is being said already will be answered, too. */
+	if (!s->in_doubt || s->n_flight == 0 || dues_count(s) > 0 ||
+	    (said != NULL && said->is_begun))
+		return false;
+	return txn_oldest(s)->in_doubt;
 }
 
 static bool is_all_delivered(const struct smtp *smtp, const struct txn *t)
