@@ -127,7 +127,8 @@ static const char common_help[] =
     "  --encoding 8bit      bodies beyond ASCII go as they are; a host without 8BITMIME gets them\n"
     "                       encoded (default: 7bit)\n"
     "  --files first        attachments before the bodies: they are hashed once for all messages,\n"
-    "                       but some readers then show the text as a file (default: last)\n"
+    "                       but some readers then show the text as a file (default: last, hashed\n"
+    "                       for each message, some 0.6 ms of a core a megabyte)\n"
     "  --no-resume          import the list from its first row, whatever an interrupted import of\n"
     "                       this name has left\n"
     "  --dry-run            import and compose everything, send and keep nothing\n";

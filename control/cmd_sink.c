@@ -1,5 +1,6 @@
 /* cmd_sink.c - `posthaste sink`: a mail server that keeps nothing, for tests and measurements. */
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,12 +11,25 @@
 #include "control/cmd.h"
 #include "control/sink_options.h"
 
-static void print_counts(const struct sink_counts *c)
+/* What the sink counts, and of its own stack what is not 0. */
+static void print_counts(const struct dp_sink *sink)
 {
+	const struct sink_counts *c = dp_sink_counts(sink);
+	const char *comma = "";
+
 	for (uint32_t i = 0; sink_count_name(i) != NULL; i++)
-		printf("%s\"%s\": %llu", i == 0 ? "{" : ", ", sink_count_name(i),
-		       (unsigned long long)sink_count_value(c, i));
-	puts("}");
+		printf("%s\"%s\": %" PRIu64, i == 0 ? "{" : ", ", sink_count_name(i),
+		       sink_count_value(c, i));
+	fputs(", \"stack\": {", stdout);
+	for (uint32_t i = 0; i < dp_n_counters(); i++) {
+		uint64_t n = dp_sink_stack_count(sink, i);
+
+		if (n != 0) {
+			printf("%s\"%s\": %" PRIu64, comma, dp_counter_name(i), n);
+			comma = ", ";
+		}
+	}
+	puts("}}");
 	fflush(stdout);
 }
 
@@ -31,7 +45,7 @@ static void *signals_thread(void *arg)
 	sigaddset(&set, SIGTERM);
 	while (number != SIGINT && number != SIGTERM) {
 		if (sigwait(&set, &number) == 0 && number == SIGUSR1)
-			print_counts(dp_sink_counts(sink));
+			print_counts(sink);
 	}
 	dp_sink_stop(sink);
 	return NULL;
@@ -73,7 +87,7 @@ static int serve(const struct sink_options *o, struct dp_sink *sink)
 	if (rc != 0)
 		pthread_kill(signals, SIGTERM);
 	pthread_join(signals, NULL);
-	print_counts(dp_sink_counts(sink));
+	print_counts(sink);
 	return rc == 0 ? 0 : cmd_fail("sink: %s", strerror(-rc));
 }
 

@@ -323,7 +323,8 @@ static void help(void)
 	    "A mail server that takes everything and keeps nothing: a tool for tests and\n"
 	    "measurements, no server for anybody's mail. It believes every client, and misbehaves\n"
 	    "as a script or the recipient's local part says. \"ready ADDRESS PORT\" on standard\n"
-	    "output, then what it counted, as JSON: at each SIGUSR1, and at its end (SIGTERM).\n");
+	    "output, then what it counted, its stack included, as JSON: at each SIGUSR1, and at "
+	    "its end (SIGTERM).\n");
 	for (uint32_t i = 0; i < N_ROWS; i++)
 		printf("  --%s%s%s\n        %s\n", rows[i].name, rows[i].arg != NULL ? " " : "",
 		       rows[i].arg != NULL ? rows[i].arg : "", rows[i].help);

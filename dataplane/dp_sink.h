@@ -58,3 +58,8 @@ void dp_sink_stop(struct dp_sink *d);
 void dp_sink_close(struct dp_sink *d);
 
 const struct sink_counts *dp_sink_counts(const struct dp_sink *d);
+
+/* What the worker counts on our own stack, by the number of a counter (see dp_counter_name()); 0
+ * over kernel sockets.
+ */
+uint64_t dp_sink_stack_count(const struct dp_sink *d, uint32_t counter);

@@ -20,6 +20,8 @@ struct sink_carrier {
 	int (*run)(struct dp_sink *d);
 	/* Ends every connection. */
 	void (*close)(struct dp_sink *d);
+	/* NULL: it has no stack of its own. */
+	uint64_t (*stack_count)(const struct dp_sink *d, uint32_t counter);
 };
 
 extern const struct sink_carrier sink_kernel, sink_port;

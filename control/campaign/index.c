@@ -16,6 +16,9 @@ enum {
 	SLOTS_MIN = 1024,
 	NUMBER_BITS = 30, /* of a slot: the entry's number + 1; the rest is of its hash */
 	NAMES_BYTES_MAX = UINT32_MAX / 4,
+	DOMAIN_BYTES_MAX = UINT8_MAX,
+	PAGE_BYTES = 4096,
+	LARGE_PAGE_BYTES = 2 << 20,
 };
 
 static_assert(INDEX_ENTRIES_MAX < (1u << NUMBER_BITS) - 1, "a number fits its bits");
@@ -46,6 +49,7 @@ void index_fini(struct index *ix)
 	free(ix->domain_slots);
 	free(ix->names);
 	free(ix->order);
+	free(ix->n_rows);
 	memset(ix, 0, sizeof(*ix));
 	ix->fd = -1;
 }
@@ -126,6 +130,15 @@ int index_next(const struct index *ix, uint64_t hash, uint32_t *step, struct ind
 	}
 }
 
+/* For what is looked at in no order: small pages would miss at each look. */
+static void want_large_pages(void *at, size_t bytes)
+{
+	uintptr_t from = ((uintptr_t)at + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
+
+	if (bytes >= LARGE_PAGE_BYTES)
+		(void)madvise((void *)from, bytes - (from - (uintptr_t)at), MADV_HUGEPAGE);
+}
+
 static void grow_slots(struct index *ix)
 {
 	uint64_t *old = ix->slots;
@@ -135,8 +148,7 @@ static void grow_slots(struct index *ix)
 		return;
 	ix->slots_mask = 2 * ix->slots_mask + 1;
 	ix->slots = xcalloc((size_t)ix->slots_mask + 1, sizeof(*ix->slots));
-	/* Looked at in no order: small pages would miss at each look. */
-	(void)madvise(ix->slots, ((size_t)ix->slots_mask + 1) * sizeof(*ix->slots), MADV_HUGEPAGE);
+	want_large_pages(ix->slots, ((size_t)ix->slots_mask + 1) * sizeof(*ix->slots));
 	for (uint64_t i = 0; i <= old_mask; i++)
 		if (old[i] != 0)
 			put_slot(ix, old[i]);
@@ -151,7 +163,9 @@ static void *grow(void *old, uint32_t used, uint32_t *max, size_t bytes)
 	if (used < *max)
 		return old;
 	*max = *max == 0 ? SLOTS_MIN : 2 * *max;
-	return xrealloc(old, *max, bytes);
+	old = xrealloc(old, *max, bytes);
+	want_large_pages(old, *max * bytes);
+	return old;
 }
 
 static void put_domain_slot(struct index *ix, uint64_t hash, uint32_t domain)
@@ -170,8 +184,10 @@ static void grow_domain_slots(struct index *ix)
 	free(ix->domain_slots);
 	ix->domain_slots_mask = 2 * ix->domain_slots_mask + 1;
 	ix->domain_slots = xcalloc((size_t)ix->domain_slots_mask + 1, sizeof(*ix->domain_slots));
+	want_large_pages(ix->domain_slots,
+	                 ((size_t)ix->domain_slots_mask + 1) * sizeof(*ix->domain_slots));
 	for (uint32_t i = 0; i < ix->n_domains; i++)
-		put_domain_slot(ix, index_hash(ix, index_domain_name(ix, &ix->domains[i])), i);
+		put_domain_slot(ix, index_hash(ix, index_domain_name(ix, i)), i);
 }
 
 /* The domain's number, new or old; UINT32_MAX when there are no more. */
@@ -183,17 +199,18 @@ static uint32_t get_domain(struct index *ix, struct span name)
 	for (; ix->domain_slots[at] != 0; at = (at + 1) & ix->domain_slots_mask) {
 		uint32_t domain = ix->domain_slots[at] - 1;
 
-		if (span_eq(index_domain_name(ix, &ix->domains[domain]), name))
+		if (span_eq(index_domain_name(ix, domain), name))
 			return domain;
 	}
-	if (name.bytes > NAMES_BYTES_MAX - ix->names_bytes)
+	assert(name.bytes <= DOMAIN_BYTES_MAX);
+	if (name.bytes >= NAMES_BYTES_MAX - ix->names_bytes)
 		return UINT32_MAX;
-	while (ix->names_max - ix->names_bytes < name.bytes)
+	while (ix->names_max - ix->names_bytes <= name.bytes)
 		ix->names = grow(ix->names, ix->names_max, &ix->names_max, 1);
-	memcpy(ix->names + ix->names_bytes, name.at, name.bytes);
 	ix->domains = grow(ix->domains, ix->n_domains, &ix->domains_max, sizeof(*ix->domains));
-	ix->domains[ix->n_domains] =
-	    (struct index_domain){ .name_at = ix->names_bytes, .name_bytes = (uint32_t)name.bytes };
+	ix->domains[ix->n_domains] = ix->names_bytes;
+	ix->names[ix->names_bytes++] = (uint8_t)name.bytes;
+	memcpy(ix->names + ix->names_bytes, name.at, name.bytes);
 	ix->names_bytes += (uint32_t)name.bytes;
 	put_domain_slot(ix, hash, ix->n_domains++);
 	grow_domain_slots(ix);
@@ -215,7 +232,6 @@ static int note(struct index *ix, uint64_t hash, struct span domain, uint32_t *d
 {
 	if (ix->n_entries == INDEX_ENTRIES_MAX || (*d = get_domain(ix, domain)) == UINT32_MAX)
 		return -E2BIG;
-	ix->domains[*d].n_rows++;
 	put_slot(ix, slot_of(hash, ix->n_entries++));
 	grow_slots(ix);
 	return 0;
@@ -289,31 +305,41 @@ int index_restore(struct index *ix, uint32_t n, index_row_fn *row, void *ctx)
 static int by_name(const void *a, const void *b, void *ctx)
 {
 	const struct index *ix = ctx;
-	struct span x = index_domain_name(ix, &ix->domains[*(const uint32_t *)a]);
-	struct span y = index_domain_name(ix, &ix->domains[*(const uint32_t *)b]);
+	struct span x = index_domain_name(ix, *(const uint32_t *)a);
+	struct span y = index_domain_name(ix, *(const uint32_t *)b);
 	int order = memcmp(x.at, y.at, x.bytes < y.bytes ? x.bytes : y.bytes);
 
 	return order != 0 ? order : (x.bytes > y.bytes) - (x.bytes < y.bytes);
 }
 
+/* Rows are counted here and not as they come: the memory is free by now. */
+static int count_rows(struct index *ix)
+{
+	ix->n_rows = xcalloc(ix->n_domains + 1, sizeof(*ix->n_rows));
+	for (uint32_t done = 0; done < ix->n_entries;) {
+		ssize_t got = read_held(ix, done, ix->n_entries - done);
+
+		if (got < 0)
+			return (int)got;
+		for (ssize_t i = 0; i < got; i++)
+			ix->n_rows[ix->held[i].domain]++;
+		done += (uint32_t)got;
+	}
+	return 0;
+}
+
 int index_sort(struct index *ix)
 {
-	uint32_t next = 0;
 	int result = flush(ix);
 
 	free(ix->slots), ix->slots = NULL;
 	free(ix->domain_slots), ix->domain_slots = NULL;
-	if (result != 0)
+	if (result != 0 || (result = count_rows(ix)) != 0)
 		return result;
 	ix->order = xcalloc(ix->n_domains + 1, sizeof(*ix->order));
 	for (uint32_t i = 0; i < ix->n_domains; i++)
 		ix->order[i] = i;
 	qsort_r(ix->order, ix->n_domains, sizeof(*ix->order), by_name, ix);
-	for (uint32_t i = 0; i < ix->n_domains; i++) {
-		ix->domains[ix->order[i]].first_row = next;
-		next += ix->domains[ix->order[i]].n_rows;
-	}
-	assert(next == ix->n_entries);
 	return 0;
 }
 
@@ -321,10 +347,14 @@ int index_sort(struct index *ix)
 int index_rows(struct index *ix, uint32_t first, uint32_t n, uint64_t *at)
 {
 	uint32_t *next = xcalloc(ix->n_domains + 1, sizeof(*next));
+	uint32_t before = 0;
 	int result = 0;
 
-	for (uint32_t i = 0; i < ix->n_domains; i++)
-		next[i] = ix->domains[i].first_row;
+	for (uint32_t i = 0; i < ix->n_domains; i++) {
+		next[ix->order[i]] = before;
+		before += ix->n_rows[ix->order[i]];
+	}
+	assert(before == ix->n_entries);
 	for (uint32_t done = 0; done < ix->n_entries && result == 0;) {
 		ssize_t got = read_held(ix, done, ix->n_entries - done);
 

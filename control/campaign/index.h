@@ -3,7 +3,8 @@
  *	slots    one of 8 bytes an address: part of its hash and its number
  *	entries  16 bytes a row in a file of the folder: where the row lies, its line, its domain
  *
- * In memory are 11 to 22 bytes a recipient and about 40 a domain, however long the rows are.
+ * In memory are 11 to 22 bytes a recipient, and 10 to 15 a domain beside its name, however long the
+ * rows are.
  *
  * Owner   the import.
  * Thread  one.
@@ -23,13 +24,6 @@ struct index_entry {
 	uint32_t line;
 };
 
-struct index_domain {
-	uint32_t name_at; /* in `names` */
-	uint32_t name_bytes;
-	uint32_t first_row; /* after index_sort() */
-	uint32_t n_rows;
-};
-
 enum {
 	INDEX_ENTRIES_MAX = (1u << 30) - 2,
 	INDEX_ENTRIES_HELD = 4096, /* on their way to the file */
@@ -42,12 +36,13 @@ struct index {
 	uint32_t n_entries, n_held;
 	uint64_t *slots;
 	uint32_t slots_mask;
-	struct index_domain *domains;
+	uint32_t *domains; /* where its name is in `names`: a byte that tells its length, and it */
 	uint32_t n_domains, domains_max;
 	uint32_t *domain_slots, domain_slots_mask;
-	char *names;
+	uint8_t *names;
 	uint32_t names_bytes, names_max;
-	uint32_t *order; /* domains by name, after index_sort() */
+	/* After index_sort(): domains by name; how many rows each has. */
+	uint32_t *order, *n_rows;
 };
 
 /* Begins one; its file in the folder `dir` is made or emptied, or left as it is for
@@ -82,8 +77,8 @@ typedef int index_row_fn(void *ctx, const struct index_entry *e, struct span *ke
  */
 int index_restore(struct index *ix, uint32_t n, index_row_fn *row, void *ctx);
 
-/* Sorts the domains by name, in `order`, and gives each its first row. The addresses are forgotten:
- * nothing may be looked for or added. Returns 0 or -errno.
+/* Sorts the domains by name, in `order`: their rows stand one domain behind the other. The
+ * addresses are forgotten: nothing may be looked for or added. Returns 0 or -errno.
  */
 int index_sort(struct index *ix);
 
@@ -92,7 +87,9 @@ int index_sort(struct index *ix);
  */
 int index_rows(struct index *ix, uint32_t first, uint32_t n, uint64_t *at);
 
-static inline struct span index_domain_name(const struct index *ix, const struct index_domain *d)
+static inline struct span index_domain_name(const struct index *ix, uint32_t domain)
 {
-	return span_of(ix->names + d->name_at, d->name_bytes);
+	const uint8_t *at = ix->names + ix->domains[domain];
+
+	return span_of(at + 1, *at);
 }

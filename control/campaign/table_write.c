@@ -43,15 +43,17 @@ static void put_offsets(struct writing *w, struct index *ix)
 static void put_domains(struct writing *w, const struct index *ix)
 {
 	struct table_file_domain out[WRITE_DOMAINS];
-	uint32_t n = 0;
+	uint32_t n = 0, first_row = 0;
 
 	for (uint32_t i = 0; i < ix->n_domains; i++) {
-		const struct index_domain *d = &ix->domains[ix->order[i]];
+		uint32_t domain = ix->order[i];
+		struct span name = index_domain_name(ix, domain);
 
-		out[n++] = (struct table_file_domain){ .name_at = d->name_at,
-			                               .name_bytes = d->name_bytes,
-			                               .first_row = d->first_row,
-			                               .n_rows = d->n_rows };
+		out[n++] = (struct table_file_domain){ .name_at = (uint32_t)(name.at - ix->names),
+			                               .name_bytes = (uint32_t)name.bytes,
+			                               .first_row = first_row,
+			                               .n_rows = ix->n_rows[domain] };
+		first_row += ix->n_rows[domain];
 		if (n == WRITE_DOMAINS || i + 1 == ix->n_domains) {
 			put(w, out, n * sizeof(*out));
 			n = 0;

@@ -10,7 +10,6 @@
 #include "dataplane/smtp/txn.h"
 
 enum {
-	TLS_BYTES = 128,   /* where the records begin */
 	DUES_BYTES = 64,   /* counts, and the oldest of those that are due */
 	TEXT_BYTES = 4096, /* of a message; the processor sees from there on that it is a stream */
 	TEXTS = 4,
@@ -30,7 +29,7 @@ static void fetch_tables(const struct session *s)
 
 	fetch(&smtp->wheel.nodes[s->handle.slot], sizeof(smtp->wheel.nodes[0]));
 	if (s->tls != NULL)
-		fetch(s->tls, TLS_BYTES);
+		fetch(s->tls, TLS_HOT_BYTES);
 	if (s->dues != POOL_NONE) {
 		fetch(pool_at(&smtp->dues, s->dues), DUES_BYTES);
 		fetch(&smtp->dues.marks[s->dues], sizeof(smtp->dues.marks[s->dues]));

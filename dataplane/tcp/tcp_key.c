@@ -49,16 +49,24 @@ static uint64_t sip(const struct tcp_key *key, const uint64_t words[WORDS])
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
+/* Four numbers of which each depends on all of the secret: the flows' hash multiplies by them, and
+ * of a secret with few bits set it would be none (of one whose second half is zero it was the same
+ * for all addresses).
+ */
+void tcp_key_init(struct tcp_key *key, const uint8_t secret[32])
+{
+	struct tcp_key raw;
+
+	memcpy(raw.k, secret, sizeof(raw.k));
+	for (unsigned i = 0; i < 4; i++)
+		key->k[i] = sip(&raw, (uint64_t[WORDS]){ raw.k[2], raw.k[3], 0, 0, i });
+}
+
 static void words_of(const struct tcp_tuple *t, enum purpose purpose, uint64_t w[WORDS])
 {
 	memcpy(&w[0], t->local.b, 16);
 	memcpy(&w[2], t->remote.b, 16);
 	w[4] = (uint64_t)purpose << 32 | (uint32_t)t->lport << 16 | t->rport;
-}
-
-void tcp_key_init(struct tcp_key *key, const uint8_t secret[32])
-{
-	memcpy(key->k, secret, sizeof(key->k));
 }
 
 uint32_t tcp_key_isn(const struct tcp_key *key, const struct tcp_tuple *t, uint64_t now_us)

@@ -33,26 +33,29 @@ struct tls_buf {
 };
 
 struct tls_conn {
+	/* What a record touches, in either direction. */
 	struct tls *tls;
-	SSL *ssl;
 	void *user;
 	tcp_id tcp;
 	uint32_t slot;
 	uint8_t state;               /* enum tls_state */
 	uint8_t demand;              /* enum tls_demand */
+	uint8_t seal_type;           /* of the record that OpenSSL writes next */
+	uint8_t n_empty;             /* records without text, in a row */
 	bool is_queued, was_offered; /* a session to be resumed */
 	bool is_opening;             /* records are opened here, not by OpenSSL */
 	bool is_rekeyed;             /* the server has said that its key changes */
-	uint8_t seal_type;           /* of the record that OpenSSL writes next */
-	uint8_t n_empty;             /* records without text, in a row */
-	struct span in;              /* what OpenSSL may read now */
 	struct tls_buf held, spill;
-	struct tls_key seal, open;
 	const struct tls_fault *fault; /* of a record; NULL: none */
+	struct tls_key seal, open;
+
+	SSL *ssl;
+	struct span in; /* what OpenSSL may read now */
 	struct ticket_key key;
 	const char *why;              /* it failed; a text that lives for ever */
 	struct tls_conn *prev, *next; /* in tls.queue */
 };
+static_assert(offsetof(struct tls_conn, ssl) == TLS_HOT_BYTES, "what is fetched ahead");
 
 struct tls {
 	struct tls_conf conf;

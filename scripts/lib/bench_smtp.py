@@ -42,6 +42,8 @@ class Row(NamedTuple):
                         # than what is measured
 
 
+MANY = ("--conns-max", "1100000", "--buffers", "16384")
+SOME = ("--conns-max", "110000", "--buffers", "16384")
 METRICS = {
     "message_plain_2k": Row("message_plain_2k", "cycles", 8000, 4400, False),
     "message_plain_2k_w16": Row("message_plain_2k_w16", "cycles", 6500, 4000, False),
@@ -52,11 +54,13 @@ METRICS = {
     "session_tls_full_per_second": Row("session_tls_full", "sessions/s", 700, 900, True),
     "session_tls_resumed_per_second": Row("session_tls_resumed", "sessions/s", 3000, 5000, True),
     "sessions_open_plain": Row("sessions_open_plain", "sessions", 200000, 1000000, True,
-                               sink=("--conns-max", "1100000", "--buffers", "16384")),
-    "sessions_open_plain_bytes": Row("sessions_open_plain", "bytes", 1024, 1024, False),
-    "sessions_open_tls": Row("sessions_open_tls", "sessions", 20000, 100000, True,
-                             sink=("--conns-max", "110000", "--buffers", "16384")),
-    "sessions_open_tls_bytes": Row("sessions_open_tls", "bytes", 32768, 32768, False),
+                               args=("--connections", "1000000"), sink=MANY),
+    # with fewer, what does not grow with them weighs more
+    "sessions_open_plain_bytes": Row("sessions_open_plain", "bytes", 1024, 1024, False, sink=MANY),
+    "sessions_open_tls": Row("sessions_open_tls", "sessions", 20000, 100000, True, sink=SOME),
+    "sessions_open_tls_bytes": Row("sessions_open_tls", "bytes", 32768, 32768, False, sink=SOME),
+    "sessions_open_tls_resumed_bytes": Row("sessions_open_tls_resumed", "bytes", 20480, 20480,
+                                           False, sink=SOME),
     "one_connection_50ms_w1": Row("one_connection", "messages/s", 19, 20, True,
                                   script="connect : lag 50ms\n", metric="one_connection",
                                   tap=True),
@@ -66,6 +70,8 @@ METRICS = {
 }
 # CPU time a message of the whole sending process, by that of smtp-source.
 RATIOS = {"cpu_vs_smtp_source_tap": 1.0, "cpu_vs_smtp_source_ring": 0.2}
+# CPU time a message of the sink's worker, by that of the client's, in the run message_plain_2k.
+SINK_RATIO, SINK_RATIO_MUST = "sink_plain_2k", 1.0
 OF_ROW = {"session_tls_full_per_second": "session_tls_full",
           "session_tls_resumed_per_second": "session_tls_resumed"}
 
@@ -98,13 +104,20 @@ class Sink:
         return self
 
     def __exit__(self, *exc):
+        self.stop()
+        self.dir.cleanup()
+
+    def stop(self):
+        """What it counted, or None when it has ended before or does not end."""
+        if self.proc.poll() is not None:
+            return None
         self.proc.terminate()
         try:
-            self.proc.communicate(timeout=60)
+            return json.loads(self.proc.communicate(timeout=60)[0].splitlines()[-1])
         except subprocess.TimeoutExpired:
             self.proc.kill()
             self.proc.wait()
-        self.dir.cleanup()
+            return None
 
 
 def memif(folder, role):
@@ -218,10 +231,33 @@ def ratios(program, build, wanted, runs, as_json):
             False, f"{statistics.median(values):.2f} us by {base:.2f} us a message")
 
 
+# ---- the sink beside the client ----
+
+def sink_ratio(program):
+    """CPU time a message of either worker, connections and all, in cycles: (sink's, client's)."""
+    row = METRICS["message_plain_2k"].row
+    with tempfile.TemporaryDirectory(prefix="posthaste-memif-") as folder:
+        with Sink(program, "--device", memif(folder, "server"), "--address", SINK, "--hosts",
+                  str(HOSTS)) as s:
+            got = bench(program, row, "--device", memif(folder, "client"), "--address", OURS,
+                        "--to", SINK.split("/", maxsplit=1)[0], "--hosts", str(HOSTS), "--ca", s.ca)
+            counts = s.stop()
+    stack = counts["stack"]
+    spent = stack["worker_cpu_us"] * stack["worker_tsc_hz"] / 1e6
+    return spent / counts["messages"], got[f"{row}_cpu"]
+
+
+def sink_beside_client(program, runs, as_json):
+    pairs = [sink_ratio(program) for _ in range(runs)]
+    ours, theirs = (statistics.median(p[i] for p in pairs) for i in (0, 1))
+    say(as_json, SINK_RATIO, [a / b for a, b in pairs], "ratio", SINK_RATIO_MUST, SINK_RATIO_MUST,
+        False, f"{ours:.0f} by {theirs:.0f} cycles of CPU time a message")
+
+
 def main():
     program, build, as_json, runs, only = (sys.argv[1], sys.argv[2], sys.argv[3] == "1",
                                            int(sys.argv[4]), sys.argv[5])
-    names = list(METRICS) + list(RATIOS)
+    names = list(METRICS) + [SINK_RATIO] + list(RATIOS)
     chosen = [only] if only in names else [m for m in METRICS if METRICS[m].row == only]
     if only and not chosen:
         die(f"there is no row \"{only}\"; they are: {', '.join(names)}")
@@ -236,6 +272,8 @@ def main():
             first = next(m for m in METRICS if METRICS[m].row == METRICS[wanted[0]].row and
                          METRICS[m].args == METRICS[wanted[0]].args)
             measure(program, [first] + [m for m in wanted if m != first], runs, as_json)
+        if SINK_RATIO in chosen:
+            sink_beside_client(program, runs, as_json)
         if [m for m in chosen if m in RATIOS]:
             ratios(program, build, [m for m in chosen if m in RATIOS], runs, as_json)
 
