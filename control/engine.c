@@ -237,6 +237,28 @@ static void on_keys_timer(uv_timer_t *t)
 		set_keys(e, keys);
 }
 
+static void on_secret(void *ctx, uint32_t credential)
+{
+	struct engine *e = ctx;
+
+	if (e->sched != NULL) /* at the start there is nobody to tell */
+		sched_credential_set(e->sched, credential);
+}
+
+static bool on_credential_refused(void *ctx, uint32_t credential, const char *why)
+{
+	struct engine *e = ctx;
+
+	return secrets_refused(e->secrets, credential, why);
+}
+
+static void on_credential_taken(void *ctx, uint32_t credential)
+{
+	struct engine *e = ctx;
+
+	secrets_taken(e->secrets, credential);
+}
+
 static void on_secrets_timer(uv_timer_t *t)
 {
 	struct engine *e = t->data;
@@ -331,7 +353,7 @@ static int open_dataplane(struct engine *e, char why[CONF_WHY_BYTES])
 	if (err != 0)
 		return err;
 	e->asks = asks_open(e->dp);
-	e->secrets = secrets_open(e->dp);
+	e->secrets = secrets_open(e->dp, on_secret, e);
 	return secrets_set_conf(e->secrets, e->conf, why);
 }
 
@@ -379,6 +401,8 @@ static void open_scheduler(struct engine *e)
 		                 .attempts_max = e->opts.attempts_max,
 		                 .campaign_over = on_campaign_over,
 		                 .campaign_paused = on_campaign_paused,
+		                 .credential_refused = on_credential_refused,
+		                 .credential_taken = on_credential_taken,
 		                 .ctx = e };
 	struct link_conf lc = { .loop = &e->loop,
 		                .dp = e->dp,
@@ -646,6 +670,11 @@ struct sched *engine_sched(struct engine *e)
 struct keeper *engine_keeper(struct engine *e)
 {
 	return e->keeper;
+}
+
+struct secrets *engine_secrets(struct engine *e)
+{
+	return e->secrets;
 }
 
 struct mx *engine_mx(struct engine *e)

@@ -16,6 +16,7 @@
 struct uv_loop_s;
 struct asks;
 struct keeper;
+struct secrets;
 struct engine;
 
 struct engine_opts {
@@ -47,6 +48,7 @@ struct campaigns *engine_campaigns(struct engine *e);
 struct sched *engine_sched(struct engine *e);
 struct mx *engine_mx(struct engine *e);
 struct keeper *engine_keeper(struct engine *e);
+struct secrets *engine_secrets(struct engine *e);
 struct asks *engine_asks(struct engine *e);
 struct dp *engine_dp(struct engine *e);
 struct store *engine_store(struct engine *e);

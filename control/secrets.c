@@ -1,10 +1,12 @@
 /* secrets.c - the files that hold secrets, and when they changed. */
 #include "control/secrets.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/log.h"
@@ -25,18 +27,24 @@ struct secret {
 	uint8_t mechanism;
 	bool is_token, is_used; /* is_used: by the configuration in force */
 	struct mark seen;       /* of the file when it was last looked at */
+	int64_t refused_s;      /* a host did not take it, and none has since; 0: none refused it */
+	char refused[SECRETS_WHY_BYTES];
 };
 
 struct secrets {
 	struct dp *dp;
+	secrets_changed_fn *changed;
+	void *ctx;
 	struct secret all[DP_CREDENTIALS_MAX]; /* by number - 1 */
 };
 
-struct secrets *secrets_open(struct dp *dp)
+struct secrets *secrets_open(struct dp *dp, secrets_changed_fn *changed, void *ctx)
 {
 	struct secrets *s = xcalloc(1, sizeof(*s));
 
 	s->dp = dp;
+	s->changed = changed;
+	s->ctx = ctx;
 	return s;
 }
 
@@ -126,6 +134,10 @@ static int load(struct secrets *s, struct secret *c, char *why)
 	if (err == 0 && (err = dp_set_credential(s->dp, &told)) != 0)
 		fail(why, c, "the workers are busy; again in a moment");
 	locked_free(text, BYTES);
+	if (err == 0) {
+		c->refused_s = 0; /* nobody has said anything of this one */
+		s->changed(s->ctx, told.id);
+	}
 	return err;
 }
 
@@ -193,29 +205,78 @@ int secrets_set_conf(struct secrets *s, struct conf *conf, char why[CONF_WHY_BYT
 	return 0;
 }
 
-void secrets_look(struct secrets *s)
+/* Takes what a file says now if it changed. True when it was taken. */
+static bool look(struct secrets *s, struct secret *c)
 {
+	struct mark now, before = c->seen;
 	char why[CONF_WHY_BYTES];
 	struct stat st;
+	int err;
 
-	for (uint32_t i = 0; i < DP_CREDENTIALS_MAX; i++) {
-		struct secret *c = &s->all[i];
-		struct mark now, before = c->seen;
-		int err;
-
-		if (!c->is_used || stat(c->path, &st) != 0)
-			continue; /* gone: maybe its writer is about to put the next one there */
-		now = mark_of(&st);
-		if (memcmp(&now, &before, sizeof(now)) == 0)
-			continue;
-		err = load(s, c, why);
-		if (err == 0)
-			log_info("credential \"%s\": its file was read again", c->name);
-		else if (err == -EAGAIN)
-			c->seen = before;
-		else {
-			c->seen = now; /* said once */
-			log_error("%s; what was there before stays in use", why);
-		}
+	if (!c->is_used || stat(c->path, &st) != 0)
+		return false; /* gone: maybe its writer is about to put the next one there */
+	now = mark_of(&st);
+	if (memcmp(&now, &before, sizeof(now)) == 0)
+		return false;
+	err = load(s, c, why);
+	if (err == 0) {
+		log_info("credential \"%s\": its file was read again", c->name);
+	} else if (err == -EAGAIN) {
+		c->seen = before;
+	} else {
+		c->seen = now; /* said once */
+		log_error("%s; what was there before stays in use", why);
 	}
+	return err == 0;
+}
+
+void secrets_look(struct secrets *s)
+{
+	for (uint32_t i = 0; i < DP_CREDENTIALS_MAX; i++)
+		(void)look(s, &s->all[i]);
+}
+
+bool secrets_refused(struct secrets *s, uint32_t credential, const char *why)
+{
+	struct secret *c = &s->all[credential - 1];
+
+	assert(credential >= 1 && credential <= DP_CREDENTIALS_MAX);
+	if (look(s, c))
+		return true;
+	if (c->refused_s == 0)
+		log_error(
+		    "credential \"%s\" is refused: %s; put another %s into %s, it is looked at "
+		    "every few seconds",
+		    c->name, why, c->is_token ? "token" : "password", c->path);
+	c->refused_s = c->refused_s != 0 ? c->refused_s : time(NULL);
+	snprintf(c->refused, sizeof(c->refused), "%s", why);
+	return false;
+}
+
+void secrets_taken(struct secrets *s, uint32_t credential)
+{
+	struct secret *c = &s->all[credential - 1];
+
+	assert(credential >= 1 && credential <= DP_CREDENTIALS_MAX);
+	if (c->refused_s != 0)
+		log_info("credential \"%s\" is taken again", c->name);
+	c->refused_s = 0;
+}
+
+bool secrets_next(const struct secrets *s, uint32_t *cursor, struct secrets_view *view)
+{
+	while (*cursor < DP_CREDENTIALS_MAX) {
+		const struct secret *c = &s->all[(*cursor)++];
+
+		if (!c->is_used)
+			continue;
+		*view = (struct secrets_view){ .name = c->name,
+			                       .user = c->user,
+			                       .path = c->path,
+			                       .is_token = c->is_token,
+			                       .refused_s = c->refused_s,
+			                       .refused = c->refused };
+		return true;
+	}
+	return false;
 }

@@ -226,7 +226,7 @@ static void dial_some(struct bench_load *l)
 			                .window = (uint8_t)conf->window,
 			                .remote = host_of(l, i),
 			                /* its first message would only teach this */
-			                .known = DP_KNOWN_BDAT_WORKS };
+			                .known = DP_KNOWN_BDAT_WORKS | DP_KNOWN_TOLD_APART };
 
 		if (conf->dials_max != 0 && l->n_dialled - l->n_open >= conf->dials_max)
 			return;

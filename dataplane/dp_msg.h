@@ -120,6 +120,8 @@ enum dp_known {
 	DP_KNOWN_BDAT_WORKS = 1 << 2,    /* has accepted a message by BDAT */
 	DP_KNOWN_PIPELINING = 1 << 3, /* offers PIPELINING: a window of more than one is of use */
 	DP_KNOWN_TLS = 1 << 4, /* has completed TLS lately: nothing is said to it in the clear */
+	DP_KNOWN_TOLD_APART = 1 << 5, /* its enhanced codes say which command a reply is to: windows
+	                                 above 1 are used */
 };
 
 /* When a recipient wants to be reported on (RFC 3461 4.1); 0: not asked. */

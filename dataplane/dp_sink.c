@@ -42,12 +42,7 @@ static int open_sink(struct dp_sink *d, char why[DP_WHY_BYTES])
 	struct timespec t;
 	int rc;
 
-	conf.below = sink_conn_below(d->carrier->wire->slow != NULL);
-	if (d->carrier->wire->slow == NULL && sink_script_slow_line(conf.script) != 0) {
-		snprintf(why, DP_WHY_BYTES, "the script's line %u: slow is for --kernel only",
-		         sink_script_slow_line(conf.script));
-		return -EINVAL;
-	}
+	conf.below = &sink_conn_below;
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	rc = sink_open(&conf, (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000,
 	               &d->host.sink);

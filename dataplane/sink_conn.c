@@ -120,20 +120,9 @@ static void on_secure(void *user)
 	begin_tls(conn);
 }
 
-const struct sink_below *sink_conn_below(bool can_slow)
-{
-	static const struct sink_below slow = { .say = on_say,
-		                                .flush = on_flush,
-		                                .secure = on_secure,
-		                                .slow = on_slow,
-		                                .end = on_end },
-				       fast = { .say = on_say,
-		                                .flush = on_flush,
-		                                .secure = on_secure,
-		                                .end = on_end };
-
-	return can_slow ? &slow : &fast;
-}
+const struct sink_below sink_conn_below = {
+	.say = on_say, .flush = on_flush, .secure = on_secure, .slow = on_slow, .end = on_end
+};
 
 /* ---- from the carrier up ---- */
 

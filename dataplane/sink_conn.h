@@ -18,7 +18,7 @@ struct sink_wire {
 	size_t (*room)(void *carrier); /* octets that write() will take */
 	void (*write)(void *carrier, struct span bytes);
 	void (*flush)(void *carrier);
-	void (*slow)(void *carrier, uint32_t bytes_per_s); /* NULL: cannot */
+	void (*slow)(void *carrier, uint32_t bytes_per_s); /* reads so much from now on */
 	/* The connection's state is OPEN no more; to be ended outside of any call of these. Once.
 	 */
 	void (*ended)(void *carrier);
@@ -43,8 +43,8 @@ struct sink_conn {
 	uint8_t state; /* enum sink_conn_state: what is wished of the carrier */
 };
 
-/* What the sessions of such connections speak through: sink_conf.below, with or without slow(). */
-const struct sink_below *sink_conn_below(bool can_slow);
+/* What the sessions of such connections speak through: sink_conf.below. */
+extern const struct sink_below sink_conn_below;
 
 /* Each of these may change conn->state, and so may sink_tick(): ended() tells. False: there is no
  * room.

@@ -3,18 +3,16 @@
  *
  * Pure: no clock, no time zone of the machine; `now` is the time of the first attempt.
  */
-#include <stdio.h>
+#include <strings.h>
 #include <time.h>
 
 #include "templates/filters.h"
-#include "templates/locale.h"
+#include "templates/moment.h"
 #include "templates/number.h"
-
-enum { FORMAT_BYTES_MAX = 256, DATE_BYTES_MAX = 1024 };
 
 /* What was read of a date so far; -1: not yet. */
 struct date {
-	int year, month, day, hour, minute, second, offset_s;
+	int year, month, day, hour, minute, second, nanos, offset_s;
 };
 
 static bool is_digit(uint8_t b)
@@ -62,8 +60,8 @@ static size_t take_time(struct span s, struct date *d)
 		n += more + 1;
 	}
 	if (n + 1 < s.bytes && s.at[n] == '.' && is_digit(s.at[n + 1]))
-		for (n++; n < s.bytes && is_digit(s.at[n]); n++)
-			;
+		for (int unit = 100000000; ++n < s.bytes && is_digit(s.at[n]); unit /= 10)
+			d->nanos += unit * (s.at[n] - '0');
 	return n;
 }
 
@@ -98,10 +96,47 @@ static size_t take_ymd(struct span s, size_t n, int year, struct date *d)
 	return n;
 }
 
+/* 14/3/2016, 14.3.2016 or 14-3-2016 from behind its day; 0: it is none. */
+static size_t take_dmy(struct span s, size_t n, int day, struct date *d)
+{
+	uint8_t mark = n < s.bytes ? s.at[n] : 0;
+	int month, year;
+	size_t more;
+
+	if (mark != '/' && mark != '.' && mark != '-')
+		return 0;
+	more = take_number(span_of(s.at + n + 1, s.bytes - n - 1), &month);
+	n += more + 1;
+	if (more < 1 || more > 2 || n >= s.bytes || s.at[n] != mark)
+		return 0;
+	more = take_number(span_of(s.at + n + 1, s.bytes - n - 1), &year);
+	if (more < 3)
+		return 0;
+	d->day = day;
+	d->month = month;
+	d->year = year;
+	return n + more + 1;
+}
+
+/* An hour before am or pm, with a blank between or none. */
+static bool is_half_next(struct span s, size_t n)
+{
+	n += n < s.bytes && s.at[n] == ' ';
+	return n + 1 < s.bytes && strchr("aApP", s.at[n]) != NULL && (s.at[n + 1] | 32) == 'm' &&
+	       (n + 2 == s.bytes || !is_letter(s.at[n + 2]));
+}
+
 static size_t take_digits(struct span s, struct date *d)
 {
 	int number;
-	size_t n = take_number(s, &number);
+	size_t n = take_number(s, &number), all = n > 2 ? 0 : take_dmy(s, n, number, d);
+
+	if (all > 0)
+		return all;
+	if (n <= 2 && d->hour < 0 && is_half_next(s, n)) {
+		d->hour = number;
+		return n;
+	}
 
 	if (n <= 2 && n < s.bytes && s.at[n] == ':')
 		return take_time(s, d);
@@ -119,6 +154,22 @@ static size_t take_digits(struct span s, struct date *d)
 	return n;
 }
 
+/* The names of zones that Ruby knows and mail has. */
+static void take_zone(struct span word, struct date *d)
+{
+	static const struct {
+		char name[5];
+		int8_t hours;
+	} zones[] = { { "est", -5 }, { "edt", -4 }, { "cst", -6 }, { "cdt", -5 }, { "mst", -7 },
+		      { "mdt", -6 }, { "pst", -8 }, { "pdt", -7 }, { "bst", 1 },  { "cet", 1 },
+		      { "cest", 2 }, { "eet", 2 },  { "eest", 3 }, { "msk", 3 },  { "jst", 9 } };
+
+	for (size_t i = 0; i < sizeof(zones) / sizeof(zones[0]); i++)
+		if (word.bytes == strlen(zones[i].name) &&
+		    strncasecmp((const char *)word.at, zones[i].name, word.bytes) == 0)
+			d->offset_s = zones[i].hours * 3600;
+}
+
 static size_t take_word(struct span s, struct date *d)
 {
 	size_t n = 0;
@@ -131,6 +182,8 @@ static size_t take_word(struct span s, struct date *d)
 		d->month = month;
 	else if (n == 2 && (s.at[1] | 32) == 'm' && d->hour >= 0)
 		d->hour = d->hour % 12 + ((s.at[0] | 32) == 'p' ? 12 : 0);
+	else if (d->hour >= 0)
+		take_zone(span_of(s.at, n), d);
 	return n;
 }
 
@@ -141,9 +194,26 @@ static bool is_possible(const struct date *d)
 	       d->offset_s > -86400 && d->offset_s < 86400;
 }
 
-static bool read_text(struct span s, int64_t *at_s, int *offset_s)
+/* What a text leaves out is as it is now; of a month it is the first day. */
+static void fill(struct date *d, int64_t now_s)
 {
-	struct date d = { -1, -1, -1, -1, 0, 0, 0 };
+	time_t at = now_s;
+	struct tm now;
+
+	gmtime_r(&at, &now);
+	if (d->year < 0 && (d->month >= 0 || d->hour >= 0)) {
+		d->year = now.tm_year + 1900;
+		if (d->month < 0) {
+			d->month = now.tm_mon + 1;
+			d->day = d->day < 0 ? now.tm_mday : d->day;
+		}
+	}
+	d->day = d->day < 0 ? 1 : d->day;
+}
+
+static bool read_text(struct span s, int64_t now_s, struct moment *m)
+{
+	struct date d = { -1, -1, -1, -1, 0, 0, 0, 0 };
 	struct tm tm = { 0 };
 
 	while (s.bytes != 0) {
@@ -158,7 +228,7 @@ static bool read_text(struct span s, int64_t *at_s, int *offset_s)
 			n = take_offset(s, &d);
 		s = span_of(s.at + n, s.bytes - n);
 	}
-	d.day = d.day < 0 ? 1 : d.day;
+	fill(&d, now_s);
 	if (!is_possible(&d))
 		return false;
 	tm.tm_year = d.year - 1900;
@@ -167,128 +237,52 @@ static bool read_text(struct span s, int64_t *at_s, int *offset_s)
 	tm.tm_hour = d.hour < 0 ? 0 : d.hour;
 	tm.tm_min = d.minute;
 	tm.tm_sec = d.second;
-	*offset_s = d.offset_s;
-	*at_s = timegm(&tm) - d.offset_s;
+	m->nanos = d.nanos;
+	m->offset_s = d.offset_s;
+	m->at_s = timegm(&tm) - d.offset_s;
 	return true;
 }
 
-static bool read_date(const struct filter_call *c, int64_t *at_s, int *offset_s)
+static bool is_word(struct span s, const char *word)
+{
+	return s.bytes == strlen(word) && strncasecmp((const char *)s.at, word, s.bytes) == 0;
+}
+
+static bool read_date(const struct filter_call *c, struct moment *m)
 {
 	struct tpl_value v = c->in;
 
-	*offset_s = 0;
-	if (v.kind == TPL_INT || v.kind == TPL_FLOAT || number_is_whole(v, at_s)) {
-		*at_s = number_int_of(v);
+	if (v.kind == TPL_INT || v.kind == TPL_FLOAT || number_is_whole(v, &m->at_s)) {
+		m->at_s = number_int_of(v);
 		return true;
 	}
 	if (v.kind != TPL_STRING)
 		return false;
-	if (span_eq(value_span(v), span_str("now")) || span_eq(value_span(v), span_str("today"))) {
-		*at_s = c->now_s;
+	if (is_word(value_span(v), "now") || is_word(value_span(v), "today")) {
+		m->at_s = c->now_s;
 		return true;
 	}
-	return read_text(value_span(v), at_s, offset_s);
-}
-
-/* What we write ourselves: the C library would read the machine's time zone for %s, knows no %L and
- * %N, and speaks English. Empty: that is the C library's.
- */
-static struct span own_piece(uint8_t letter, const struct tm *tm, int64_t at_s,
-                             const struct locale *l, char number[NUMBER_BYTES])
-{
-	switch (letter) {
-	case 's':
-		return span_of(number, number_print_int(at_s, number));
-	case 'L':
-		return span_str("000");
-	case 'N':
-		return span_str("000000000");
-	default:
-		break;
-	}
-	if (l == NULL)
-		return span_of("", 0);
-	switch (letter) {
-	case 'B':
-		return locale_word(l, LOCALE_MONTHS, (unsigned)tm->tm_mon);
-	case 'b':
-	case 'h':
-		return locale_word(l, LOCALE_MONTHS_SHORT, (unsigned)tm->tm_mon);
-	case 'A':
-		return locale_word(l, LOCALE_DAYS, (unsigned)tm->tm_wday);
-	case 'a':
-		return locale_word(l, LOCALE_DAYS_SHORT, (unsigned)tm->tm_wday);
-	case 'p':
-		return locale_word(l, LOCALE_HALVES, tm->tm_hour >= 12);
-	default:
-		return span_of("", 0);
-	}
-}
-
-/* The format with what is ours filled in. */
-static bool fix_format(struct span s, const struct tm *tm, int64_t at_s, const struct locale *l,
-                       char out[FORMAT_BYTES_MAX])
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.bytes; i++) {
-		uint8_t next = i + 1 < s.bytes ? s.at[i + 1] : 0;
-		char number[NUMBER_BYTES];
-		struct span own = span_of("", 0);
-
-		if (s.at[i] == '%')
-			own = own_piece(next, tm, at_s, l, number);
-		if (n + own.bytes + 4 >= FORMAT_BYTES_MAX || s.at[i] == 0)
-			return false;
-		if (own.bytes != 0) {
-			memcpy(out + n, own.at, own.bytes);
-			n += own.bytes;
-			i++;
-		} else if (s.at[i] != '%') {
-			out[n++] = (char)s.at[i];
-		} else {
-			out[n++] = '%';
-			if (next == '%' || next == 0)
-				out[n++] = '%';
-			i += next == '%';
-		}
-	}
-	out[n++] = ' '; /* so that an empty result is told from one too long */
-	out[n] = '\0';
-	return true;
+	return read_text(value_span(v), c->now_s, m);
 }
 
 const char *filter_date(struct filter_call *c)
 {
 	struct span format = filter_arg_text(c, 0);
-	const struct locale *locale = NULL;
+	struct moment m = { .locale = NULL };
+	struct text out = { .arena = c->arena };
 	const char *why;
-	char fixed[FORMAT_BYTES_MAX], *out;
-	struct tm tm;
-	int64_t at_s;
-	int offset_s;
 	time_t local;
-	size_t n;
 
 	c->out = c->in;
-	if (format.bytes == 0 || !read_date(c, &at_s, &offset_s))
+	if (format.bytes == 0 || !read_date(c, &m))
 		return NULL;
-	if (at_s < -62135596800 || at_s > 253402300799)
+	if (m.at_s < -62135596800 || m.at_s > 253402300799)
 		return "not in the years 1 to 9999";
 	if (c->named &&
-	    (why = locale_find(value_to_text(c->arena, c->args[c->n_args]), &locale)) != NULL)
+	    (why = locale_find(value_to_text(c->arena, c->args[c->n_args]), &m.locale)) != NULL)
 		return why;
-	local = at_s + offset_s;
-	gmtime_r(&local, &tm);
-	if (!fix_format(format, &tm, at_s, locale, fixed))
-		return "a format that makes over 200 bytes";
-	tm.tm_gmtoff = offset_s;
-	tm.tm_zone = offset_s == 0 ? "UTC" : "";
-	out = arena_get(c->arena, 1, DATE_BYTES_MAX);
-	if (out == NULL)
-		return filter_no_memory;
-	n = strftime(out, DATE_BYTES_MAX, fixed, &tm);
-	if (n == 0)
-		return "the date is over 1023 bytes";
-	return filter_put_span(c, span_of(out, n - 1));
+	local = m.at_s + m.offset_s;
+	gmtime_r(&local, &m.tm);
+	why = moment_write(&out, &m, format);
+	return why != NULL ? why : filter_put(c, &out);
 }

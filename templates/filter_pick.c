@@ -130,7 +130,9 @@ const char *filter_uniq(struct filter_call *c)
 		struct tpl_value key = keys.items[i];
 		size_t j = 0;
 
-		while (j < kept && !value_equal(keys.items[j], key))
+		/* 1 and 1.0 are equal and yet two, as for Ruby's eql? */
+		while (j < kept &&
+		       (keys.items[j].kind != key.kind || !value_equal(keys.items[j], key)))
 			j++;
 		*c->steps += j * (1 + value_weight(key));
 		if (j < kept)

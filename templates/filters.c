@@ -39,12 +39,12 @@ struct span filters_nearest(struct span name)
 
 struct span filter_text(struct filter_call *c)
 {
-	return value_to_text(c->arena, c->in);
+	return value_inspect(c->arena, c->in);
 }
 
 struct span filter_arg_text(struct filter_call *c, unsigned i)
 {
-	return i < c->n_args ? value_to_text(c->arena, c->args[i]) : span_of("", 0);
+	return i < c->n_args ? value_inspect(c->arena, c->args[i]) : span_of("", 0);
 }
 
 const char *filter_put_span(struct filter_call *c, struct span s)

@@ -73,6 +73,14 @@ static const struct {
 	/* clang-format on */
 };
 
+bool parse_is_constant(struct span word)
+{
+	for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++)
+		if (span_eq(word, span_str(literals[i].word)))
+			return true;
+	return false;
+}
+
 static const struct tpl_value *literal_find(const struct parse *p)
 {
 	for (size_t i = 0; i < sizeof(literals) / sizeof(literals[0]); i++)

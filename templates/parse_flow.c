@@ -198,8 +198,8 @@ static int name_loop(struct parse *p, struct span var, size_t from, size_t to, s
 	return out_of_room(p, r);
 }
 
-/* limit: n, offset: n or continue, cols: n, reversed; in any order, the values on the stack in the
- * order of their flags.
+/* limit: n, offset: n or continue, cols: n, in any order, the values on the stack in the order of
+ * their flags. As in Ruby, `reversed` stands before them.
  */
 static int loop_words(struct parse *p, struct prog_op *op, bool row)
 {
@@ -209,8 +209,13 @@ static int loop_words(struct parse *p, struct prog_op *op, bool row)
 	} words[] = { { "limit", FOR_LIMIT }, { "offset", FOR_OFFSET }, { "cols", FOR_COLUMNS } };
 	struct toks at[3] = { 0 };
 	struct toks end;
-	int r;
+	int r = 0;
 
+	if (!row && at_word(p, "reversed")) {
+		op->n |= FOR_REVERSED;
+		if ((r = take(p)) != 0)
+			return r;
+	}
 	while (p->toks.now.kind != TOK_END) {
 		size_t i = 0;
 
@@ -219,18 +224,15 @@ static int loop_words(struct parse *p, struct prog_op *op, bool row)
 				return r;
 			continue;
 		}
-		if (!row && at_word(p, "reversed")) {
-			op->n |= FOR_REVERSED;
-			if ((r = take(p)) != 0)
-				return r;
-			continue;
-		}
+		if (!row && at_word(p, "reversed"))
+			return expected(p, "\"reversed\" before \"limit:\" and \"offset:\"");
 		while (i < 3 && !(at_word(p, words[i].word) && mark_follows(p, ':')))
 			i++;
 		if (i == 3 || (words[i].flag == FOR_COLUMNS && !row))
-			return expected(p,
-			                row ? "\"cols:\", \"limit:\", \"offset:\" or the end"
-			                    : "\"reversed\", \"limit:\", \"offset:\" or the end");
+			return expected(p, row ? "\"cols:\", \"limit:\", \"offset:\" or the end"
+			                   : op->n == 0
+			                       ? "\"reversed\", \"limit:\", \"offset:\" or the end"
+			                       : "\"limit:\", \"offset:\" or the end");
 		if ((r = take(p)) != 0 || (r = take(p)) != 0)
 			return r;
 		if (words[i].flag == FOR_OFFSET && at_word(p, "continue")) {

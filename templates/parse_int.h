@@ -103,6 +103,9 @@ int block_open(struct parse *p, const struct block_kind *kind, struct block **ou
 /* A literal, a variable with its parts, or a range: pushes one value. */
 int parse_value(struct parse *p);
 
+/* True for a name that is no variable: true, nil, empty, ... */
+bool parse_is_constant(struct span word);
+
 /* True when the word after the one not yet taken is this mark. */
 bool mark_follows(const struct parse *p, char mark);
 

@@ -58,10 +58,42 @@ static int tag_decrement(struct parse *p)
 	return count(p, false);
 }
 
-/* cycle [group:] value, value... ; without a group its text is one. */
+static uint64_t mix(uint64_t hash, struct span s)
+{
+	for (size_t i = 0; i < s.bytes; i++)
+		hash = (hash ^ s.at[i]) * 0x100000001b3; /* FNV-1a */
+	return hash * 31 + s.bytes;
+}
+
+/* The group of a cycle that names none: its words, so that the same constants share a count. With
+ * a variable among them the place counts, too, as in Ruby: each such tag counts for itself.
+ */
+static int64_t group_of_words(const struct parse *p)
+{
+	struct toks words = p->toks;
+	uint64_t hash = 0xcbf29ce484222325;
+	struct tpl_err err;
+	bool variable = false;
+	int r = 0;
+
+	for (; r == 0 && words.now.kind != TOK_END; r = toks_next(&words, &err)) {
+		char kind = (char)words.now.kind;
+
+		variable |= words.now.kind == TOK_NAME && !parse_is_constant(words.now.text);
+		hash = mix(hash, span_of(&kind, 1));
+		hash = mix(hash, words.now.kind == TOK_MARK ? span_of(&words.now.mark, 1)
+		                                            : words.now.text);
+	}
+	if (variable)
+		hash = mix(mix(hash, span_str(p->src->file)),
+		           span_of(&p->toks.now.at, sizeof(size_t)));
+	return (int64_t)hash;
+}
+
+/* cycle [group:] value, value... ; without a group its words are one. */
 static int tag_cycle(struct parse *p)
 {
-	struct span text = span_of(p->src->text.at + p->toks.now.at, p->toks.end - p->toks.now.at);
+	struct tpl_value group = value_int(group_of_words(p));
 	struct prog_op op = { .code = OP_CYCLE };
 	size_t place = p->toks.now.at;
 	int r = parse_value(p);
@@ -80,7 +112,7 @@ static int tag_cycle(struct parse *p)
 	if (r != 0 || (r = expect_end(p)) != 0)
 		return r;
 	if (op.b == 0)
-		r = out_of_room(p, prog_const(p->prog, value_text(text), &op.a));
+		r = out_of_room(p, prog_const(p->prog, group, &op.a));
 	return r != 0 ? r : add(p, op, place);
 }
 

@@ -295,6 +295,16 @@ void value_print(struct text *t, struct tpl_value v)
 	print(t, v, false, 0);
 }
 
+struct span value_inspect(struct arena *arena, struct tpl_value v)
+{
+	struct text t = { .arena = arena };
+
+	if (v.kind != TPL_ARRAY)
+		return value_to_text(arena, v);
+	print(&t, v, true, 0);
+	return t.at == NULL ? span_of("", 0) : span_of(t.at, t.bytes);
+}
+
 struct span value_to_text(struct arena *arena, struct tpl_value v)
 {
 	struct text t = { .arena = arena };

@@ -101,3 +101,6 @@ void value_print(struct text *t, struct tpl_value v);
 
 /* Its text: its own bytes where it is one, else in the arena. */
 struct span value_to_text(struct arena *arena, struct tpl_value v);
+
+/* The same, but of an array as filters of texts see it: [1, "a"]. */
+struct span value_inspect(struct arena *arena, struct tpl_value v);

@@ -199,6 +199,14 @@ bool bounce_is_relaying(const struct dp_evt *evt)
 	return has_word(evt, "relay") || has_word(evt, "TenantAttribution");
 }
 
+bool bounce_is_about_credential(const struct dp_evt *evt)
+{
+	if (evt->kind == DP_EVT_CLOSED) /* 4yz is the host's own trouble */
+		return evt->why == DP_WHY_AUTH && evt->code / 100 == 5;
+	return evt->kind == DP_EVT_RCPT && evt->outcome == DP_OUT_REFUSED &&
+	       (evt->code == 530 || evt->code == 535);
+}
+
 struct verdict bounce_judge_mx(const struct mx_answer *answer)
 {
 	/* RFC 5321 5.1: nobody takes mail for this domain. RFC 7505 4.2, RFC 3463 3.2, 3.5. */
@@ -222,19 +230,28 @@ struct verdict bounce_judge_mx(const struct mx_answer *answer)
 	return verdicts[answer->fate];
 }
 
-struct verdict bounce_judge_hosts(bool takes_no_mail)
-{
-	/* RFC 3463 3.4, 3.5: 5.3.2, the system takes no mail; 4.4.1, no answer from the host. */
-	static const struct verdict never = { .state = RCPT_BOUNCED,
-		                              .counts_attempt = 1,
-		                              .about = BOUNCE_ABOUT_HOST,
-		                              .enhanced = { 5, 3, 2 } },
-				    later = { .state = RCPT_DEFERRED,
-		                              .counts_attempt = 1,
-		                              .about = BOUNCE_ABOUT_HOST,
-		                              .enhanced = { 4, 4, 1 } };
+/* RFC 3463 3.4 to 3.8: takes no mail, protocol trouble, cryptographic failure, who we are is not
+ * known; all else is no answer from the host, X.4.1.
+ */
+static const uint8_t why_codes[DP_N_WHYS][2] = {
+	[DP_WHY_REPLY] = { 3, 2 },
+	[DP_WHY_PROTOCOL] = { 5, 0 },
+	[DP_WHY_TLS] = { 7, 5 },
+	[DP_WHY_TLS_GONE] = { 7, 5 },
+	[DP_WHY_AUTH] = { 7, 8 },
+};
 
-	return takes_no_mail ? never : later;
+struct verdict bounce_judge_hosts(enum dp_why why, bool take_no_mail)
+{
+	const uint8_t *code = why_codes[why];
+	struct verdict v = { .state = take_no_mail ? RCPT_BOUNCED : RCPT_DEFERRED,
+		             .counts_attempt = 1,
+		             .about = BOUNCE_ABOUT_HOST,
+		             .enhanced = { take_no_mail ? 5 : 4, 4, 1 } };
+
+	if (code[0] != 0)
+		memcpy(v.enhanced + 1, code, sizeof(why_codes[0]));
+	return v;
 }
 
 bool bounce_takes_no_mail(const struct dp_evt *evt)

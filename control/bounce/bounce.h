@@ -44,13 +44,18 @@ struct verdict bounce_judge(const struct dp_evt *evt, uint32_t attempts);
  */
 bool bounce_is_relaying(const struct dp_evt *evt);
 
+/* Whether an event says that a host does not take who we are (RFC 4954 6): a session's end at AUTH,
+ * or a recipient whose session is not authenticated any more, as with a token that expired.
+ */
+bool bounce_is_about_credential(const struct dp_evt *evt);
+
 /* Judges a domain that has nowhere to send to: any answer but MX_OK. */
 struct verdict bounce_judge_mx(const struct mx_answer *answer);
 
-/* Judges what waits for hosts of which every one has failed, again and again. `takes_no_mail`: each
- * answered so, as bounce_takes_no_mail() tells.
+/* Judges what waits for hosts of which every one has failed, again and again; `why` did the last.
+ * `take_no_mail`: each said what bounce_takes_no_mail() knows.
  */
-struct verdict bounce_judge_hosts(bool takes_no_mail);
+struct verdict bounce_judge_hosts(enum dp_why why, bool take_no_mail);
 
 /* Whether a host said that it never takes mail, from nobody (RFC 7504 3): 521, and no word of
  * policy, which would be about us.

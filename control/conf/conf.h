@@ -265,6 +265,11 @@ uint32_t conf_resolv_read(const char *path, struct ip_addr *servers, uint32_t n_
 struct conf_limits conf_limits_for(const struct conf *conf, const char *domain,
                                    const char *mx_host);
 
+/* What the providers' table asks of TLS with a host (enum dp_tls_policy), wherever it stands in the
+ * MX of a domain with these limits: nothing where the block of the domain says it.
+ */
+uint8_t conf_provider_tls(const struct conf_limits *limits, const char *mx_host);
+
 /* Whether a host that DNS named may get REQUIRETLS mail: a site block without a route is called as
  * it is, and says so. Until DANE or MTA-STS vouch for what DNS says (RFC 8689 4.2.1).
  */

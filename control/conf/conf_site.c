@@ -241,6 +241,19 @@ static const struct provider {
 #undef PROVIDER
 };
 
+static const struct provider *provider_of(const char *mx_host)
+{
+	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++)
+		if (matches(providers[i].match, mx_host))
+			return &providers[i];
+	return NULL;
+}
+
+uint8_t conf_provider_tls(const struct conf_limits *limits, const char *mx_host)
+{
+	return !limits->has_tls && provider_of(mx_host) != NULL ? DP_TLS_ENCRYPT : DP_TLS_NONE;
+}
+
 static void apply(struct conf_limits *l, const struct provider *p)
 {
 	l->provider = p->name;
@@ -254,6 +267,7 @@ static void apply(struct conf_limits *l, const struct provider *p)
 
 struct conf_limits conf_limits_for(const struct conf *conf, const char *domain, const char *mx_host)
 {
+	const struct provider *provider = provider_of(mx_host);
 	struct conf_limits l = conf->limits;
 
 	for (uint32_t i = 0; i < conf->n_sites; i++) {
@@ -265,10 +279,7 @@ struct conf_limits conf_limits_for(const struct conf *conf, const char *domain, 
 			break;
 		}
 	}
-	for (size_t i = 0; i < sizeof(providers) / sizeof(providers[0]); i++)
-		if (matches(providers[i].match, mx_host)) {
-			apply(&l, &providers[i]);
-			break;
-		}
+	if (provider != NULL)
+		apply(&l, provider);
 	return l;
 }

@@ -11,6 +11,10 @@ const char *conf_check_hostname(const char *text, int64_t n)
 	size_t bytes = strlen(text), label = 0, labels = 1;
 
 	(void)n;
+	for (size_t i = 0; i < bytes; i++)
+		if ((unsigned char)text[i] >= 0x80)
+			return "has letters outside of ASCII; write it as DNS has it, like "
+			       "xn--bcher-kva.example.com (RFC 5890)";
 	if (bytes == 0 || bytes > 253)
 		return "is not a host name of 1 to 253 bytes; write it like mta1.example.com";
 	for (size_t i = 0; i <= bytes; i++) {

@@ -29,6 +29,7 @@ static const struct ctl_cmd commands[] = {
 	{ "show connections <site> limit <n>", ctl_show_connections, "the first n to one receiver" },
 	{ "show sites",                     ctl_show_sites,      "receivers in use: connections, queue, limits" },
 	{ "show domain <site>",             ctl_show_domain,     "the hosts of one receiver, and what is known of each" },
+	{ "show credentials",               ctl_show_credentials, "who we are to smarthosts; which of it they refuse" },
 	{ "show config",                    ctl_show_config,     "every option, its value and where it came from" },
 	{ "show campaigns",                 ctl_show_campaigns,  "all campaigns, one a line" },
 	{ "show campaign <campaign>",       ctl_show_campaign,   "states, domains and reasons of one campaign" },

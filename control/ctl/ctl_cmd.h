@@ -95,8 +95,8 @@ json_t *ctl_json_text(const char *text);
 void ctl_json_write(struct ctl_req *req, json_t *value);
 
 /* The commands, by file. */
-ctl_run_fn ctl_show_stats, ctl_show_workers, ctl_show_ports, ctl_show_sites, ctl_show_domain,
-    ctl_show_config, ctl_show_version;
+ctl_run_fn ctl_show_stats, ctl_show_workers, ctl_show_ports, ctl_show_credentials, ctl_show_sites,
+    ctl_show_domain, ctl_show_config, ctl_show_version;
 ctl_run_fn ctl_show_tcp, ctl_show_connections;
 ctl_run_fn ctl_show_campaign, ctl_show_campaigns;
 ctl_run_fn ctl_campaign_start, ctl_campaign_export;

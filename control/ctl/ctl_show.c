@@ -45,11 +45,20 @@ struct extra {
 	uint64_t value;
 };
 
-enum { N_EXTRAS = 11 };
+enum { N_EXTRAS = 13 };
+
+/* A share of what was counted; 0 while there is nothing. */
+static uint64_t percent(struct dp *dp, enum counter_at part, enum counter_at whole)
+{
+	uint64_t n = counter_sum(dp, whole);
+
+	return n > 0 ? counter_sum(dp, part) * 100 / n : 0;
+}
 
 static void get_extras(struct engine *e, struct extra extras[N_EXTRAS])
 {
 	struct mx_stats mx = mx_stats(engine_mx(e));
+	struct dp *dp = engine_dp(e);
 	const struct extra all[] = {
 		{ "mx_hits", "look-ups", "domains answered from the cache", mx.hits },
 		{ "mx_misses", "look-ups", "domains that had to be asked for", mx.misses },
@@ -64,6 +73,10 @@ static void get_extras(struct engine *e, struct extra extras[N_EXTRAS])
 		  sched_n_hosts_evicted(engine_sched(e)) },
 		{ "store_pending", "records", "gauge: records not yet durable",
 		  store_pending(engine_store(e)) },
+		{ "tls_ticket_hits", "percent", "gauge: handshakes for which a session was at hand",
+		  percent(dp, AT_tls_resumption_offered, AT_tls_handshakes) },
+		{ "tls_ticket_taken", "percent", "gauge: of those, the server took it up",
+		  percent(dp, AT_tls_resumed, AT_tls_resumption_offered) },
 		{ "uptime", "seconds", "gauge: since the engine started", uptime_s(e) },
 	};
 

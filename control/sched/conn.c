@@ -119,14 +119,17 @@ static void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_e
 	c->rcpts_max = limits.rcpts_max;
 }
 
-/* What a session that is over says about windows: all its transactions answered, or some lost. */
+/* What a session that is over says about windows: all its transactions answered, or some lost. A
+ * host that was never given more than one at a time has proven nothing.
+ */
 static void conn_prove_window(struct sched *s, const struct conn *c, bool in_order)
 {
+	const unsigned able = DP_KNOWN_PIPELINING | DP_KNOWN_TOLD_APART;
 	const struct conf_limits *l = c->lane->site->limits;
 
 	if (c->lost > 0 && !in_order && c->window > l->window)
 		host_window_lost(host_of(s, c), fact_until_us(s, HOST_NO_WINDOW));
-	else if (c->lost == 0 && c->answered > 0 && c->learnt & DP_KNOWN_PIPELINING)
+	else if (c->lost == 0 && c->answered > 0 && (c->learnt & able) == able)
 		host_window_held(host_of(s, c), c->window, c->answered, l->window_max, s->now_us,
 		                 fact_until_us(s, HOST_WINDOW));
 }
@@ -136,6 +139,7 @@ static void remember_trouble(struct site *site, const struct conn *c, const stru
 	char ip[IP_TEXT_MAX];
 	int n = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
 
+	site->last_why = evt->kind == DP_EVT_RCPT && evt->code != 0 ? DP_WHY_REPLY : evt->why;
 	ip_format(&c->addr, ip);
 	if (evt->kind == DP_EVT_CLOSED && evt->why == DP_WHY_TLS_GONE)
 		site_set_error(site, "%s: %s%s%.*s", ip, dp_why_text(evt->why), n > 0 ? ": " : "",
@@ -189,8 +193,8 @@ static void bar(struct sched *s, struct site *site, const struct conn *c)
  */
 static bool falls_back(struct sched *s, const struct conn *c, const struct dp_evt *evt)
 {
-	if (evt->step != DP_STEP_TLS || s->conf->tls.clear_s == 0 ||
-	    !lane_tls_plan(s, c->lane, &c->addr, c->is_implicit).may_clear)
+	if (evt->step != DP_STEP_TLS || s->conf->tls.clear_s == 0 || !c->may_clear ||
+	    host_tls_is_known(s, &c->addr))
 		return false;
 	learn(s, host_of(s, c), HOST_CLEAR);
 	return true;
@@ -239,6 +243,8 @@ static void on_closed(struct sched *s, struct conn *c, const struct dp_evt *evt)
 		note_tls_gone(s, c);
 	if (evt->why == DP_WHY_EGRESS && !site->blocked)
 		bar(s, site, c);
+	else if (c->credential != 0 && bounce_is_about_credential(evt))
+		(void)credential_refused(s, c, evt);
 	else if (is_hosts_fault(s, c, evt, in_order) && !falls_back(s, c, evt))
 		conn_failed(s, c, evt);
 	conn_prove_window(s, c, in_order);
@@ -347,6 +353,12 @@ static void on_rcpt(struct sched *s, struct flight *f, const struct dp_evt *evt)
 	else if (evt->outcome != DP_OUT_NOT_TRIED && evt->outcome != DP_OUT_GATED)
 		remember_trouble(lane->site, c, evt);
 	count_answer(s, c, evt, is_last);
+	if (c->credential != 0 && bounce_is_about_credential(evt)) {
+		v.avoid_host = 0;
+		v.now = credential_refused(s, c, evt);
+	} else if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED) {
+		credential_taken(s, c);
+	}
 	if (v.avoid_host)
 		conn_failed(s, c, evt);
 	else if (evt->outcome == DP_OUT_DELIVERED || evt->outcome == DP_OUT_REFUSED)

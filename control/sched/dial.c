@@ -162,28 +162,33 @@ uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint6
 	return proven > l->window ? proven : l->window;
 }
 
-struct tls_plan lane_tls_plan(struct sched *s, const struct lane *lane, const struct ip_addr *addr,
-                              bool is_implicit)
+/* How a session with that address is to be encrypted. Only who would do without asks what the host
+ * can; a provider's own host is known by its name, whatever else is in the domain's MX.
+ */
+static struct tls_plan plan_of(struct sched *s, const struct lane *lane, const struct host_addr *h,
+                               bool is_implicit)
 {
-	const struct host *host = hosts_find(s->hosts, addr, HOST_ANY_SOURCE);
-	/* Only who would do without asks what the host can. */
-	const struct tls_ask ask = { .site = lane->tls,
-		                     .is_implicit = is_implicit,
-		                     .has_done_tls = lane->tls == DP_TLS_OPPORTUNISTIC &&
-		                                     host_tls_is_known(s, addr),
-		                     .fails_tls = host_is(host, HOST_CLEAR, s->now_us) };
+	const struct site *site = lane->site;
+	const char *name = site->answer->hosts[h->host].name;
+	const struct host *host = hosts_find(s->hosts, &h->addr, HOST_ANY_SOURCE);
+	const struct tls_ask ask = {
+		.site = lane->tls,
+		.least = site->is_routed ? DP_TLS_NONE : conf_provider_tls(site->limits, name),
+		.is_implicit = is_implicit,
+		.has_done_tls = lane->tls == DP_TLS_OPPORTUNISTIC && host_tls_is_known(s, &h->addr),
+		.fails_tls = host_is(host, HOST_CLEAR, s->now_us),
+	};
 
 	return tls_plan(&ask);
 }
 
 static struct dp_dial order_of(struct sched *s, const struct lane *lane, const struct conn *c,
-                               const struct host_addr *h)
+                               const struct host_addr *h, struct tls_plan *plan)
 {
 	const struct conf_limits *l = lane->site->limits;
 	const struct host *host = hosts_find(s->hosts, &h->addr, HOST_ANY_SOURCE);
 	const char *name = lane->site->answer->hosts[h->host].name;
 	bool is_named = l->route.host[0] != '\0';
-	struct tls_plan plan;
 	struct dp_dial d = {
 		.conn = (uint64_t)c->gen << 32 | (uint32_t)(c - s->conns),
 		.source = lane->source,
@@ -198,9 +203,9 @@ static struct dp_dial order_of(struct sched *s, const struct lane *lane, const s
 		.remote = h->addr,
 	};
 
-	plan = lane_tls_plan(s, lane, &h->addr, d.remote_port == SMTPS_PORT);
-	d.tls = plan.dial;
-	if (plan.expects_tls)
+	*plan = plan_of(s, lane, h, d.remote_port == SMTPS_PORT);
+	d.tls = plan->dial;
+	if (plan->expects_tls)
 		d.known |= DP_KNOWN_TLS;
 	if (!is_named || ip_is_unset(&l->route.addr))
 		snprintf(d.host, sizeof(d.host), "%s", name);
@@ -214,8 +219,11 @@ enum dialled dial(struct sched *s, struct lane *lane)
 	uint64_t again_us;
 	const struct host_addr *h = pick_host(s, lane, &again_us);
 	uint32_t worker = pick_worker(s, lane);
+	struct tls_plan plan;
 	struct dp_dial d;
 
+	if (h != NULL && !credential_may_dial(s, lane, &again_us))
+		h = NULL;
 	if (h == NULL) {
 		if (again_us == UINT64_MAX)
 			return DIALLED_NEVER;
@@ -227,7 +235,7 @@ enum dialled dial(struct sched *s, struct lane *lane)
 		return DIALLED_FULL;
 	}
 	c->gen++;
-	d = order_of(s, lane, c, h);
+	d = order_of(s, lane, c, h, &plan);
 	if (dp_connect(s->cf.dp, worker, &d) != 0) {
 		site_hungry(s, site);
 		return DIALLED_FULL;
@@ -237,10 +245,10 @@ enum dialled dial(struct sched *s, struct lane *lane)
 		            .worker = worker,
 		            .lane = lane,
 		            .addr = h->addr,
-		            .tls = d.tls,
-		            .is_implicit = d.remote_port == SMTPS_PORT,
+		            .may_clear = plan.may_clear,
 		            .window = d.window,
 		            .msgs_max = site->limits->msgs_per_conn_max };
+	credential_dialled(s, c);
 	DL_APPEND(lane->conns, c);
 	lane->n_conns++;
 	lane->n_connecting++;

@@ -98,7 +98,7 @@ uint32_t lane_room(const struct sched *s, const struct lane *lane, const struct 
 		ahead = LANE_LOOKAHEAD_MIN;
 	if (load->is_shared) {
 		ahead *= share_rcpts_max(lane);
-		most = s->flights_max / SHARED_PART;
+		most = s->flights_max < SHARED_PART ? 1 : s->flights_max / SHARED_PART;
 	}
 	if (lane->n_ahead >= ahead || (load->is_shared && lane->n_shared >= most))
 		return 0;
@@ -233,9 +233,9 @@ bool lane_is_out(const struct lane *lane)
 static void give_up(struct sched *s, struct lane *lane)
 {
 	struct site *site = lane->site;
-	bool takes_no_mail = lane_is_out(lane) && site->fails_in_row == 0 &&
-	                     lane->no_mail_in_row == lane->fails_in_row;
-	struct verdict v = bounce_judge_hosts(takes_no_mail);
+	bool take_no_mail = lane_is_out(lane) && site->fails_in_row == 0 &&
+	                    lane->no_mail_in_row == lane->fails_in_row;
+	struct verdict v = bounce_judge_hosts((enum dp_why)site->last_why, take_no_mail);
 
 	while (lane->ready != NULL)
 		flight_settle(s, lane->ready, &v, NULL, site->last_error);
@@ -325,7 +325,8 @@ static void open_more(struct sched *s, struct lane *lane)
 			site_set_error(site, "no host that this message may go to from its source");
 			give_up(s, lane);
 		}
-		if (dialled == DIALLED_NOWHERE && lane->n_conns == 0 && lane_is_out(lane))
+		if (dialled == DIALLED_NOWHERE && lane->n_conns == 0 &&
+		    (lane_is_out(lane) || credential_is_out(s, lane)))
 			give_up(s, lane);
 		if (dialled != DIALLED)
 			break;

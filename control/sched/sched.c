@@ -181,6 +181,17 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 	sites_sort(s);
 }
 
+void sched_credential_set(struct sched *s, uint32_t credential)
+{
+	struct credential *cr = &s->credentials[credential - 1];
+
+	assert(credential >= 1 && credential <= DP_CREDENTIALS_MAX);
+	*cr = (struct credential){ .turn = cr->turn + 1 };
+	for (uint32_t i = 0; i < s->sites_room; i++)
+		if (s->sites[i] != NULL && s->sites[i]->limits->credential_id == credential)
+			site_todo(s, s->sites[i]);
+}
+
 void load_try_end(struct sched *s, struct load *load)
 {
 	struct campaign *c = load->c;

@@ -39,6 +39,11 @@ struct sched_conf {
 	 * be composed, have paused one.
 	 */
 	void (*campaign_paused)(void *ctx, struct campaign *c);
+	/* A host did not take that credential, and said `why`: true when another secret was found,
+	 * and sched_credential_set() was called. And: a host took it. NULL: nobody is asked.
+	 */
+	bool (*credential_refused)(void *ctx, uint32_t credential, const char *why);
+	void (*credential_taken)(void *ctx, uint32_t credential);
 	void *ctx;
 };
 
@@ -49,6 +54,9 @@ void sched_close(struct sched *s);
 
 /* The configuration was replaced: limits are read anew. */
 void sched_set_conf(struct sched *s, const struct conf *conf);
+
+/* Sessions from now on have another secret for that credential: it is tried at once. */
+void sched_credential_set(struct sched *s, uint32_t credential);
 
 /* Takes on all recipients of a running campaign that are not final; deferred ones at their time. */
 void sched_add(struct sched *s, struct campaign *c);

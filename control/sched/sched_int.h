@@ -185,6 +185,7 @@ struct site {
 	uint8_t queued;            /* enum site_queue */
 	uint64_t wake_us;          /* of its entry in sched.wakes; UINT64_MAX: none */
 	uint64_t deferred, delivered, refused;
+	uint8_t last_why; /* enum dp_why of that: */
 	char last_error[224];
 	struct site *prev, *next; /* in sched.todo or sched.hungry */
 	char domain[MX_NAME_BYTES];
@@ -220,12 +221,12 @@ struct conn {
 	uint8_t closed;         /* 0 or 1: had its last event; only jobs are still to be settled */
 	uint8_t jobs;           /* unsettled */
 	uint8_t window;         /* transactions it will have in flight */
-	uint8_t tls;            /* enum dp_tls_policy it was dialled with */
-	uint8_t is_implicit;    /* 0 or 1: TLS from the first byte */
-	uint8_t is_shared;      /* 0 or 1: has carried mail of two domains */
-	uint8_t has_failed;     /* 0 or 1: its host was blamed for it */
-	uint16_t learnt;        /* enum dp_known */
-	uint16_t rcpts_max;     /* its host takes in one transaction; 0: unknown */
+	uint8_t may_clear;  /* 0 or 1: if its handshake fails the next one may be in the clear */
+	uint8_t is_shared;  /* 0 or 1: has carried mail of two domains */
+	uint8_t has_failed; /* 0 or 1: its host was blamed for it */
+	uint16_t learnt;    /* enum dp_known */
+	uint16_t rcpts_max; /* its host takes in one transaction; 0: unknown */
+	uint32_t credential, credential_turn; /* it authenticates with; 0: none */
 	uint32_t worker;
 	uint32_t msgs, msgs_max; /* submitted */
 	uint32_t delivered;
@@ -237,6 +238,13 @@ struct conn {
 	uint64_t idle_us;         /* since when without a job */
 	uint64_t opened_us;       /* since when messages may be handed over */
 	struct conn *prev, *next; /* in lane->conns, or the free list */
+};
+
+/* What hosts said of a credential. */
+struct credential {
+	uint32_t turn;     /* of its secret, and of what was asked about it */
+	uint32_t fails;    /* refused in a row, each time by one session that was to find out */
+	uint64_t until_us; /* no session is opened with it before; 0: none was refused */
 };
 
 /* Sources of one pool, by what they can reach. */
@@ -279,6 +287,7 @@ struct sched {
 	uint64_t n_domain_ids;
 	uint32_t n_confs; /* configurations so far */
 	struct hosts *hosts;
+	struct credential credentials[DP_CREDENTIALS_MAX]; /* by number - 1 */
 	uint8_t tls_unread; /* 0 or 1: the store could not say which hosts have done TLS */
 	uint32_t n_looking; /* look-ups under way */
 	uint32_t fed;       /* flights and connections that came free since the last run */
@@ -371,6 +380,16 @@ struct flight *batch_flight(struct sched *s, const struct dp_evt *evt); /* NULL:
 bool batch_is_message(uint64_t message);
 bool batch_leave(struct sched *s, struct flight *f); /* true: its job has no one open now */
 
+/* credentials.c: who we are to hosts that do not take it. Refused with a secret that is the newest:
+ * one session at a time finds out whether that has changed, with growing waits in between.
+ */
+bool credential_may_dial(struct sched *s, const struct lane *lane, uint64_t *again_us);
+void credential_dialled(struct sched *s, struct conn *c);
+void credential_taken(struct sched *s, const struct conn *c); /* its host answered mail */
+/* True when there is another secret, so that it is worth a try at once. */
+bool credential_refused(struct sched *s, const struct conn *c, const struct dp_evt *evt);
+bool credential_is_out(const struct sched *s, const struct lane *lane);
+
 /* dial.c: opens one more connection of a lane. */
 enum dialled {
 	DIALLED,
@@ -388,7 +407,3 @@ uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint6
 enum dialled dial(struct sched *s, struct lane *lane);
 /* Whether a source of the lane has an address of that family. */
 bool lane_reaches(const struct sched *s, const struct lane *lane, const struct ip_addr *addr);
-
-/* How its next session with that address is to be encrypted, by what is known of it in memory. */
-struct tls_plan lane_tls_plan(struct sched *s, const struct lane *lane, const struct ip_addr *addr,
-                              bool is_implicit);

@@ -150,8 +150,19 @@ static struct span address_of(const struct flight *f)
 	return table_address(f->slice->load->c->table, f->row);
 }
 
-/* Those that go together: of one domain of one campaign, with the same copy, as far as the rate
- * allows. Who needs SMTPUTF8 goes alone: the others' transaction must not depend on it.
+/* Whether two ready ones may be of one transaction: of one domain of one campaign, with the same
+ * copy, and alike for the content gate.
+ */
+static bool may_share(const struct flight *a, const struct flight *b)
+{
+	const struct rcpt *rcpts = a->slice->load->c->rcpts;
+
+	return a->slice == b->slice && a->copy == b->copy &&
+	       rcpts[a->row].released == rcpts[b->row].released;
+}
+
+/* Those that go together, as far as the rate allows. Who needs SMTPUTF8 goes alone: the others'
+ * transaction must not depend on it.
  */
 static uint32_t gather(struct sched *s, struct lane *lane, struct flight *first, uint32_t most,
                        struct flight *list[DP_RCPTS_MAX])
@@ -163,7 +174,7 @@ static uint32_t gather(struct sched *s, struct lane *lane, struct flight *first,
 	if (!is_ascii(address_of(first)))
 		return 1;
 	for (struct flight *f = first->next; f != NULL && n < most; f = f->next) {
-		if (f->slice != first->slice || f->copy != first->copy || !is_ascii(address_of(f)))
+		if (!may_share(f, first) || !is_ascii(address_of(f)))
 			continue;
 		if (!rate_try(&lane->site->rate, per_s, s->now_us, &wait_us))
 			break;

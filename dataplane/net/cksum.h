@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,16 +28,19 @@ uint64_t cksum_add(uint64_t sum, const void *at, size_t bytes);
  */
 uint64_t cksum_pseudo(const uint8_t *addrs, size_t addrs_bytes, uint8_t proto, uint16_t l4_bytes);
 
+/* Of it, what stands behind the addresses: a zero, the protocol, the length. */
+static inline uint32_t cksum_pseudo_rest(uint8_t proto, uint16_t l4_bytes)
+{
+	return htobe32((uint32_t)proto << 16 | l4_bytes);
+}
+
 /* The same for IPv4, and the sum of an IPv4 header without options: as short as they can be. */
 static inline uint64_t cksum_pseudo4(const uint8_t addrs[8], uint8_t proto, uint16_t l4_bytes)
 {
-	const uint8_t rest[4] = { 0, proto, (uint8_t)(l4_bytes >> 8), (uint8_t)l4_bytes };
 	uint64_t at;
-	uint32_t last;
 
 	memcpy(&at, addrs, 8);
-	memcpy(&last, rest, 4);
-	return cksum_plus(at, last);
+	return cksum_plus(at, cksum_pseudo_rest(proto, l4_bytes));
 }
 
 static inline uint64_t cksum_header4(const uint8_t h[20])

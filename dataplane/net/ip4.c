@@ -89,21 +89,31 @@ bool ip4_parse(struct net *net, const struct frame *f, struct packet *p)
 	return true;
 }
 
+/* Summed before it is written: who reads back in other widths what was just written waits for it to
+ * reach the cache.
+ */
 void ip4_prepend(struct net *net, struct rte_mbuf *m, const struct ip_addr *src,
                  const struct ip_addr *dst, uint8_t proto)
 {
-	static const uint8_t usual[IP4_HEADER_BYTES] = { 0x45, [6] = IP4_DF >> 8, [8] = IP_HOPS };
 	uint8_t *h = (uint8_t *)rte_pktmbuf_prepend(m, IP4_HEADER_BYTES);
+	uint16_t sum = 0;
+	uint64_t first;
+	uint32_t second, from, to;
 
 	assert(h != NULL && m->pkt_len <= UINT16_MAX);
-	memcpy(h, usual, sizeof(usual));
-	put16(h + 2, (uint16_t)m->pkt_len);
-	h[9] = proto;
-	memcpy(h + 12, src->b + 12, 4);
-	memcpy(h + 16, dst->b + 12, 4);
-	m->l3_len = IP4_HEADER_BYTES;
+	/* version and words, TOS, length; ID, DF; then TTL, protocol, sum */
+	first = htobe64((uint64_t)0x45 << 56 | (uint64_t)m->pkt_len << 32 | IP4_DF);
+	second = htobe32((uint32_t)IP_HOPS << 24 | (uint32_t)proto << 16);
+	memcpy(&from, src->b + 12, 4);
+	memcpy(&to, dst->b + 12, 4);
 	if (net->tx_checksum_ip4)
 		m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
 	else
-		cksum_put(h + 10, cksum_header4(h));
+		cksum_put((uint8_t *)&sum, cksum_plus(first, (uint64_t)second + from + to));
+	memcpy(h, &first, 8);
+	memcpy(h + 8, &second, 4);
+	memcpy(h + 10, &sum, 2);
+	memcpy(h + 12, &from, 4);
+	memcpy(h + 16, &to, 4);
+	m->l3_len = IP4_HEADER_BYTES;
 }

@@ -113,24 +113,31 @@ bool net_waits(const struct net *net, const struct net_path *path)
 	return i != NEIGH_NONE && net->neigh.entries[i].state == NEIGH_INCOMPLETE;
 }
 
-/* Puts IP in front. Offload marks of an earlier journey of the buffer are removed first. */
+/* Puts IP in front; `addrs` is the sum of its addresses. Offload marks of an earlier journey of the
+ * buffer are removed first.
+ */
 static uint8_t *prepend_ip(struct net *net, struct rte_mbuf *m, const struct net_path *path,
-                           struct span *addrs)
+                           uint64_t *addrs)
 {
 	const struct ip_addr *local = net_local(net, path->local);
-	const uint8_t *h;
+	uint32_t from, to;
 
 	m->ol_flags &= ~RTE_MBUF_F_TX_OFFLOAD_MASK;
 	if (ip_is_v4(local)) {
 		ip4_prepend(net, m, local, &path->remote, IP_PROTO_TCP);
-		h = rte_pktmbuf_mtod(m, const uint8_t *);
-		*addrs = span_of(h + 12, 8);
+		memcpy(&from, local->b + 12, 4);
+		memcpy(&to, path->remote.b + 12, 4);
+		*addrs = (uint64_t)from + to;
 	} else {
 		ip6_prepend(m, local, &path->remote, IP_PROTO_TCP, IP_HOPS);
-		h = rte_pktmbuf_mtod(m, const uint8_t *);
-		*addrs = span_of(h + 8, 32);
+		*addrs = cksum_add(cksum_add(0, local->b, 16), path->remote.b, 16);
 	}
 	return rte_pktmbuf_mtod_offset(m, uint8_t *, m->l3_len);
+}
+
+static uint64_t ip_mark(const struct rte_mbuf *m)
+{
+	return m->l3_len == IP4_HEADER_BYTES ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
 }
 
 /* Sets the ECN field (RFC 3168 5) of the header that prepend_ip() made. */
@@ -151,47 +158,64 @@ static void mark_ecn(struct net *net, struct rte_mbuf *m, enum net_ecn ecn)
 	cksum_put(h + 10, cksum_header4(h));
 }
 
+/* Adds a segment whose checksum counts as zero. The header was just written, four bytes at a time,
+ * and is read alike: a wider look would wait until it is in the cache, and so would all behind it.
+ */
+static uint64_t add_segment(uint64_t sum, const uint8_t *tcp, size_t bytes)
+{
+	size_t head = (tcp[12] >> 4) * 4u;
+	uint64_t words = 0;
+	uint16_t urgent;
+
+	assert(head >= TCP_HEADER_BYTES && head <= bytes);
+	for (size_t at = 0; at < head; at += 4) {
+		uint32_t word;
+
+		memcpy(&word, tcp + at, 4);
+		words += at == TCP_CHECKSUM_AT ? 0 : word;
+	}
+	memcpy(&urgent, tcp + TCP_CHECKSUM_AT + 2, 2);
+	return cksum_add(cksum_plus(sum, words + urgent), tcp + head, bytes - head);
+}
+
 /* With the device's help the field holds the sum of the pseudo-header, folded, not complemented
  * (what rte_ipv4_phdr_cksum() returns); without, the whole sum is done here.
  */
 static void put_checksum(struct net *net, struct rte_mbuf *m, uint8_t *tcp, uint16_t tcp_bytes,
-                         struct span addrs)
+                         uint64_t addrs)
 {
-	uint64_t sum = cksum_pseudo(addrs.at, addrs.bytes, IP_PROTO_TCP, tcp_bytes);
+	uint64_t sum = cksum_plus(addrs, cksum_pseudo_rest(IP_PROTO_TCP, tcp_bytes));
 	uint16_t partial;
 
-	memset(tcp + TCP_CHECKSUM_AT, 0, 2);
 	if (!net->tx_checksum_tcp) {
-		cksum_put(tcp + TCP_CHECKSUM_AT, cksum_add(sum, tcp, tcp_bytes));
+		cksum_put(tcp + TCP_CHECKSUM_AT, add_segment(sum, tcp, tcp_bytes));
 		return;
 	}
 	partial = cksum_fold(sum);
 	memcpy(tcp + TCP_CHECKSUM_AT, &partial, sizeof(partial));
 	m->l4_len = (tcp[12] >> 4) * 4u;
-	m->ol_flags |=
-	    RTE_MBUF_F_TX_TCP_CKSUM | (addrs.bytes == 8 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6);
+	m->ol_flags |= RTE_MBUF_F_TX_TCP_CKSUM | ip_mark(m);
 }
 
 /* What the device is asked to cut: it adds each piece's length to the pseudo-header's sum itself,
  * and makes each IPv4 header's sum. One that offers no IPv4 sums else (virtio) may hand the packet
  * on uncut, so that its header's sum must stand: ip4_prepend() saw to the one or the other.
  */
-static void ask_to_cut(struct rte_mbuf *m, uint8_t *tcp, struct span addrs, uint16_t mss)
+static void ask_to_cut(struct rte_mbuf *m, uint8_t *tcp, uint64_t addrs, uint16_t mss)
 {
-	uint16_t partial = cksum_fold(cksum_pseudo(addrs.at, addrs.bytes, IP_PROTO_TCP, 0));
+	uint16_t partial = cksum_fold(cksum_plus(addrs, cksum_pseudo_rest(IP_PROTO_TCP, 0)));
 
 	memcpy(tcp + TCP_CHECKSUM_AT, &partial, sizeof(partial));
 	m->l4_len = (tcp[12] >> 4) * 4u;
 	m->tso_segsz = mss;
-	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM;
-	m->ol_flags |= addrs.bytes == 8 ? RTE_MBUF_F_TX_IPV4 : RTE_MBUF_F_TX_IPV6;
+	m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM | ip_mark(m);
 }
 
 bool net_output_tso(struct net *net, uint64_t now_us, struct net_path *path, struct rte_mbuf *m,
                     enum net_ecn ecn, uint16_t mss)
 {
 	struct neigh *n = neighbour_of(net, now_us, path);
-	struct span addrs;
+	uint64_t addrs;
 	uint8_t *tcp;
 
 	assert(m->nb_segs > 1 && m->pkt_len > mss && rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);
@@ -217,7 +241,7 @@ bool net_output_ecn(struct net *net, uint64_t now_us, struct net_path *path, str
 {
 	struct neigh *n = neighbour_of(net, now_us, path);
 	uint16_t tcp_bytes = m->data_len;
-	struct span addrs;
+	uint64_t addrs;
 	uint8_t *tcp;
 
 	assert(m->nb_segs == 1 && rte_pktmbuf_headroom(m) >= NET_HEADROOM_BYTES);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { PIECE_BYTES = 12 }; /* of base64 that nobody says by chance */
+
 /* Bytes of a response before base64. */
 struct raw {
 	uint8_t at[AUTH_RAW_BYTES];
@@ -212,6 +214,17 @@ static bool holds(struct span text, const void *what, size_t bytes)
 	return bytes > 0 && memmem(text.at, text.bytes, what, bytes) != NULL;
 }
 
+/* Whether a piece of what was said stands in it: a host may quote the end of a line as well as its
+ * beginning.
+ */
+static bool holds_piece(struct span text, const char *said, size_t bytes)
+{
+	for (size_t at = 0; bytes >= PIECE_BYTES && at + PIECE_BYTES <= text.bytes; at++)
+		if (memmem(said, bytes, text.at + at, PIECE_BYTES) != NULL)
+			return true;
+	return holds(text, said, bytes > 8 ? bytes : 0);
+}
+
 bool auth_is_told(const struct smtp_credential *c, enum dp_auth mechanism, struct span text)
 {
 	const struct mechanism *m = &mechanisms[mechanism];
@@ -220,8 +233,7 @@ bool auth_is_told(const struct smtp_credential *c, enum dp_auth mechanism, struc
 	size_t bytes;
 
 	for (uint32_t n = 0; n < 2 && !told && respond(c, m, n, out, &bytes); n++)
-		/* A cut one is as bad: what stands at its beginning is the user's name at worst. */
-		told = bytes > 8 && holds(text, out, bytes < 32 ? bytes : 32);
+		told = holds_piece(text, out, bytes);
 	explicit_bzero(out, sizeof(out));
 	return told;
 }

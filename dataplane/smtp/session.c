@@ -81,7 +81,8 @@ uint8_t session_step(const struct session *s)
 	if (d != NULL) {
 		bool is_end = d->step == DP_STEP_DOT || d->step == DP_STEP_BDAT;
 
-		return is_end && !txn_heard(s)->is_whole ? (uint8_t)DP_STEP_BODY : d->step;
+		t = txn_at(s->smtp, txn_due(s));
+		return is_end && !t->is_whole ? (uint8_t)DP_STEP_BODY : d->step;
 	}
 	t = txn_said(s);
 	return t != NULL && t->is_begun ? s->said_step : s->step;
@@ -161,13 +162,15 @@ static bool may_say(const struct session *s, const struct txn *t)
 }
 
 /* The next transaction: at rest, or behind the last byte of the one before where the window is not
- * full. What is behind a BDAT must not depend on the first one of its kind.
+ * full and replies can be told apart. What is behind a BDAT must not depend on the first one of its
+ * kind, and nothing is behind an end that has several replies (RFC 2033 4.2).
  */
 static bool may_begin(const struct session *s)
 {
 	if (s->n_flight == 0)
 		return s->reply == POOL_NONE;
-	if (s->n_flight >= s->window || s->is_stopped || dues_count(s) == SMTP_DUES_MAX)
+	if (s->n_flight >= s->window || !session_is_told_apart(s) || s->is_stopped ||
+	    dues_count(s) == SMTP_DUES_MAX || txn_has_ends(s))
 		return false;
 	if (!session_pipelines(s) || !smtp_steps[s->said_last].pipelined)
 		return false;
@@ -311,6 +314,8 @@ static bool say_all(struct session *s, uint64_t now_us, bool *is_full)
 
 		drop_rest(s);
 		txn_settle_all(s, now_us);
+		if (s->step == DP_STEP_IDLE && order_needs_probe(s))
+			s->step = DP_STEP_RSET;
 		t = txn_said(s);
 		if (s->step != DP_STEP_IDLE) {
 			said = say_alone(s, now_us);
@@ -361,7 +366,7 @@ void session_submitted(struct session *s, uint64_t now_us)
 
 void session_drain(struct session *s, uint64_t now_us)
 {
-	const struct txn *t = txn_heard(s);
+	const struct txn *t = txn_oldest(s);
 
 	/* FIN before the last byte: the server drops what it has (RFC 5321 4.1.1.4). */
 	if (t != NULL && t->is_begun && !t->is_whole)
@@ -373,9 +378,10 @@ static struct due due_of_reply(struct session *s)
 {
 	struct due d = { .step = DP_STEP_IDLE };
 
+	s->txn_heard = POOL_NONE;
 	if (dues_count(s) > 0) {
+		s->txn_heard = txn_due(s);
 		d = dues_pop(s);
-		assert(txn_heard(s)->number == d.txn);
 		s->is_hearing = true;
 	} else if (s->is_asked) {
 		d.step = s->step;
@@ -389,6 +395,7 @@ static struct due due_of_reply(struct session *s)
 static void hear(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
 {
 	s->heard = due_of_reply(s);
+	order_note(s, reply);
 	/* What is behind a refusal may depend on it: nothing new before it is clear what came of
 	 * what is in flight. */
 	if (is_refusal(reply) && s->window > 1)

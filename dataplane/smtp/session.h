@@ -69,10 +69,13 @@ struct session {
 	uint32_t n_messages;          /* transactions whose MAIL left */
 	uint32_t txn_first, txn_last; /* all its transactions, oldest first; POOL_NONE: none */
 	uint32_t txn_said;            /* the one being said, or said next; POOL_NONE: none */
+	uint32_t txn_heard;           /* the one that `heard` is about; POOL_NONE: none */
 	uint32_t dues;                /* slot; POOL_NONE: no transaction is in flight */
 	uint32_t reply;               /* slot: half a reply, later the one that ended it */
 	uint32_t name;                /* slot: the host's name until TLS has it */
 	uint32_t domain;              /* hash of the domain that RCPT named last */
+	uint32_t heard_mark;          /* of the newest reply, see order.c; 0: none */
+	uint32_t rset_mark;           /* of the newest good one to RSET */
 	uint16_t n_domains;           /* how often it changed */
 	uint16_t times;               /* as in dp_dial */
 	uint16_t known, learnt;       /* enum dp_known: told by the dial; found out here */
@@ -110,8 +113,14 @@ struct session {
 	bool has_heard_flight : 1; /* of what is due now something was answered */
 	bool wants_quit : 1;       /* control asked for QUIT */
 	bool has_begun_jobs : 1, has_settled_jobs : 1;
-	bool is_silent : 1; /* nothing more may be written: FIN was ordered */
-	bool has_quit : 1;  /* QUIT was handed to TCP */
+	bool in_doubt : 1;    /* a reply may have been said twice: all since may be another's */
+	bool is_same : 1;     /* the newest one is the same as the one before it */
+	bool is_proven : 1;   /* the newest reply is surely to the command it was taken for */
+	bool was_end : 1;     /* it was to the end of a message, and said so by its code */
+	bool knows_rset : 1;  /* RSET is always answered in the same words */
+	bool was_refused : 1; /* it refused a transaction beyond doubt */
+	bool is_silent : 1;   /* nothing more may be written: FIN was ordered */
+	bool has_quit : 1;    /* QUIT was handed to TCP */
 	bool ended_by_reply : 1;
 };
 
@@ -121,6 +130,8 @@ struct smtp {
 	struct pool sessions;
 	struct pool txns;        /* of all sessions */
 	struct pool dues;        /* one a session with a transaction in flight */
+	struct pool helds;       /* verdicts that wait, of transactions with several recipients */
+	uint32_t n_rcpts;        /* of all transactions */
 	struct pool replies;     /* those that are not complete, and those that ended a session */
 	struct pool names;       /* of hosts, until TLS has them; none without TLS */
 	struct wheel wheel;      /* one timer a session, named by its slot */
@@ -156,7 +167,7 @@ struct reach_rule {
 	uint8_t reach; /* enum dp_reach */
 };
 
-enum { SMTP_REACHES = 9 };
+enum { SMTP_REACHES = 10 };
 extern const struct reach_rule smtp_reaches[SMTP_REACHES];
 
 /* Its time-outs. */
@@ -176,7 +187,7 @@ static inline bool session_pipelines(const struct session *s)
 
 static inline bool session_chunks(const struct session *s)
 {
-	return s->smtp->conf.chunking && s->caps.chunking && !s->is_lmtp &&
+	return s->smtp->conf.chunking && s->caps.chunking &&
 	       ((s->known | s->learnt) & DP_KNOWN_NO_CHUNKING) == 0;
 }
 
@@ -189,6 +200,11 @@ static inline bool session_expects_tls(const struct session *s)
 static inline bool session_bdat_works(const struct session *s)
 {
 	return ((s->known | s->learnt) & DP_KNOWN_BDAT_WORKS) != 0;
+}
+
+static inline bool session_is_told_apart(const struct session *s)
+{
+	return ((s->known | s->learnt) & DP_KNOWN_TOLD_APART) != 0;
 }
 
 static inline bool is_good(const struct smtp_reply *reply)
@@ -227,6 +243,17 @@ struct due dues_pop(struct session *s);
 void dues_open(struct session *s);  /* a first transaction begins */
 void dues_close(struct session *s); /* the last one is over; what was due is forgotten */
 
+/* Whether replies are what they are taken for; order.c. */
+
+/* A reply came, to what `heard` says: notes whether it was said twice, or proves all before it. */
+void order_note(struct session *s, const struct smtp_reply *reply);
+
+/* All is answered, and of what is over something is in doubt: only another command can tell. */
+bool order_needs_probe(const struct session *s);
+
+/* The probe was answered well. True when that settles what was in doubt. */
+bool order_try_clear(struct session *s);
+
 /* Replies due, in transactions and outside of them. */
 static inline uint32_t session_n_due(const struct session *s)
 {
@@ -248,6 +275,9 @@ void session_greeted(struct session *s, uint64_t now_us, const struct smtp_reply
 void session_authenticate(struct session *s, uint64_t now_us, const struct smtp_reply *reply);
 say_fn say_auth;
 hear_fn hear_auth;
+
+/* What a host says is kept for people to read, but not if it quotes the secret. */
+void session_hide_secret(const struct session *s, struct smtp_reply *reply);
 
 /* TLS says that the host is who it is called. */
 static inline bool session_is_verified(const struct session *s)
@@ -287,6 +317,9 @@ size_t wire_write_start(struct session *s, uint64_t now_us, uint8_t **at);
 void wire_write_done(struct session *s, uint64_t now_us, size_t bytes);
 size_t wire_write(struct session *s, uint64_t now_us, struct span bytes);
 void wire_flush(struct session *s, uint64_t now_us);
+
+/* What was written is encrypted at once, and no plain copy stays. In the clear TCP keeps it. */
+void wire_wipe(struct session *s, uint64_t now_us);
 void wire_close(struct session *s, uint64_t now_us);
 
 /* Hands a command to TCP. It is made again, the same, when only a part of it was taken: that costs

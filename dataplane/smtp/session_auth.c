@@ -74,40 +74,35 @@ bool say_auth(struct session *s, uint64_t now_us)
 	if (bytes == 0) /* it asks for more than there is */
 		bytes = (size_t)snprintf(line, sizeof(line), "*\r\n");
 	said = session_say(s, now_us, line, bytes);
+	wire_wipe(s, now_us);
 	explicit_bzero(line, sizeof(line));
 	return said;
 }
 
-/* What the host says is kept for people to read, but not if it quotes the secret. */
-static struct smtp_reply without_secret(const struct session *s, const struct smtp_reply *reply)
+void session_hide_secret(const struct session *s, struct smtp_reply *reply)
 {
 	const struct smtp_credential *c = credential_of(s);
 	size_t kept = reply->text_bytes < DP_TEXT_MAX ? reply->text_bytes : DP_TEXT_MAX;
-	struct smtp_reply told = *reply;
 
-	if (c != NULL && auth_is_told(c, (enum dp_auth)s->auth, span_of(reply->text, kept))) {
-		memset(told.text, 0, sizeof(told.text));
-		told.text_bytes = (uint32_t)snprintf(told.text, sizeof(told.text),
-		                                     "(the reply repeats the secret)");
-	}
-	return told;
+	if (c == NULL || !auth_is_told(c, (enum dp_auth)s->auth, span_of(reply->text, kept)))
+		return;
+	explicit_bzero(reply->text, sizeof(reply->text));
+	reply->text_bytes =
+	    (uint32_t)snprintf(reply->text, sizeof(reply->text), "(the reply repeats the secret)");
 }
 
 void hear_auth(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
 {
-	struct smtp_reply told;
-
 	if (reply->code == 334 && ++s->auth_round < ROUNDS_MAX)
 		return; /* said again, the next line */
 	if (reply->code == 235) {
 		session_ready(s, now_us, reply);
 		return;
 	}
-	told = without_secret(s, reply);
 	count(&s->smtp->conf.counters->smtp_auth_failed);
 	if (is_refusal(reply))
 		session_end_with(s, now_us, reply->code == 421 ? SESSION_END_FIN : SESSION_END_QUIT,
-		                 DP_WHY_AUTH, &told);
+		                 DP_WHY_AUTH, reply);
 	else
-		session_end_by_nonsense(s, now_us, &told);
+		session_end_by_nonsense(s, now_us, reply);
 }

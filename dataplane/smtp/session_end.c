@@ -59,6 +59,7 @@ const struct reach_rule smtp_reaches[SMTP_REACHES] = {
 	{ 538, DP_N_STEPS,   REACH_ALWAYS,       DP_REACH_HOST },
 	/* RFC 2033 4.2: one reply a recipient. */
 	{ 0,   DP_STEP_DOT,  REACH_IN_LMTP,      DP_REACH_RECIPIENT },
+	{ 0,   DP_STEP_BDAT, REACH_IN_LMTP,      DP_REACH_RECIPIENT },
 	/* The host takes nothing now, unless it has just shown on this session that it does: then it
 	 * has only had enough of the session. */
 	{ 421, DP_STEP_MAIL, REACH_ONCE_SETTLED, DP_REACH_MESSAGE },
@@ -134,7 +135,8 @@ void session_end_with(struct session *s, uint64_t now_us, enum session_end end, 
 	session_put_reply(s);
 	s->ended_by_reply = true;
 	s->end_code = reply->code;
-	(void)session_try_keep_reply(s, reply); /* else the code must do */
+	if (session_try_keep_reply(s, reply)) /* else the code must do */
+		session_hide_secret(s, pool_at(&s->smtp->replies, s->reply));
 	session_end(s, now_us, end, why);
 }
 

@@ -52,7 +52,7 @@ struct sink_below {
 	void (*flush)(void *user);
 	/* The 220 to STARTTLS was said: what comes from now on is TLS's. */
 	void (*secure)(void *user);
-	/* Reads no more than so many bytes a second from now on; 0: none. NULL: cannot. */
+	/* Reads no more than so many bytes a second from now on; 0: none. */
 	void (*slow)(void *user, uint32_t bytes_per_s);
 	/* The last call about the session but for the carrier's own sink_finish(). */
 	void (*end)(void *user, enum sink_end how);
@@ -149,8 +149,6 @@ const char *sink_ext_name(enum sink_ext ext);
 /* A script, see sink_script_help(). Returns 0, or -errno with "line N: what" in `why`. */
 int sink_script_parse(struct span text, struct sink_script **out, char why[SINK_WHY_BYTES]);
 void sink_script_free(struct sink_script *script);
-/* The line of the first rule that needs a carrier with slow(); 0: none does. */
-uint32_t sink_script_slow_line(const struct sink_script *script);
 /* What a script and a local part may say: lines of text. */
 const char *sink_script_help(void);
 /* The provider texts: name, and the reply with its code. False beyond the last. */

@@ -216,7 +216,7 @@ static void apply(struct sink_session *s, uint64_t now_us, const struct sink_rul
 		s->lag_us = r->lag_us;
 	if (r->drip_us != 0)
 		s->drip_us = r->drip_us;
-	if (r->slow != UINT32_MAX && s->k->conf.below->slow != NULL)
+	if (r->slow != UINT32_MAX)
 		s->k->conf.below->slow(s->user, r->slow);
 	if (r->then != SINK_FINAL_NONE)
 		s->then = r->then;

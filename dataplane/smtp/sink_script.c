@@ -163,14 +163,6 @@ void sink_script_free(struct sink_script *script)
 	free(script);
 }
 
-uint32_t sink_script_slow_line(const struct sink_script *script)
-{
-	for (uint32_t i = 0; script != NULL && i < script->n; i++)
-		if (script->rules[i].slow != UINT32_MAX)
-			return script->rules[i].line;
-	return 0;
-}
-
 const char *sink_script_help(void)
 {
 	static char text[4096];

@@ -390,7 +390,7 @@ static const struct word {
 	{ "lag",    "TIME",      "every reply from now on so late, as over a long path", read_lag },
 	{ "drip",   "TIME",      "every octet from now on by itself, so far apart", read_drip },
 	{ "flood",  "N",         "N lines in front of the reply", read_flood },
-	{ "slow",   "N",         "reads N octets a second from now on; --kernel only", read_slow },
+	{ "slow",   "N",         "reads N octets a second from now on", read_slow },
 	{ "then",   "HOW",       "behind the reply: close, reset or silent", read_then },
 	{ "reply",  "CODE TEXT", "to the end of the line; \\n begins another line of the reply", read_reply },
 	{ "text",   "NAME",      "a provider's refusal, see below", read_text },

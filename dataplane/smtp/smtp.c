@@ -40,6 +40,7 @@ uint64_t smtp_memory_bytes(const struct smtp_conf *conf)
 	return sizeof(struct smtp) + pool_memory_bytes(n.sessions, sizeof(struct session)) +
 	       pool_memory_bytes(n.txns, sizeof(struct txn)) +
 	       pool_memory_bytes(n.dues, sizeof(struct dues)) +
+	       pool_memory_bytes(n.txns, sizeof(struct held)) +
 	       pool_memory_bytes(n.replies, sizeof(struct smtp_reply)) +
 	       (n.names > 0 ? pool_memory_bytes(n.names, DP_HELO_BYTES) : 0) +
 	       wheel_memory_bytes(n.sessions);
@@ -55,6 +56,8 @@ static int open_tables(struct smtp *smtp, uint64_t now_us)
 	if (err == 0)
 		err = pool_init(&smtp->dues, n.dues, sizeof(struct dues), NULL);
 	if (err == 0)
+		err = pool_init(&smtp->helds, n.txns, sizeof(struct held), NULL);
+	if (err == 0)
 		err = pool_init_sparse(&smtp->replies, n.replies, sizeof(struct smtp_reply));
 	if (err == 0 && n.names > 0)
 		err = pool_init_sparse(&smtp->names, n.names, DP_HELO_BYTES);
@@ -68,6 +71,7 @@ static void close_tables(struct smtp *smtp)
 	pool_fini(&smtp->sessions);
 	pool_fini(&smtp->txns);
 	pool_fini(&smtp->dues);
+	pool_fini(&smtp->helds);
 	pool_fini(&smtp->replies);
 	pool_fini(&smtp->names);
 }
@@ -172,8 +176,6 @@ static void fill_session(struct smtp *smtp, struct session *s, uint32_t slot,
 	            : dial->window > DP_WINDOW_MAX ? DP_WINDOW_MAX
 	                                           : dial->window;
 	s->is_lmtp = dial->protocol == DP_PROTO_LMTP;
-	if (s->is_lmtp)
-		s->window = 1; /* its end of data has as many replies as recipients */
 	assert(dial->credential <= DP_CREDENTIALS_MAX);
 	s->credential = (uint16_t)dial->credential;
 	s->auth_in_clear = dial->auth_in_clear;
@@ -181,7 +183,7 @@ static void fill_session(struct smtp *smtp, struct session *s, uint32_t slot,
 	s->times = dial->times <= smtp->conf.n_more_times ? dial->times : 0;
 	s->remote = dial->remote;
 	s->is_implicit = dial->remote_port == SMTPS_PORT && smtp->conf.tls != NULL;
-	s->txn_first = s->txn_last = s->txn_said = POOL_NONE;
+	s->txn_first = s->txn_last = s->txn_said = s->txn_heard = POOL_NONE;
 	s->dues = s->reply = s->name = POOL_NONE;
 }
 

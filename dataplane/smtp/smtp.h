@@ -26,7 +26,7 @@ typedef bool smtp_gate_fn(void *ctx, struct dp_job *job, struct dp_evt *said);
 
 struct smtp_conf {
 	uint32_t sessions_max;
-	uint32_t txns_max;     /* messages submitted and not settled: credits (see dp.h) */
+	uint32_t txns_max;     /* recipients submitted and not settled: credits (see dp.h) */
 	struct dp_times times; /* of dials that name none */
 	const struct dp_times *more_times; /* dp_dial.times 1 .. n_more_times; borrowed */
 	uint32_t n_more_times;

@@ -2,6 +2,10 @@
 #include "dataplane/smtp/line.h"
 #include "dataplane/smtp/txn.h"
 
+enum {
+	AHEAD_BYTES = 1448, /* a segment on most paths */
+};
+
 bool say_rset(struct session *s, uint64_t now_us)
 {
 	if (!session_say_line(s, now_us, "RSET\r\n"))
@@ -39,6 +43,22 @@ bool say_bdat(struct session *s, uint64_t now_us)
 	return true;
 }
 
+/* While a segment's worth is copied the next one's bytes and its buffer are fetched. Short messages
+ * were fetched as a whole before they began.
+ */
+static void expect_rest(const struct session *s, const struct txn *t, size_t copied_now)
+{
+	const struct span *from = &t->job.wire[t->body.span];
+	size_t at = t->body.at + copied_now, left;
+
+	if (t->body.span == t->job.n_wire || at >= from->bytes)
+		return;
+	left = from->bytes - at < AHEAD_BYTES ? from->bytes - at : AHEAD_BYTES;
+	for (size_t i = 0; i < left; i += 64)
+		__builtin_prefetch(from->at + at + i);
+	tcp_expect_write(s->smtp->tcp, left);
+}
+
 /* What BDAT has announced is owed whatever became of the recipients. Nothing is said when the
  * server asks for a body that has no recipient: only the lone dot follows (RFC 2920 3.1).
  */
@@ -55,6 +75,7 @@ bool say_body(struct session *s, uint64_t now_us)
 
 		if (room == 0)
 			return false;
+		expect_rest(s, t, room);
 		wire_write_done(s, now_us, smtp_body_copy(&t->body, &t->job, at, room));
 	}
 	t->is_whole = t->by_bdat;
@@ -80,13 +101,15 @@ static void refuse_all(struct session *s, uint64_t now_us, const struct smtp_rep
 	txn_judge_all(s, now_us, txn_heard(s), &r);
 }
 
-/* 503 to a command that was in its place, and that we did not wait to say: the server has lost
- * count of what was pipelined, so the answer is no word on anybody.
+/* 503 to a command that was in its place in a flight: the server has lost count of what was
+ * pipelined, or we of its replies, so the answer is no word on anybody.
  */
 static bool has_lost_count(struct session *s, uint64_t now_us, const struct smtp_reply *reply,
                            bool is_in_place)
 {
-	if (reply->code != 503 || !s->heard.is_late || !is_in_place)
+	bool is_in_flight = s->heard.is_late || dues_count(s) > 0;
+
+	if (reply->code != 503 || !is_in_flight || !is_in_place)
 		return false;
 	s->learnt |= DP_KNOWN_NO_PIPELINING;
 	session_end_by_nonsense(s, now_us, reply);
@@ -98,6 +121,14 @@ static bool has_lost_count(struct session *s, uint64_t now_us, const struct smtp
  */
 void hear_rset(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
 {
+	bool is_probe = s->step == DP_STEP_RSET;
+
+	if (is_good(reply) && is_probe && !order_try_clear(s)) {
+		session_end_by_nonsense(s, now_us, reply);
+		return;
+	}
+	if (is_probe)
+		s->step = DP_STEP_IDLE;
 	if (is_good(reply))
 		return;
 	if (s->was_bdat_refused)
@@ -160,7 +191,9 @@ void hear_rcpt(struct session *s, uint64_t now_us, const struct smtp_reply *repl
 
 	if (has_lost_count(s, now_us, reply, txn_is_open(t, s->heard.rcpt)))
 		return;
-	if (is_good(reply))
+	if (is_good(reply) && s->in_doubt && t->n_open == 0)
+		session_end_by_nonsense(s, now_us, reply); /* MAIL was refused, it seemed */
+	else if (is_good(reply))
 		t->n_accepted++;
 	else if (!is_refusal(reply))
 		session_end_by_nonsense(s, now_us, reply);
@@ -285,6 +318,11 @@ static void hear_bdat_refused(struct session *s, uint64_t now_us, const struct s
 	session_end_with(s, now_us, SESSION_END_ABORT, DP_WHY_REPLY, reply);
 }
 
+static bool is_begun(const struct smtp *smtp, uint32_t slot)
+{
+	return slot != POOL_NONE && txn_at(smtp, slot)->is_begun;
+}
+
 /* RFC 3030 2. A transaction without recipients is answered 503 or the like, its octets consumed:
  * the RSET in front of the next one shows whether they were.
  */
@@ -297,11 +335,16 @@ void hear_bdat(struct session *s, uint64_t now_us, const struct smtp_reply *repl
 	} else if (!t->is_whole) {
 		hear_early(s, now_us, reply);
 	} else if (is_good(reply)) {
+		if (t->n_open == 0 && s->in_doubt) {
+			session_end_by_nonsense(s, now_us, reply); /* RCPT was refused, it seemed */
+			return;
+		}
 		deliver_all(s, now_us, reply);
 		if (s->end != SESSION_LIVES)
 			return;
 		s->was_bdat_refused = false;
-		s->is_clean |= session_n_due(s) == 0 && s->n_flight == 1;
+		s->is_clean |= session_n_due(s) == 0 && t->next == s->txn_said &&
+		               !is_begun(s->smtp, s->txn_said);
 	} else if (is_refusal(reply)) {
 		refuse_all(s, now_us, reply);
 		s->was_bdat_refused = true;

@@ -9,19 +9,24 @@ enum {
 
 bool txn_add(struct session *s, const struct dp_job *job)
 {
-	uint32_t slot = pool_try_get(&s->smtp->txns);
-	struct txn *t = txn_at(s->smtp, slot);
+	struct smtp *smtp = s->smtp;
+	struct txn *t;
+	uint32_t slot;
 
-	if (t == NULL)
+	if (job->n_rcpts > smtp->conf.txns_max - smtp->n_rcpts)
 		return false;
+	slot = pool_try_get(&smtp->txns);
+	t = txn_at(smtp, slot);
+	assert(t != NULL); /* there are as many as recipients */
+	smtp->n_rcpts += job->n_rcpts;
 	memset(t, 0, offsetof(struct txn, job));
 	memcpy(&t->job, job, dp_job_bytes(job));
-	t->next = POOL_NONE;
+	t->next = t->held_first = t->held_last = POOL_NONE;
 	t->n_open = job->n_rcpts;
 	for (uint16_t i = 0; i < job->n_rcpts; i++)
 		t->open[i / 64] |= (uint64_t)1 << (i % 64);
 	if (s->txn_last != POOL_NONE)
-		txn_at(s->smtp, s->txn_last)->next = slot;
+		txn_at(smtp, s->txn_last)->next = slot;
 	else
 		s->txn_first = slot;
 	s->txn_last = slot;
@@ -56,7 +61,41 @@ static void count_verdict(struct session *s, const struct dp_evt *v)
 static void emit_verdict(struct session *s, uint64_t now_us, struct dp_evt *v)
 {
 	count_verdict(s, v);
+	if (v->outcome == DP_OUT_DELIVERED || (v->outcome == DP_OUT_REFUSED && v->code != 421))
+		s->has_settled_jobs = true;
 	session_emit(s, now_us, v);
+}
+
+/* Room for one more verdict that waits; there is one for each recipient. */
+static struct dp_evt *hold(struct session *s, struct txn *t)
+{
+	uint32_t slot = pool_try_get(&s->smtp->helds);
+	struct held *h;
+
+	assert(slot != POOL_NONE);
+	h = pool_at(&s->smtp->helds, slot);
+	h->next = POOL_NONE;
+	if (t->held_last != POOL_NONE)
+		((struct held *)pool_at(&s->smtp->helds, t->held_last))->next = slot;
+	else
+		t->held_first = slot;
+	t->held_last = slot;
+	return &h->evt;
+}
+
+/* The verdicts that wait go up. */
+static void emit_held(struct session *s, uint64_t now_us, struct txn *t)
+{
+	while (t->held_first != POOL_NONE) {
+		uint32_t slot = t->held_first;
+		struct held *h = pool_at(&s->smtp->helds, slot);
+		struct dp_evt evt = h->evt;
+
+		t->held_first = h->next;
+		pool_put(&s->smtp->helds, slot);
+		emit_verdict(s, now_us, &evt);
+	}
+	t->held_last = POOL_NONE;
 }
 
 /* Nothing of it is said or due any more: whoever gets its last verdict may free its spans. */
@@ -65,6 +104,14 @@ static bool is_over(const struct session *s, const struct txn *t)
 	const struct due *d = dues_first(s);
 
 	return t->is_said && (d == NULL || d->txn != t->number);
+}
+
+/* Whether what the server said of it was surely about it: proven, or all is answered and nothing
+ * was said twice.
+ */
+static bool is_sure(const struct session *s, const struct txn *t)
+{
+	return s->is_proven || t->mail_us == 0 || (dues_count(s) == 0 && !t->in_doubt);
 }
 
 static void fill_verdict(struct dp_evt *v, uint64_t now_us, const struct session *s,
@@ -94,6 +141,7 @@ static void fill_verdict(struct dp_evt *v, uint64_t now_us, const struct session
 void txn_judge(struct session *s, uint64_t now_us, struct txn *t, uint16_t rcpt,
                const struct ruling *r)
 {
+	bool is_theirs = r->reply != NULL && !r->is_ours;
 	struct dp_evt now, *v = &now;
 
 	assert(rcpt < t->job.n_rcpts);
@@ -101,17 +149,20 @@ void txn_judge(struct session *s, uint64_t now_us, struct txn *t, uint16_t rcpt,
 		return;
 	t->open[rcpt / 64] &= ~((uint64_t)1 << (rcpt % 64));
 	t->n_open--;
-	if (t->n_open == 0 && !is_over(s, t)) {
+	t->in_doubt |= is_theirs && s->in_doubt;
+	if (t->n_open == 0 && !(is_over(s, t) && is_sure(s, t))) {
 		t->has_last = true;
 		v = &t->last;
+	} else if (t->n_open > 0 && is_theirs) {
+		v = hold(s, t);
 	}
 	fill_verdict(v, now_us, s, t, rcpt, r);
-	if (v->outcome == DP_OUT_DELIVERED || (v->outcome == DP_OUT_REFUSED && v->code != 421))
-		s->has_settled_jobs = true;
-	if (v == &now) {
-		t->has_told = t->n_open == 0;
-		emit_verdict(s, now_us, v);
-	}
+	if (v != &now)
+		return;
+	t->has_told = t->n_open == 0;
+	if (t->has_told)
+		emit_held(s, now_us, t);
+	emit_verdict(s, now_us, v);
 }
 
 void txn_judge_all(struct session *s, uint64_t now_us, struct txn *t, const struct ruling *r)
@@ -129,6 +180,12 @@ void txn_finish(struct session *s)
 	s->txn_said = t->next;
 }
 
+static void put_txn(struct smtp *smtp, uint32_t slot)
+{
+	smtp->n_rcpts -= txn_at(smtp, slot)->job.n_rcpts;
+	pool_put(&smtp->txns, slot);
+}
+
 /* Takes the oldest one out of the session's list. */
 static void put_first(struct session *s)
 {
@@ -140,31 +197,59 @@ static void put_first(struct session *s)
 		s->txn_last = POOL_NONE;
 	if (s->txn_said == slot)
 		s->txn_said = t->next;
+	if (s->txn_heard == slot)
+		s->txn_heard = POOL_NONE;
 	s->n_jobs--;
 	if (t->is_begun)
 		s->n_flight--;
-	pool_put(&s->smtp->txns, slot);
+	put_txn(s->smtp, slot);
 	if (s->n_flight == 0)
 		dues_close(s);
 }
 
 static void settle_first(struct session *s, uint64_t now_us)
 {
-	struct txn *t = txn_heard(s);
+	struct txn *t = txn_oldest(s);
 
 	assert(t->n_open == 0 && t->has_last != t->has_told);
+	emit_held(s, now_us, t);
 	if (t->has_last)
 		emit_verdict(s, now_us, &t->last);
 	put_first(s);
 }
 
+uint32_t txn_due(const struct session *s)
+{
+	const struct due *d = dues_first(s);
+	uint32_t slot = s->txn_first;
+
+	if (d == NULL)
+		return POOL_NONE;
+	while (txn_at(s->smtp, slot)->number != d->txn)
+		slot = txn_at(s->smtp, slot)->next;
+	return slot;
+}
+
+bool txn_has_ends(const struct session *s)
+{
+	const struct txn *t = txn_oldest(s), *last = NULL;
+
+	if (!s->is_lmtp)
+		return false;
+	for (; t != NULL && t->is_begun; t = txn_at(s->smtp, t->next))
+		last = t;
+	return last != NULL && last->job.n_rcpts > 1;
+}
+
 void txn_settle_all(struct session *s, uint64_t now_us)
 {
-	for (;;) {
-		const struct txn *t = txn_heard(s);
+	struct txn *t;
 
-		if (t == NULL || !is_over(s, t))
+	while ((t = txn_oldest(s)) != NULL && is_sure(s, t)) {
+		if (!is_over(s, t)) {
+			emit_held(s, now_us, t);
 			return;
+		}
 		settle_first(s, now_us);
 	}
 }
@@ -212,7 +297,7 @@ void txn_return(struct session *s, uint64_t now_us, enum dp_why why)
 		uint32_t next = t->next;
 
 		s->n_jobs--;
-		pool_put(&s->smtp->txns, slot);
+		put_txn(s->smtp, slot);
 		smtp_emit_not_tried(s->smtp, s, now_us, &job, why);
 		slot = next;
 	}
@@ -230,12 +315,48 @@ static enum dp_step step_of(const struct session *s, const struct txn *t, bool i
 	return t->by_bdat ? DP_STEP_BDAT : DP_STEP_DOT;
 }
 
+/* A refusal of the only recipient is right even if it was meant for the command before or behind
+ * that is about him too; only MAIL has another message before it, and the end one behind it.
+ */
+static bool stands(const struct session *s, const struct txn *t)
+{
+	const struct dp_evt *v = &t->last;
+
+	if (is_sure(s, t))
+		return true;
+	return t->job.n_rcpts == 1 && t->has_last && v->outcome == DP_OUT_REFUSED &&
+	       v->step != DP_STEP_DOT && (v->step != DP_STEP_MAIL || !t->in_doubt);
+}
+
+static void take_back(struct dp_evt *v, const struct ruling *r)
+{
+	/* What may have been accepted may be there. */
+	v->outcome = v->outcome == DP_OUT_DELIVERED ? DP_OUT_UNCONFIRMED : (uint8_t)r->outcome;
+	v->why = (uint8_t)r->why;
+	v->reach = DP_REACH_NONE;
+}
+
+/* Verdicts that were never proven are none. */
+static void take_all_back(struct session *s, struct txn *t, const struct ruling *r)
+{
+	uint32_t slot = t->held_first;
+
+	while (slot != POOL_NONE) {
+		struct held *h = pool_at(&s->smtp->helds, slot);
+
+		take_back(&h->evt, r);
+		slot = h->next;
+	}
+	if (t->has_last)
+		take_back(&t->last, r);
+}
+
 void txn_end_all(struct session *s, uint64_t now_us, enum dp_why why, bool is_unread)
 {
 	bool is_first = true;
 
 	while (s->n_flight > 0) {
-		struct txn *t = txn_heard(s);
+		struct txn *t = txn_oldest(s);
 		/* RFC 1047: once the last byte is out only the reply says whether the server has
 		 * it. */
 		struct ruling r = { .outcome = t->is_whole && !is_unread ? DP_OUT_UNCONFIRMED
@@ -243,6 +364,8 @@ void txn_end_all(struct session *s, uint64_t now_us, enum dp_why why, bool is_un
 			            .step = step_of(s, t, is_first),
 			            .why = why };
 
+		if (!stands(s, t))
+			take_all_back(s, t, &r);
 		txn_judge_all(s, now_us, t, &r);
 		settle_first(s, now_us);
 		is_first = false;
@@ -257,7 +380,8 @@ static void refuse_here(struct session *s, uint64_t now_us, struct txn *t, int r
 	struct smtp_reply local = { .code = code };
 	struct ruling r = { .outcome = DP_OUT_REFUSED,
 		            .step = rcpt >= 0 ? DP_STEP_RCPT : DP_STEP_MAIL,
-		            .reply = &local };
+		            .reply = &local,
+		            .is_ours = true };
 	size_t bytes = strlen(text);
 
 	assert(bytes <= DP_TEXT_MAX);
@@ -334,7 +458,7 @@ static void refuse_unfit(struct session *s, uint64_t now_us, struct txn *t)
 static bool needs_another_form(const struct session *s, const struct txn *t)
 {
 	if (t->job.needs_binary)
-		return !s->caps.binarymime || !session_chunks(s);
+		return !s->caps.binarymime || !t->by_bdat;
 	return t->job.needs_8bit && !s->caps.eightbit;
 }
 
@@ -421,7 +545,8 @@ bool txn_begin(struct session *s, uint64_t now_us)
 	s->has_begun_jobs = true;
 	t->is_begun = true;
 	t->number = s->next_number++;
-	t->by_bdat = session_chunks(s);
+	/* With several recipients 354 is needed: it proves which of them were accepted. */
+	t->by_bdat = session_chunks(s) && t->job.n_rcpts == 1;
 	smtp_body_begin(&t->body, t->by_bdat);
 	s->said_step = s->is_clean ? DP_STEP_MAIL : DP_STEP_RSET;
 	s->said_rcpt = 0;

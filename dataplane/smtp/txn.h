@@ -4,8 +4,8 @@
  * Life    txn_add() .. the last verdict of its recipients. At most as many as recipients that
  *         control may have submitted, so the pool of the engine has room by construction.
  *
- * A verdict goes up as soon as it is fixed, but the last one of a transaction goes up when nothing
- * of it is said or due any more: then its spans are read no more.
+ * A verdict goes up as soon as it is sure that the reply was to this command (order.c), the last
+ * one of a transaction when nothing of it is said or due any more: then its spans are read no more.
  */
 #pragma once
 
@@ -13,6 +13,12 @@
 
 #include "dataplane/smtp/body.h"
 #include "dataplane/smtp/session.h"
+
+/* A verdict that waits for proof. */
+struct held {
+	uint32_t next; /* of the transaction; POOL_NONE: the last */
+	struct dp_evt evt;
+};
 
 struct txn {
 	uint64_t mail_us; /* when MAIL left; 0: not yet */
@@ -29,6 +35,10 @@ struct txn {
 	bool is_full : 1;     /* the server takes no more recipients for it */
 	bool has_last : 1;    /* `last` is filled in */
 	bool has_told : 1;    /* the last verdict went up at once */
+	bool in_doubt : 1;    /* a verdict was fixed while its session was */
+	bool is_told : 1;     /* MAIL and RCPT were answered with their own enhanced codes */
+	uint32_t held_first, held_last; /* verdicts that wait, in order, but for the last one;
+	                                   POOL_NONE: none */
 	uint64_t open[(DP_RCPTS_MAX + 63) / 64]; /* bits: recipients without a verdict */
 	struct dp_job job;                       /* dp_job_bytes() of it */
 	struct dp_evt last; /* the last verdict, until the transaction is over */
@@ -45,6 +55,7 @@ struct ruling {
 	enum dp_why why;                /* of NOT_TRIED and UNCONFIRMED */
 	const struct smtp_reply *reply; /* NULL: none was involved */
 	const struct dp_evt *said;      /* of GATED: what the gate has filled in */
+	bool is_ours;                   /* the reply is of our own making */
 };
 
 static inline struct txn *txn_at(const struct smtp *smtp, uint32_t slot)
@@ -58,11 +69,23 @@ static inline struct txn *txn_said(const struct session *s)
 	return txn_at(s->smtp, s->txn_said);
 }
 
-/* The oldest: what comes is for it. NULL: none. */
-static inline struct txn *txn_heard(const struct session *s)
+/* The oldest. NULL: none. */
+static inline struct txn *txn_oldest(const struct session *s)
 {
 	return txn_at(s->smtp, s->txn_first);
 }
+
+/* The one that the newest reply is about. NULL: none. */
+static inline struct txn *txn_heard(const struct session *s)
+{
+	return txn_at(s->smtp, s->txn_heard);
+}
+
+/* The last one that was begun has several replies to its end (RFC 2033 4.2). */
+bool txn_has_ends(const struct session *s);
+
+/* The slot of the one whose reply is due first; POOL_NONE: none is due. */
+uint32_t txn_due(const struct session *s);
 
 static inline bool txn_is_open(const struct txn *t, uint16_t rcpt)
 {
@@ -87,7 +110,7 @@ void txn_judge_all(struct session *s, uint64_t now_us, struct txn *t, const stru
 /* Nothing more of `txn_said` will be said: the next one's turn. */
 void txn_finish(struct session *s);
 
-/* Transactions that are over, from the oldest on, give their last verdict and go. */
+/* Verdicts that are sure go up; transactions that are over give their last one and go. */
 void txn_settle_all(struct session *s, uint64_t now_us);
 
 /* Gives all that have not begun back, untried. */

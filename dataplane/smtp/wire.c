@@ -31,6 +31,12 @@ size_t wire_write(struct session *s, uint64_t now_us, struct span bytes)
 	return n;
 }
 
+void wire_wipe(struct session *s, uint64_t now_us)
+{
+	if (s->tls != NULL)
+		tls_write_wipe(s->tls, now_us);
+}
+
 void wire_flush(struct session *s, uint64_t now_us)
 {
 	if (s->tls != NULL)

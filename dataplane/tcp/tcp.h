@@ -50,6 +50,11 @@ struct tcp_ops {
 	 * for all of them together, and nothing else done. NULL: nothing is.
 	 */
 	void (*expect)(void *const *users, uint32_t n);
+	/* NULL, or how many of the bytes that received() gave are not consumed yet: the window is
+	 * smaller by them. Asked whenever a segment leaves; a pure question. When it gets less the
+	 * layer above says so by tcp_consumed().
+	 */
+	uint32_t (*held)(const void *user);
 };
 
 /* A record of who is connected to whom, in memory that outlives the process (a mapped file).
@@ -162,6 +167,11 @@ size_t tcp_write(struct tcp *tcp, uint64_t now_us, tcp_id id, struct span bytes)
 
 /* Sends what is written, with PSH on its last segment, as far as windows allow. */
 void tcp_flush(struct tcp *tcp, uint64_t now_us, tcp_id id);
+
+/* The layer above holds less than it did (see tcp_ops.held): where the window has become larger by
+ * what is worth a segment, an ACK says so at the turn's end.
+ */
+void tcp_consumed(struct tcp *tcp, uint64_t now_us, tcp_id id);
 
 /* True when everything written was acknowledged by the peer. */
 bool tcp_all_acked(struct tcp *tcp, tcp_id id);

@@ -16,16 +16,42 @@ struct rte_mbuf *tcp_mbuf_get(struct tcp *t)
 	return m;
 }
 
-/* The window we advertise. Its right edge never moves left, and it moves right only by what is
- * worth it (RFC 9293 3.8.6.2.2): what the layer above was given frees its room at once.
+/* Where the window may end: what the layer above was given frees its room at once, but for what it
+ * says that it holds.
  */
+static uint32_t window_edge(const struct tcp *t, const struct tcb *c)
+{
+	uint32_t held = t->conf.ops->held != NULL ? t->conf.ops->held(c->user) : 0;
+
+	return c->rcv_nxt + t->conf.rx_window_bytes - RTE_MIN(held, t->conf.rx_window_bytes);
+}
+
+/* Its right edge never moves left, and it moves right only by what is worth it (RFC 9293
+ * 3.8.6.2.2).
+ */
+static bool is_worth_telling(const struct tcp *t, const struct tcb *c, uint32_t edge)
+{
+	return seq_geq(edge,
+	               c->rcv_adv + RTE_MIN(t->conf.rx_window_bytes / 2, (uint32_t)c->rcv_mss));
+}
+
+void tcp_consumed(struct tcp *t, uint64_t now_us, tcp_id id)
+{
+	struct tcb *c = tcb_at(t, id);
+
+	assert(tcb_is_used(c));
+	tcp_set_now(t, now_us);
+	if (tcb_is_synchronized(c) && is_worth_telling(t, c, window_edge(t, c)))
+		tcp_ack_at_turn_end(t, c);
+}
+
+/* The window we advertise. */
 static uint16_t window(struct tcp *t, struct tcb *c, unsigned scale)
 {
-	uint32_t edge = c->rcv_nxt + t->conf.rx_window_bytes;
-	uint32_t worth = RTE_MIN(t->conf.rx_window_bytes / 2, (uint32_t)c->rcv_mss);
+	uint32_t edge = window_edge(t, c);
 	uint32_t unit = 1u << scale, bytes;
 
-	if (!tcb_is_synchronized(c) || seq_geq(edge, c->rcv_adv + worth))
+	if (!tcb_is_synchronized(c) || is_worth_telling(t, c, edge))
 		c->rcv_adv = edge;
 	bytes = c->rcv_adv - c->rcv_nxt;
 	bytes = (bytes + unit - 1) >> scale; /* up, or the edge would move left */

@@ -168,8 +168,19 @@ static uint8_t *put_sack_ok(uint8_t *at, bool sack_ok)
 	return at;
 }
 
+/* What nearly every segment has, in whole words. */
+static bool has_timestamps_alone(const struct tcp_head *h)
+{
+	return h->has_ts && h->mss == 0 && !h->sack_ok && h->wscale == TCP_WSCALE_NONE &&
+	       h->n_sacks == 0;
+}
+
 static uint8_t *put_options(uint8_t *at, const struct tcp_head *h)
 {
+	if (has_timestamps_alone(h)) {
+		at = put_u32(at, OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | 10);
+		return put_u32(put_u32(at, h->ts_val), h->ts_ecr);
+	}
 	if (h->mss != 0) {
 		*at++ = OPT_MSS;
 		*at++ = 4;

@@ -10,7 +10,8 @@
 
 /* AEAD first. What has no forward secrecy, encryption or certificate is not agreed to at all. */
 #define AEAD_SUITES "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
-#define ALL_SUITES  AEAD_SUITES ":ECDHE+AES:DHE+AES"
+#define RARE_SUITES "ECDHE+AESCCM:ECDHE+ARIAGCM:DHE+AESCCM:DHE+ARIAGCM" /* AEAD, too */
+#define ALL_SUITES  AEAD_SUITES ":" RARE_SUITES ":ECDHE:DHE"
 #define NEVER       ":!aNULL:!eNULL:!PSK:!SRP"
 
 static const struct {

@@ -109,6 +109,9 @@ bool tls_turn(struct tls *tls, uint64_t now_us);
 size_t tls_write_start(struct tls_conn *c, uint64_t now_us, uint8_t **at);
 void tls_write_done(struct tls_conn *c, uint64_t now_us, size_t bytes);
 
+/* What was written becomes a record at once, and no plain copy of it is kept: for secrets. */
+void tls_write_wipe(struct tls_conn *c, uint64_t now_us);
+
 /* Hands TCP what it had no room for, and flushes it. */
 void tls_flush(struct tls_conn *c, uint64_t now_us);
 

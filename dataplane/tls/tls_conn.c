@@ -350,6 +350,17 @@ void tls_write_done(struct tls_conn *c, uint64_t now_us, size_t bytes)
 	tls->n_out += (uint32_t)bytes;
 }
 
+void tls_write_wipe(struct tls_conn *c, uint64_t now_us)
+{
+	struct tls *tls = c->tls;
+
+	tls->now_us = now_us;
+	if (tls->writer != c)
+		return;
+	seal_written(tls);
+	explicit_bzero(tls->out, tls->n_out);
+}
+
 void tls_flush(struct tls_conn *c, uint64_t now_us)
 {
 	c->tls->now_us = now_us;

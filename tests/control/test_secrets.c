@@ -31,6 +31,15 @@ int dp_set_credential(struct dp *dp, const struct dp_credential *c)
 	return 0;
 }
 
+static uint32_t n_changed, last_changed;
+
+static void on_changed(void *ctx, uint32_t credential)
+{
+	(void)ctx;
+	n_changed++;
+	last_changed = credential;
+}
+
 static char dir[] = "/tmp/posthaste-test-secrets-XXXXXX";
 static char path[sizeof(dir) + 8];
 
@@ -70,7 +79,7 @@ static void the_first_line_of_a_file_is_the_secret(void)
 			                     .user = (char *)(uintptr_t) "joe",
 			                     .password_path = path };
 		struct conf conf = { .credentials = &c, .n_credentials = 1 };
-		struct secrets *s = secrets_open(NULL);
+		struct secrets *s = secrets_open(NULL, on_changed, NULL);
 		char why[CONF_WHY_BYTES] = "";
 		int err;
 
@@ -106,7 +115,7 @@ static void a_name_keeps_its_number_whatever_stands_around_it(void)
 	struct conf second = {
 		.credentials = &c[1], .n_credentials = 1, .sites = sites, .n_sites = 1
 	};
-	struct secrets *s = secrets_open(NULL);
+	struct secrets *s = secrets_open(NULL, on_changed, NULL);
 	char why[CONF_WHY_BYTES];
 	uint32_t id;
 
@@ -127,7 +136,7 @@ static void a_file_that_changes_is_read_again_and_a_wrong_one_is_not_taken(void)
 		                     .user = (char *)(uintptr_t) "joe",
 		                     .token_path = path };
 	struct conf conf = { .credentials = &c, .n_credentials = 1 };
-	struct secrets *s = secrets_open(NULL);
+	struct secrets *s = secrets_open(NULL, on_changed, NULL);
 	char why[CONF_WHY_BYTES];
 
 	write_file("one\n", 0600);
@@ -154,6 +163,61 @@ static void a_file_that_changes_is_read_again_and_a_wrong_one_is_not_taken(void)
 	unlink(path);
 }
 
+/* Once for each secret the file is looked at; while it holds the same the refusal is told and
+ * shown. */
+static void a_refusal_asks_for_one_new_secret_and_is_shown_until_there_is_one(void)
+{
+	struct conf_credential c = { .name = (char *)(uintptr_t) "cloud",
+		                     .user = (char *)(uintptr_t) "mail",
+		                     .token_path = path };
+	struct conf conf = { .credentials = &c, .n_credentials = 1 };
+	struct secrets *s = secrets_open(NULL, on_changed, NULL);
+	struct secrets_view view;
+	char why[CONF_WHY_BYTES];
+	uint32_t cursor = 0;
+
+	write_file("old\n", 0600);
+	memset(&told, 0, sizeof(told));
+	CU_ASSERT_EQUAL(secrets_set_conf(s, &conf, why), 0);
+	CU_ASSERT_TRUE(secrets_next(s, &cursor, &view));
+	CU_ASSERT_EQUAL(view.refused_s, 0);
+	CU_ASSERT_STRING_EQUAL(view.name, "cloud");
+	CU_ASSERT_FALSE(secrets_next(s, &cursor, &view));
+	n_changed = 0;
+	CU_ASSERT_FALSE(secrets_refused(s, c.id, "192.0.2.1: 535 expired")); /* the same */
+	CU_ASSERT_FALSE(secrets_refused(s, c.id, "192.0.2.2: 535 no"));
+	CU_ASSERT_EQUAL(told.sets, 1);
+	CU_ASSERT_EQUAL(n_changed, 0);
+	cursor = 0;
+	CU_ASSERT_TRUE(secrets_next(s, &cursor, &view));
+	CU_ASSERT_TRUE(view.refused_s > 0);
+	CU_ASSERT_STRING_EQUAL(view.refused, "192.0.2.2: 535 no");
+	write_file("new\n", 0600); /* and the refusal comes before anybody looked */
+	CU_ASSERT_TRUE(secrets_refused(s, c.id, "192.0.2.1: 535 expired"));
+	CU_ASSERT_STRING_EQUAL(told.secret, "new");
+	CU_ASSERT_EQUAL(told.sets, 2);
+	CU_ASSERT_EQUAL(n_changed, 1);
+	CU_ASSERT_EQUAL(last_changed, c.id);
+	cursor = 0;
+	CU_ASSERT_TRUE(secrets_next(s, &cursor, &view));
+	CU_ASSERT_EQUAL(view.refused_s, 0);
+	CU_ASSERT_FALSE(secrets_refused(s, c.id, "192.0.2.1: 535 for a while"));
+	secrets_taken(s, c.id);
+	cursor = 0;
+	CU_ASSERT_TRUE(secrets_next(s, &cursor, &view));
+	CU_ASSERT_EQUAL(view.refused_s, 0);
+	write_file("\n", 0600); /* a wrong one is none */
+	CU_ASSERT_FALSE(secrets_refused(s, c.id, "192.0.2.1: 535 expired"));
+	write_file("third\n", 0600);
+	told.refuse = 1; /* the workers are busy: it is looked at again soon */
+	CU_ASSERT_FALSE(secrets_refused(s, c.id, "192.0.2.1: 535 expired"));
+	secrets_look(s);
+	CU_ASSERT_STRING_EQUAL(told.secret, "third");
+	CU_ASSERT_EQUAL(n_changed, 2);
+	secrets_close(s);
+	unlink(path);
+}
+
 static void suite_begin(void)
 {
 	CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(dir));
@@ -168,4 +232,5 @@ static void suite_end(void)
 
 SUITE("control/secrets", TEST(suite_begin), TEST(the_first_line_of_a_file_is_the_secret),
       TEST(a_name_keeps_its_number_whatever_stands_around_it),
-      TEST(a_file_that_changes_is_read_again_and_a_wrong_one_is_not_taken), TEST(suite_end))
+      TEST(a_file_that_changes_is_read_again_and_a_wrong_one_is_not_taken),
+      TEST(a_refusal_asks_for_one_new_secret_and_is_shown_until_there_is_one), TEST(suite_end))

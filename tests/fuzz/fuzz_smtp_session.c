@@ -6,9 +6,12 @@
  * sanitizer to see); at the end no session is left. What the client wrote is read again here,
  * command by command, and each verdict must be the one that the server's replies give by their
  * order: DELIVERED only by 2yz to exactly that message's end and to that recipient, REFUSED only by
- * a 4yz or 5yz to a command of its own.
+ * a 4yz or 5yz to a command of its own. What a server says to AUTH is not told on when it has the
+ * secret in it.
  *
- * Input: pairs (operation, argument); a server's bytes follow their pair.
+ * Input: pairs (operation, argument); a server's bytes follow their pair. The high bits of the
+ * operation say of a session that it is LMTP's or authenticates, of an answer which half of those
+ * that are usual it is from.
  */
 #include <assert.h>
 #include <errno.h>
@@ -28,6 +31,10 @@ enum {
 	REPLIES_MAX = 1024, /* that the server's bytes are read into */
 	TO_BYTES = 8,
 };
+
+/* What is told to hosts, as it is and as AUTH PLAIN says it behind the user's name. */
+#define SECRET    "open-sesame-4711"
+#define SECRET_64 "b3Blbi1zZXNhbWUtNDcxMQ"
 
 static const char *const helos[] = { "out.x.test" };
 static const char limited[] =
@@ -56,11 +63,12 @@ static struct {
 		uint32_t n_line;
 	} heard[FAKE_CONNS_MAX];
 	tcp_id dialled[DIALS_MAX]; /* the connection of a dial */
+	bool is_lmtp[DIALS_MAX];
 } w;
 
 /* Where in the client's words a message stands: which reply answers which of its commands. */
 struct places {
-	int mail, rcpt[RCPTS_MAX], data, end; /* numbers of replies; -1: not said */
+	int mail, rcpt[RCPTS_MAX], data, end[RCPTS_MAX]; /* numbers of replies; -1: not said */
 };
 
 /* A line of the client's at `at`, without its end; false when it is not whole. */
@@ -80,12 +88,34 @@ static bool begins(struct span line, const char *text)
 	return line.bytes >= strlen(text) && memcmp(line.at, text, strlen(text)) == 0;
 }
 
+static bool was_accepted(const struct heard *h, int reply)
+{
+	return reply >= 0 && (uint32_t)reply < h->n && h->codes[reply] / 100 == 2;
+}
+
+/* The replies to the end of a message: one, or in LMTP one for each that was accepted. Returns how
+ * many.
+ */
+static int note_ends(const struct heard *h, bool is_lmtp, const int to[RCPTS_MAX], int reply,
+                     int end[RCPTS_MAX])
+{
+	int n = 0;
+
+	for (int i = 0; i < RCPTS_MAX; i++)
+		if (!is_lmtp)
+			end[i] = reply;
+		else if (was_accepted(h, to[i]))
+			end[i] = reply + n++;
+	return is_lmtp ? n : 1;
+}
+
 /* Reads all that the client wrote on a connection and finds `message` in it. */
-static struct places places_of(tcp_id id, unsigned message)
+static struct places places_of(tcp_id id, unsigned message, bool is_lmtp)
 {
 	const struct fake_conn *c = &w.tcp.conns[id];
 	const struct heard *h = &w.heard[id];
-	struct places p = { -1, { -1, -1, -1 }, -1, -1 };
+	struct places p = { -1, { -1, -1, -1 }, -1, { -1, -1, -1 } };
+	int to[RCPTS_MAX] = { -1, -1, -1 }, ends[RCPTS_MAX];
 	struct span line;
 	size_t at = 0;
 	int reply = 1, mail = -1; /* the first is the greeting */
@@ -97,11 +127,13 @@ static struct places places_of(tcp_id id, unsigned message)
 		if (begins(line, "MAIL FROM:")) {
 			mail = number;
 			current = JOBS_MAX;
+			memset(to, 0xff, sizeof(to));
 		} else if (begins(line, "RCPT TO:<")) {
 			unsigned rcpt = line.at[12] - '0';
 
 			current = (line.at[9] - '0') * 10u + (line.at[10] - '0');
 			assert(rcpt < RCPTS_MAX && current < JOBS_MAX);
+			to[rcpt] = number;
 			if (current == message) {
 				p.mail = mail;
 				p.rcpt[rcpt] = number;
@@ -114,9 +146,8 @@ static struct places places_of(tcp_id id, unsigned message)
 			while (take_line(c, &at, &line) && !(line.bytes == 1 && line.at[0] == '.'))
 				;
 			if (line.bytes == 1 && line.at[0] == '.') {
-				if (current == message)
-					p.end = reply;
-				reply++;
+				reply += note_ends(h, is_lmtp, to, reply,
+				                   current == message ? p.end : ends);
 			}
 		} else if (begins(line, "BDAT ")) {
 			size_t bytes = strtoul((const char *)line.at + 5, NULL, 10);
@@ -125,7 +156,7 @@ static struct places places_of(tcp_id id, unsigned message)
 				break;
 			at += bytes;
 			if (current == message)
-				p.end = number;
+				(void)note_ends(h, false, to, number, p.end);
 		}
 	}
 	return p;
@@ -168,19 +199,19 @@ static void check_verdict(const struct dp_evt *evt)
 	if (evt->outcome != DP_OUT_DELIVERED && evt->outcome != DP_OUT_REFUSED)
 		return;
 	id = w.dialled[evt->conn];
-	p = places_of(id, (unsigned)evt->message);
+	p = places_of(id, (unsigned)evt->message, w.is_lmtp[evt->conn]);
 	if (evt->outcome == DP_OUT_DELIVERED) {
 		uint16_t to = p.rcpt[evt->rcpt] >= 0 && (uint32_t)p.rcpt[evt->rcpt] < w.heard[id].n
 		                  ? w.heard[id].codes[p.rcpt[evt->rcpt]]
 		                  : 0;
 
-		assert(evt->code / 100 == 2 && was_answered(id, p.end, evt->code));
+		assert(evt->code / 100 == 2 && was_answered(id, p.end[evt->rcpt], evt->code));
 		assert(to / 100 == 2 || w.heard[id].n == REPLIES_MAX);
 	} else if (p.mail >= 0) { /* else it was refused here */
 		int reply = evt->step == DP_STEP_MAIL   ? p.mail
 		            : evt->step == DP_STEP_RCPT ? p.rcpt[evt->rcpt]
 		            : evt->step == DP_STEP_DATA ? p.data
-		                                        : p.end;
+		                                        : p.end[evt->rcpt];
 
 		/* In the middle of a body there is no end yet, and a refusal may come. */
 		assert(evt->step == DP_STEP_DOT || evt->step == DP_STEP_BDAT || reply >= 0 ||
@@ -205,7 +236,11 @@ static bool all_judged(uint64_t message)
 
 static void on_evt(void *ctx, const struct dp_evt *evt)
 {
+	size_t kept = evt->text_bytes < DP_TEXT_MAX ? evt->text_bytes : DP_TEXT_MAX;
+
 	(void)ctx;
+	assert(evt->step != DP_STEP_AUTH || (!memmem(evt->text, kept, SECRET, strlen(SECRET)) &&
+	                                     !memmem(evt->text, kept, SECRET_64, 22)));
 	switch ((enum dp_evt_kind)evt->kind) {
 	case DP_EVT_OPEN:
 		assert(!w.is_open[evt->conn] && !w.is_closed[evt->conn]);
@@ -270,12 +305,17 @@ static void submit(uint8_t arg)
 	smtp_submit(w.smtp, w.now_us, &job);
 }
 
-static void dial(uint8_t arg)
+static void dial(uint8_t arg, uint8_t how)
 {
 	const struct dp_dial d = { .conn = w.n_dials,
 		                   .remote_port = 25,
 		                   .window = (uint8_t)(arg % 40),
-		                   .known = arg / 32 };
+		                   .known = arg / 32 | ((how & 8) != 0 ? DP_KNOWN_TOLD_APART : 0),
+		                   .protocol = (how & 1) != 0 ? DP_PROTO_LMTP : DP_PROTO_SMTP,
+		                   .credential = (how & 2) == 0   ? 0
+		                                 : (how & 4) != 0 ? 2
+		                                                  : 1,
+		                   .auth_in_clear = (how & 2) != 0 };
 	const struct ip_addr local = { { 0 } };
 	bool was_used[FAKE_CONNS_MAX];
 
@@ -283,7 +323,7 @@ static void dial(uint8_t arg)
 		return;
 	for (tcp_id id = 0; id < FAKE_CONNS_MAX; id++)
 		was_used[id] = w.tcp.conns[id].is_used;
-	w.n_dials++;
+	w.is_lmtp[w.n_dials++] = (how & 1) != 0;
 	smtp_open_session(w.smtp, w.now_us, &d, &local);
 	for (tcp_id id = 0; id < FAKE_CONNS_MAX; id++)
 		if (w.tcp.conns[id].is_used && !was_used[id]) {
@@ -342,9 +382,10 @@ static void serve(uint8_t op, uint8_t arg, struct span *rest)
 }
 
 /* The answers of an ordinary server, so that the input need not spell them. */
-static void say_usual(uint8_t arg)
+static void say_usual(uint8_t arg, uint8_t half)
 {
-	static const char *const usual[] = {
+	/* clang-format off */
+	static const char *const usual[2][16] = { {
 		"220 hi\r\n",
 		"250-hi\r\n250-SIZE 500\r\n250 PIPELINING\r\n",
 		"250 ok\r\n",
@@ -361,9 +402,42 @@ static void say_usual(uint8_t arg)
 		"503 5.5.1 no\r\n",
 		"250 ok\r\n550 no\r\n503 no\r\n",
 		"250 a\r\n250 b\r\n250 c\r\n250 d\r\n250 e\r\n250 f\r\n",
+	}, {
+		"250-hi\r\n250-AUTH PLAIN LOGIN XOAUTH2 OAUTHBEARER\r\n250-PIPELINING\r\n"
+		"250 CHUNKING\r\n",
+		"250-hi\r\n250 AUTH=LOGIN\r\n",
+		"334 VXNlcm5hbWU6\r\n",
+		"334 \r\n",
+		"334 %%% no base64\r\n",
+		"334-a\r\n334 b\r\n",
+		"235 2.7.0 known\r\n",
+		"535 5.7.8 unknown\r\n",
+		"535 5.7.8 \"" SECRET "\" is wrong\r\n",
+		"535-5.7.8 AUTH PLAIN AGpvZUB4LnRlc3QA" SECRET_64 "==\r\n535 wrong\r\n",
+		"530 5.7.0 who are you?\r\n",
+		"250 2.0.0 <00.0@y.t> kept\r\n552 5.2.2 <00.1@y.t> full\r\n",
+		"250 ok\r\n250 ok\r\n552 full\r\n",
+		"250 2.0.0 reset\r\n250 2.1.0 a\r\n250 2.1.5 b\r\n250 2.0.0 c\r\n",
+		"250 2.1.0 a\r\n250 2.1.5 b\r\n250 2.1.5 c\r\n354 d\r\n",
+		"550 5.1.1 a\r\n550 5.1.1 a\r\n",
+	} };
+	/* clang-format on */
+
+	say_bytes(&w.tcp.conns[arg % 4], arg % 4, span_str(usual[half % 2][arg / 4 % 16]));
+}
+
+static void set_credentials(void)
+{
+	static const struct smtp_credential ways[2] = {
+		{ .user = { (const uint8_t *)"joe@x.test", 10 },
+		  .secret = { (const uint8_t *)SECRET, sizeof(SECRET) - 1 } },
+		{ .is_token = true,
+		  .user = { (const uint8_t *)"joe@x.test", 10 },
+		  .secret = { (const uint8_t *)SECRET, sizeof(SECRET) - 1 } },
 	};
 
-	say_bytes(&w.tcp.conns[arg % 4], arg % 4, span_str(usual[arg / 4 % 16]));
+	for (uint32_t i = 0; i < 2; i++)
+		smtp_set_credential(w.smtp, i + 1, &ways[i]);
 }
 
 static void begin(void)
@@ -385,7 +459,7 @@ static void begin(void)
 		.reply_bytes_max = 300,
 		.pipelining = 1,
 		.chunking = 1,
-		.txns_max = JOBS_MAX,
+		.txns_max = JOBS_MAX * RCPTS_MAX,
 		.helos = helos,
 		.emit = on_evt,
 		.counters = &w.counters,
@@ -399,6 +473,7 @@ static void begin(void)
 	memset(w.is_closed, 0, sizeof(w.is_closed));
 	if (smtp_open(&conf, &w.tcp, w.now_us, &w.smtp) != 0)
 		abort();
+	set_credentials();
 }
 
 static void finish(void)
@@ -427,7 +502,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	while (span_take_u8(&rest, &op) && span_take_u8(&rest, &arg)) {
 		switch (op % 16) {
 		case 6:
-			dial(arg);
+			dial(arg, op / 16);
 			break;
 		case 7:
 		case 8:
@@ -448,10 +523,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 			break;
 		case 13:
 			w.tcp.no_buffers = (arg & 1) != 0;
+			if ((arg & 2) != 0)
+				set_credentials();
 			break;
 		case 14:
 		case 15:
-			say_usual(arg);
+			say_usual(arg, op / 16);
 			break;
 		default:
 			serve(op % 16, arg, &rest);

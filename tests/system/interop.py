@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Every receiver that Debian offers takes what we send, byte for byte: over IPv4 and IPv6, in the clear and
 under TLS 1.2 and 1.3, from one byte to 25 MB, with dots, blanks and line ends of every shape, with
-text and addresses beyond ASCII; in the clear, bodies as 8-bit text. What arrives must carry our DKIM
-signature whole, and say what the row said.
+text and addresses beyond ASCII; in the clear, bodies as 8-bit text; one, four and sixteen
+transactions in flight. What arrives must carry our DKIM signature whole, and say what the row said.
 
 interop.py [NAME...]: only those servers (see mtas.py). Each runs in a private root of its own, once
 for each way of encrypting it knows.
@@ -45,9 +45,12 @@ SHAPES = {
     "beyond ASCII": "Grüße, 日本語, 🎉\n.Ω\n",
     "from": "From me\n>From you\nFrom: us\n",
     "boundary": "--\n--=\n--=_a\n----\n",
+    "lone dots": ".\n",
+    "a megabyte": ".2345678" * 124 + "\n",
 }
-TIMES = {"long": 500, "dots": 3, "lines": 5000}  # so often is a row's body repeated
+TIMES = {"long": 500, "dots": 3, "lines": 5000, "lone dots": 3000, "a megabyte": 1050}  # so often is a row's body repeated
 UTF8_LOCAL = "jörg"
+WINDOWS = {"clear": 1, "1.2": 4, "1.3": 16}
 
 
 def rows(server):
@@ -84,7 +87,8 @@ def write_conf(run, server, way):
                 f'compose {{ message_max = 64MiB; slab = 256MiB }}\n')
         for six, host in (("", ADDR4), ("six.", f"[{ADDR6}]")):
             lmtp = f'protocol = lmtp; route = "{host}:24"; ' if mta.lmtp else ""
-            f.write(f'site "{six}{server.domain}" {{ {lmtp}tls = {policy} }}\n')
+            f.write(f'site "{six}{server.domain}" {{ {lmtp}tls = {policy}; connections = 2; '
+                    f'transactions_in_flight = {WINDOWS[way]} }}\n')
     return {b"s1._domainkey.sender.test.": f"v=DKIM1; k=rsa; p={record}".encode()}
 
 
@@ -171,7 +175,8 @@ def one(name, way):
         check_fates(server, send(run, "small", "--encoding", "8bit" if way == "clear" else "7bit"))
         check_kept(run, server, wanted, records, "8bit" if way == "clear" else "")
         if way != "1.2":
-            wanted = [(f"big@{server.domain}", "25 MB", "attached\n", 1)]
+            six = "" if way == "clear" else "six."
+            wanted = [(f"big@{six}{server.domain}", "25 MB", "attached\n", 1)]
             attachment = os.urandom(BIG_BYTES)
             write_template(run / "big", attachment)
             write_list(run / "big.csv", wanted)

@@ -125,6 +125,7 @@ def every_command_answers_in_text_and_json(ops):
         ops.json(*command.split())
     ops.refused(("ctl", "-c", ops.conf, "show", "stast"), "did you mean", "show stats")
     ops.refused(("ctl", "-c", ops.conf, "show", "campaign", "none"), 'no campaign "none"')
+    ops.refused(("ctl", "-c", ops.conf, "host", "forget", "192.0.2.1"), "nothing is known of 192.0.2.1")
     ops.refused(("ctl", "-c", ops.conf, "campaign", "start", "name=x"), "template= is missing")
     ops.refused(("campaign", "status", "-c", ops.conf, "none"), 'no campaign "none"')
 
@@ -155,10 +156,15 @@ def options_of_a_campaign_are_kept(ops):
     ops.refused(ops.start_words("kept", path), "mail.csv:1: no column named", "--address-column")
     ops.refused(ops.start_words("kept", path, "--address-column", "mail", "--tls-min", "some"),
                 "none, opportunistic, encrypt or verify", "--tls-min")
+    ops.refused(ops.start_words("kept", path, "--address-column", "mail", "--dsn-notify",
+                                "never,failure"), "none, never, or some of success,failure,delay")
+    ops.refused(ops.start_words("kept", path, "--address-column", "mail", "--dsn-ret", "all"),
+                "none, full or hdrs", "--dsn-ret")
     ops.refused(ops.start_words("kept", path, "--address-column", "mail", "--pool", "big"),
                 'pool "big"', "default")
     out = ops.good(*ops.start_words("kept", path, "--address-column", "mail", "--return-path",
                                     "bounces@sender.test", "--pool", "default", "--tls-min", "none",
+                                    "--dsn-notify", "failure,delay", "--dsn-ret", "hdrs",
                                     "--rejected", str(bad)))
     systest.check("rows=3 recipients=2 rejected=1 duplicates=0" in out, f"the counts: {out!r}")
     ops.settled("kept")

@@ -80,9 +80,14 @@ def hosts_of_the_configuration_take_mail_from_whom_they_know():
     with Internet(systest.BUILD, run / "mail", served):
         sending = send(engine, run, "hosts", rows, 6)
         time.sleep(4)  # the secret is the wrong one until now, and nobody may bounce for it
+        shown = subprocess.run([engine, "ctl", "-c", str(run / "conf"), "show", "credentials"],
+                               capture_output=True, text=True, check=False).stdout
         write_secret(run / "password", SECRETS[1])
         said = sending.communicate(timeout=200)[0]
     systest.equal(sending.returncode, 0, f"send: {said}")
+    systest.check("relay: joe@sender.test, password in" in shown and "REFUSED since" in shown
+                  and " 535 " in shown, f"show credentials: {shown}")
+    systest.equal(said.count('credential "relay" is refused: '), 1, f"times it was told: {said}")
     got = states(run, "hosts")
     for address, (state, reply) in got.items():
         want = "deferred" if "stranger" in address or address.startswith("full") else "delivered"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """golden.py POSTHASTE: every case of the public golden-liquid suite that is in data/ renders through
 `posthaste render --batch` to what it says, or is refused where it says so. What this test adds of
-its own: an answer for each line whatever it holds, and one template with its data as files."""
+its own: the cases of data/liquid.jsonl, judged by what Shopify's Ruby does; an answer for each line whatever it holds, and one template with its data as files."""
 import json
 import os
 import subprocess
@@ -10,7 +10,8 @@ import tempfile
 import unittest
 
 EXE = sys.argv[1]
-DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data", "golden-liquid-a.json")
+FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "data")
+DATA = os.path.join(FOLDER, "golden-liquid-a.json")
 
 
 def run(words, text=""):
@@ -42,6 +43,14 @@ class Golden(unittest.TestCase):
         for case, answer in zip(cases, answers):
             with self.subTest(case["name"]):
                 self.assertTrue(is_right(case, answer), f"{case['template']!r}: got {answer}")
+
+    def test_every_case_of_our_own(self):
+        with open(os.path.join(FOLDER, "liquid.jsonl"), encoding="utf-8") as f:
+            lines = f.readlines()
+        self.assertGreater(len(lines), 680)
+        for line, answer in zip(lines, batch(lines), strict=True):
+            with self.subTest(line):
+                self.assertTrue(is_right(json.loads(line), answer), f"{line}: got {answer}")
 
     def test_a_line_that_is_wrong_gets_an_answer_too(self):
         lines = ["{", "[]", "{}", '{"template": 1}', "", '{"template": "a", "data": [1]}',

@@ -279,6 +279,33 @@ static void a_refusal_to_relay_is_known_by_code_and_words(void)
 	}
 }
 
+static void a_credential_that_is_not_taken_is_told_from_a_host_in_trouble(void)
+{
+	static const struct {
+		const char *why;
+		struct dp_evt evt;
+		bool want;
+	} cases[] = {
+		/* clang-format off */
+		{ "535 to AUTH",             { .kind = DP_EVT_CLOSED, .why = DP_WHY_AUTH, .code = 535 }, true },
+		{ "534 to AUTH",             { .kind = DP_EVT_CLOSED, .why = DP_WHY_AUTH, .code = 534 }, true },
+		{ "454 to AUTH",             { .kind = DP_EVT_CLOSED, .why = DP_WHY_AUTH, .code = 454 }, false },
+		{ "no mechanism that fits",  { .kind = DP_EVT_CLOSED, .why = DP_WHY_AUTH, .code = 0 }, false },
+		{ "535 to the greeting",     { .kind = DP_EVT_CLOSED, .why = DP_WHY_REPLY, .code = 535 }, false },
+		{ "530 to MAIL",             { .kind = DP_EVT_RCPT, .outcome = DP_OUT_REFUSED, .code = 530 }, true },
+		{ "535 to MAIL",             { .kind = DP_EVT_RCPT, .outcome = DP_OUT_REFUSED, .code = 535 }, true },
+		{ "550 to RCPT",             { .kind = DP_EVT_RCPT, .outcome = DP_OUT_REFUSED, .code = 550 }, false },
+		{ "ended behind a 530",      { .kind = DP_EVT_RCPT, .outcome = DP_OUT_NOT_TRIED, .code = 530 }, false },
+		/* clang-format on */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (bounce_is_about_credential(&cases[i].evt) != cases[i].want)
+			printf("\n    %s", cases[i].why);
+		CU_ASSERT_EQUAL(bounce_is_about_credential(&cases[i].evt), cases[i].want);
+	}
+}
+
 /* Every event that the data plane can make has a rule, and the great laws hold for all of them. */
 static void no_event_is_without_a_verdict_and_none_breaks_the_laws(void)
 {
@@ -335,6 +362,14 @@ static void hosts_that_take_no_mail_are_final_and_all_other_silence_waits(void)
 	static const struct want never = { BOU, 1, 0, 0, 0, BOUNCE_ABOUT_HOST },
 				 later = { DEF, 1, 0, 0, 0, BOUNCE_ABOUT_HOST };
 	static const struct {
+		enum dp_why why;
+		uint8_t enhanced[3];
+	} whys[] = {
+		{ DP_WHY_TIMEOUT, { 4, 4, 1 } }, { DP_WHY_REFUSED, { 4, 4, 1 } },
+		{ DP_WHY_REPLY, { 4, 3, 2 } },   { DP_WHY_PROTOCOL, { 4, 5, 0 } },
+		{ DP_WHY_TLS, { 4, 7, 5 } },     { DP_WHY_AUTH, { 4, 7, 8 } },
+	};
+	static const struct {
 		const char *why;
 		enum dp_step step;
 		uint16_t code;
@@ -348,8 +383,13 @@ static void hosts_that_take_no_mail_are_final_and_all_other_silence_waits(void)
 		{ "somewhere else", DP_STEP_EHLO, 521, { 0, 0, 0 }, false },
 	};
 
-	check("never", bounce_judge_hosts(true), &never);
-	check("later", bounce_judge_hosts(false), &later);
+	check("never", bounce_judge_hosts(DP_WHY_REPLY, true), &never);
+	for (size_t i = 0; i < sizeof(whys) / sizeof(whys[0]); i++) {
+		const struct verdict v = bounce_judge_hosts(whys[i].why, false);
+
+		check("later", v, &later);
+		CU_ASSERT_EQUAL(memcmp(v.enhanced, whys[i].enhanced, 3), 0);
+	}
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct dp_evt evt = { .kind = DP_EVT_CLOSED,
 			              .reach = DP_REACH_HOST,
@@ -389,6 +429,7 @@ static void what_our_own_rules_say_spends_no_attempt_and_blames_no_host(void)
 SUITE("control/bounce/bounce", TEST(what_our_own_rules_say_spends_no_attempt_and_blames_no_host),
       TEST(a_reply_is_judged_by_reach_and_code),
       TEST(a_refusal_to_relay_is_known_by_code_and_words),
+      TEST(a_credential_that_is_not_taken_is_told_from_a_host_in_trouble),
       TEST(an_end_without_a_refusal_is_judged_by_how_far_it_went),
       TEST(what_was_not_tried_goes_again_at_once_or_waits_by_why),
       TEST(every_step_has_a_verdict_for_each_kind_of_refusal),

@@ -247,6 +247,9 @@ static void a_wrong_file_gives_one_line_that_says_where_and_what_to_do(void)
 		  "conf:1: egress.smtp_port: 26 is not a port that takes mail; use 25, 24, 465 or 587" },
 		{ "a name that is no host name", "source s { helo = localhost }",
 		  "conf:1: source.helo: \"localhost\" is not a full host name; write it with its domain" },
+		{ "letters of its own", "bounce_domain = b\xc3\xbc" "cher.test",
+		  "conf:1: bounce_domain: \"b\xc3\xbc" "cher.test\" has letters outside of ASCII; write it as DNS has it, "
+		  "like xn--bcher-kva.example.com (RFC 5890)" },
 		{ "a label with a hyphen at its end", "bounce_domain = a-.test",
 		  "conf:1: bounce_domain: \"a-.test\" is not a host name; labels are 1 to 63 letters, digits and "
 		  "inner hyphens" },

@@ -150,6 +150,24 @@ static void requiretls_hosts_are_those_that_blocks_are_called_as(void)
 	conf_free(conf);
 }
 
+static void a_providers_host_asks_for_tls_unless_the_block_says_it(void)
+{
+	char why[CONF_WHY_BYTES];
+	struct conf *conf = load(CONF_FILE_WHOLE "site a.test { tls = opportunistic }\n"
+	                                         "site b.test { rate = 1 }\n",
+	                         why);
+	struct conf_limits a, b;
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(conf);
+	a = conf_limits_for(conf, "a.test", "mx.a.test");
+	b = conf_limits_for(conf, "b.test", "mx.b.test");
+	CU_ASSERT_EQUAL(conf_provider_tls(&a, "aspmx.l.google.com"), DP_TLS_NONE);
+	CU_ASSERT_EQUAL(conf_provider_tls(&b, "aspmx.l.google.com"), DP_TLS_ENCRYPT);
+	CU_ASSERT_EQUAL(conf_provider_tls(&b, "MTA5.am0.yahoodns.net"), DP_TLS_ENCRYPT);
+	CU_ASSERT_EQUAL(conf_provider_tls(&b, "mx.b.test"), DP_TLS_NONE);
+	conf_free(conf);
+}
+
 static void a_family_is_preferred_everywhere_or_at_one_site(void)
 {
 	char why[CONF_WHY_BYTES];
@@ -266,4 +284,5 @@ SUITE("control/conf/conf_site", TEST(a_credential_needs_a_named_and_verified_hos
       TEST(a_route_is_a_host_and_a_port_that_takes_mail),
       TEST(a_block_with_a_route_matches_domains_only),
       TEST(requiretls_hosts_are_those_that_blocks_are_called_as),
+      TEST(a_providers_host_asks_for_tls_unless_the_block_says_it),
       TEST(a_family_is_preferred_everywhere_or_at_one_site))

@@ -2,6 +2,7 @@
 #include "tests/control/ctl/fake_engine.h"
 
 #include "control/gate/keeper.h"
+#include "control/secrets.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -400,6 +401,31 @@ struct keeper *engine_keeper(struct engine *e)
 {
 	(void)e;
 	return NULL;
+}
+
+struct secrets *engine_secrets(struct engine *e)
+{
+	(void)e;
+	return NULL;
+}
+
+bool secrets_next(const struct secrets *s, uint32_t *cursor, struct secrets_view *view)
+{
+	static const struct secrets_view all[] = {
+		{ .name = "relay", .user = "joe@a.test", .path = "/etc/pw" },
+		{ .name = "cloud",
+		  .user = "mail@b.test",
+		  .path = "/run/token",
+		  .is_token = true,
+		  .refused_s = 1789000000,
+		  .refused = "192.0.2.1: 535 5.7.8 \033[31mexpired" },
+	};
+
+	(void)s;
+	if (*cursor == 2)
+		return false;
+	*view = all[(*cursor)++];
+	return true;
 }
 
 void keeper_look(const struct keeper *k, struct keeper_view *view)

@@ -15,6 +15,12 @@ static void stats_sum_the_workers(void)
 	/* counter 1 on two workers: 1001 + 2001 */
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(all, "worker_busy_cycles")), 3002);
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(all, "mx_hits")), 41);
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(all, "tls_ticket_hits")),
+	                100 * json_integer_value(json_object_get(all, "tls_resumption_offered")) /
+	                    json_integer_value(json_object_get(all, "tls_handshakes")));
+	CU_ASSERT_EQUAL(json_integer_value(json_object_get(all, "tls_ticket_taken")),
+	                100 * json_integer_value(json_object_get(all, "tls_resumed")) /
+	                    json_integer_value(json_object_get(all, "tls_resumption_offered")));
 	CU_ASSERT_EQUAL(json_integer_value(json_object_get(all, "store_pending")), 17);
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "worker_busy_cycles                    3,002 cycles"));
 	json_decref(all);

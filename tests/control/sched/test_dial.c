@@ -32,6 +32,12 @@ bool conf_is_requiretls_host(const struct conf *conf, const char *mx_host)
 	return fake.named != NULL && strcmp(mx_host, fake.named) == 0;
 }
 
+uint8_t conf_provider_tls(const struct conf_limits *limits, const char *mx_host)
+{
+	(void)limits;
+	return strcmp(mx_host, "mx.provider.test") == 0 ? DP_TLS_ENCRYPT : DP_TLS_NONE;
+}
+
 bool host_tls_is_known(struct sched *s, const struct ip_addr *addr)
 {
 	(void)s;
@@ -306,9 +312,30 @@ static void who_has_done_tls_is_expected_to_where_it_is_only_liked(void)
 	}
 }
 
+/* It is known by its name, though the domain's first host is somebody else's. */
+static void a_providers_host_is_asked_for_tls_wherever_it_stands(void)
+{
+	static const struct mail_host mixed[] = { { "a.test", 10, { "192.0.2.1" } },
+		                                  { "mx.provider.test", 20, { "192.0.2.2" } } };
+
+	begin(mixed, 2);
+	CU_ASSERT_EQUAL(dial_once(), DIALLED);
+	CU_ASSERT_EQUAL(fake.last.tls, DP_TLS_OPPORTUNISTIC);
+	CU_ASSERT_TRUE(w.conn.may_clear);
+	fail_host("192.0.2.1", 60);
+	CU_ASSERT_EQUAL(dial_once(), DIALLED);
+	CU_ASSERT_EQUAL(fake.last.tls, DP_TLS_ENCRYPT);
+	CU_ASSERT_FALSE(w.conn.may_clear);
+	w.site.is_routed = 1; /* as a host of the configuration it is what its block says */
+	CU_ASSERT_EQUAL(dial_once(), DIALLED);
+	CU_ASSERT_EQUAL(fake.last.tls, DP_TLS_OPPORTUNISTIC);
+	end();
+}
+
 SUITE("control/sched/dial", TEST(equals_share_the_load_and_the_preferred_family_comes_first),
       TEST(who_failed_is_left_alone_and_the_next_best_is_taken),
       TEST(what_a_host_refuses_to_another_source_does_not_matter),
       TEST(a_source_without_the_family_of_any_address_never_dials),
       TEST(requiretls_goes_to_hosts_that_are_named_for_it_only),
-      TEST(who_has_done_tls_is_expected_to_where_it_is_only_liked))
+      TEST(who_has_done_tls_is_expected_to_where_it_is_only_liked),
+      TEST(a_providers_host_is_asked_for_tls_wherever_it_stands))

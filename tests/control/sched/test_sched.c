@@ -35,6 +35,7 @@ struct fake_conn {
 	uint32_t jobs, jobs_max, msgs;
 	uint32_t carried; /* domain of its last message + 1; 0: none */
 	uint16_t known, learnt;
+	uint32_t secret; /* it authenticated with */
 	bool used, open, quitting, mixed;
 	bool requiretls_ok; /* as it was dialled */
 };
@@ -88,6 +89,10 @@ static struct world {
 	uint64_t submit_us[ROWS_MAX * 4];
 	const char *requiretls_host; /* named for it in the configuration; NULL: none */
 	uint32_t requiretls_jobs;
+	/* Secrets: the hosts take number `secret_good`, the workers have `secret`, the file
+	 * another. */
+	uint32_t secret, secret_good, secret_file, secret_asked, secret_taken, expires_after;
+	bool lets_in;                       /* whoever it is */
 	bool one_site;                      /* all domains have the hosts of the first */
 	bool pipelining;                    /* hosts offer it */
 	uint16_t mail_max;                  /* hosts say so */
@@ -260,6 +265,16 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 		memcpy(l->evt.text, "TLS: old", 8);
 		return 0;
 	}
+	c->secret = w.secret;
+	if (dial->credential != 0 && w.secret != w.secret_good && !w.lets_in) {
+		l = &w.late[w.n_late];
+		closed(c, DP_WHY_AUTH);
+		l->at_us += 10000;
+		l->evt.reach = DP_REACH_HOST;
+		l->evt.step = DP_STEP_AUTH;
+		l->evt.code = 535;
+		return 0;
+	}
 	offers_tls = strncmp(c->domain, "strip", 5) != 0 || w.tls_works > 0;
 	if (!offers_tls && dial->known & DP_KNOWN_TLS) {
 		closed(c, DP_WHY_TLS_GONE);
@@ -274,7 +289,7 @@ int dp_connect(struct dp *dp, uint32_t worker, const struct dp_dial *dial)
 	l->evt.handle = (struct dp_handle){ .slot = slot, .gen = c->gen };
 	l->evt.mail_max = w.mail_max;
 	l->evt.rcpts_max = w.rcpts_max;
-	l->evt.learnt = w.pipelining ? DP_KNOWN_PIPELINING : 0;
+	l->evt.learnt = w.pipelining ? DP_KNOWN_PIPELINING | DP_KNOWN_TOLD_APART : 0;
 	if (strncmp(c->domain, "hasty", 5) == 0) {
 		uint64_t at_us = l->at_us;
 
@@ -380,6 +395,12 @@ static void answer_of(const struct fake_conn *c, const struct dp_job *job, uint3
 		evt->rcpts_max = 4;
 		w.came_back++;
 	}
+	if (c->secret != w.secret_good) { /* a token that has expired */
+		evt->outcome = DP_OUT_REFUSED;
+		evt->code = 530;
+		evt->reach = DP_REACH_HOST;
+		evt->step = DP_STEP_MAIL;
+	}
 	if (strncmp(domain, "bye", 3) == 0) {
 		evt->outcome = DP_OUT_REFUSED;
 		evt->code = 421;
@@ -455,6 +476,7 @@ static void check_together(const struct dp_job *job, const struct fake_conn *c, 
 		uint32_t row = row_of(&job->rcpts[i]);
 
 		HOLDS(domain_of_row(row) == domain_of(job));
+		HOLDS(w.rcpts[row].released == job->released);
 		HOLDS(w.submitted[row] == 0 && w.rcpts[row].in_flight);
 		HOLDS(w.rcpts[row].first_attempt_s != 0);
 		HOLDS(!w.c.dsn.is_asked ||
@@ -500,7 +522,8 @@ int dp_submit(struct dp *dp, uint32_t worker, const struct dp_job *job)
 	c->carried = domain_of(job) + 1;
 	if (++c->msgs > w.msgs_most)
 		w.msgs_most = c->msgs;
-	w.submits++;
+	if (++w.submits == w.expires_after)
+		w.secret_good++;
 	if (strncmp(c->domain, "seven", 5) == 0 && job->needs_8bit) {
 		not_tried(job, worker, c->name, DP_WHY_NEEDS_7BIT, DP_STEP_EHLO, 0);
 	} else if (strncmp(c->domain, "drop", 4) == 0 && below(3) == 0) {
@@ -672,6 +695,12 @@ struct conf_limits conf_limits_for(const struct conf *conf, const char *domain, 
 	                                                                         : conf->limits;
 }
 
+uint8_t conf_provider_tls(const struct conf_limits *limits, const char *mx_host)
+{
+	(void)limits, (void)mx_host;
+	return DP_TLS_NONE;
+}
+
 bool conf_is_requiretls_host(const struct conf *conf, const char *mx_host)
 {
 	(void)conf;
@@ -814,6 +843,28 @@ static void on_paused(void *ctx, struct campaign *c)
 	(void)ctx;
 	HOLDS(c->paused);
 	w.pauses++;
+}
+
+static struct sched *running;
+
+/* What the file holds is told to the workers, if it is another. */
+static bool on_refused(void *ctx, uint32_t credential, const char *why)
+{
+	(void)ctx;
+	HOLDS(credential == 1 && strstr(why, "53") != NULL);
+	w.secret_asked++;
+	if (w.secret_file == w.secret)
+		return false;
+	w.secret = w.secret_file;
+	sched_credential_set(running, 1);
+	return true;
+}
+
+static void on_taken(void *ctx, uint32_t credential)
+{
+	(void)ctx;
+	HOLDS(credential == 1);
+	w.secret_taken++;
 }
 
 static void on_released(void *ctx, struct campaign *c, uint64_t n)
@@ -965,8 +1016,10 @@ static struct sched *run(uint32_t attempts_max, uint32_t most_s)
 	struct sched_conf sc = { .conf = &conf,
 		                 .attempts_max = attempts_max,
 		                 .campaign_over = on_over,
-		                 .campaign_paused = on_paused };
-	struct sched *s = sched_open(&sc);
+		                 .campaign_paused = on_paused,
+		                 .credential_refused = on_refused,
+		                 .credential_taken = on_taken };
+	struct sched *s = running = sched_open(&sc);
 	uint64_t end_us = w.now_us + (uint64_t)most_s * 1000000;
 	uint32_t flights_before;
 
@@ -1907,6 +1960,88 @@ static void no_number_of_stops_pauses_where_none_is_set(void)
 	sched_close(s);
 }
 
+/* ---- who we are to hosts ---- */
+
+static uint32_t dials(void)
+{
+	return w.dialled[0] + w.dialled[1];
+}
+
+/* All sessions of the first moment are refused, then one at a time finds out, more and more seldom.
+ */
+static void a_credential_that_is_refused_makes_no_storm_and_serves_when_it_is_replaced(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	struct conf before = conf;
+	struct sched *s;
+
+	conf.retry.give_up_s = 600;
+	conf.limits.credential_id = 1;
+	begin(41, domains, 100);
+	w.secret_good = 1;
+	s = run(0, 30);
+	CU_ASSERT_FALSE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED) + in_state(RCPT_BOUNCED), 0);
+	CU_ASSERT_TRUE(in_state(RCPT_DEFERRED) > 0); /* with the reason, for people to see */
+	CU_ASSERT_TRUE(dials() >= 5 && dials() <= 6 + 10);
+	CU_ASSERT_TRUE(w.secret_asked >= 5 && w.secret_asked <= 10); /* 1, 2, 4, 4, ... s */
+	CU_ASSERT_EQUAL(w.secret_taken, 0);
+	w.secret_file = w.secret = 1;
+	sched_credential_set(s, 1);
+	idle(s, 10000);
+	CU_ASSERT_TRUE(w.over);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 100);
+	CU_ASSERT_PTR_NULL(w.broken);
+	sched_close(s);
+	conf = before;
+}
+
+/* At the start or in the middle: one question, the next session at once, and no attempt spent. */
+static void a_newer_secret_is_taken_at_once_when_one_is_refused(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	struct conf before = conf;
+
+	conf.limits.credential_id = 1;
+	for (uint32_t after = 0; after <= 50; after += 50) {
+		struct sched *s;
+
+		begin(42, domains, 200);
+		w.expires_after = after;
+		w.secret_good = after == 0;
+		w.secret_file = 1;
+		s = run(0, 600);
+		CU_ASSERT_TRUE(w.over);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 200);
+		CU_ASSERT_EQUAL(w.secret_asked, 1);
+		for (uint32_t i = 0; i < 200; i++)
+			CU_ASSERT_EQUAL(w.rcpts[i].attempts, 1);
+		CU_ASSERT_TRUE(w.submit_us[w.sent - 1] - 1000000000 < 1000000);
+		sched_close(s);
+	}
+	conf = before;
+}
+
+/* One that lets us in and then takes no mail from us, as if we had not said who we are. */
+static void to_be_let_in_is_not_to_be_taken(void)
+{
+	static const char *const domains[] = { "a.test", NULL };
+	struct conf before = conf;
+	struct sched *s;
+
+	conf.limits.credential_id = 1;
+	conf.retry.give_up_s = 600;
+	begin(43, domains, 60);
+	w.expires_after = 1;
+	w.lets_in = true;
+	s = run(0, 30);
+	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 0);
+	CU_ASSERT_EQUAL(w.secret_taken, 0);
+	CU_ASSERT_TRUE(dials() <= 6 + 12);
+	sched_close(s);
+	conf = before;
+}
+
 /* ---- one message for all ---- */
 
 static void begin_shared(uint32_t seed, const char *const *domains, uint32_t rows_each)
@@ -2079,16 +2214,27 @@ static void a_shared_copy_is_held_released_paused_and_stopped_as_any_message(voi
 	static const char *const held[] = { "gatehold.test", NULL },
 				 *const stopped[] = { "gatestop.test", NULL },
 				 *const a[] = { "a.test", NULL };
+	uint32_t n_held;
 	struct sched *s;
 
-	begin_shared(13, held, 50);
-	s = run(0, 60);
-	CU_ASSERT_EQUAL(in_state(RCPT_HELD), 50);
-	sched_release(s, &w.c, RCPT_PENDING, NULL, NULL);
-	idle(s, 20000);
-	CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED), 50);
-	CU_ASSERT_PTR_NULL(w.broken);
-	sched_close(s);
+	for (uint32_t seed = 13; seed <= 20; seed++) {
+		struct conf unlimited = conf;
+
+		begin_shared(seed, held, 60);
+		conf.limits.rate_per_s = 10;
+		s = run(0, 3);
+		n_held = in_state(RCPT_HELD);
+		CU_ASSERT_TRUE(n_held > 10 && n_held < 50);
+		sched_set_conf(s, &unlimited); /* so that they meet with those that come fresh */
+		sched_release(s, &w.c, RCPT_PENDING, NULL, NULL);
+		idle(s, 20000);
+		CU_ASSERT_TRUE(in_state(RCPT_DELIVERED) >= n_held);
+		CU_ASSERT_EQUAL(in_state(RCPT_DELIVERED) + in_state(RCPT_HELD), 60);
+		CU_ASSERT_TRUE(in_state(RCPT_HELD) > 0); /* those that came behind */
+		CU_ASSERT_PTR_NULL(w.broken);
+		conf.limits.rate_per_s = 0;
+		sched_close(s);
+	}
 
 	begin_shared(14, stopped, 300);
 	w.stops = 3;
@@ -2181,6 +2327,9 @@ static void as_many_in_a_row_as_cannot_be_composed_pause_a_campaign(void)
 }
 
 SUITE("control/sched/sched",
+      TEST(a_credential_that_is_refused_makes_no_storm_and_serves_when_it_is_replaced),
+      TEST(a_newer_secret_is_taken_at_once_when_one_is_refused),
+      TEST(to_be_let_in_is_not_to_be_taken),
       TEST(recipients_of_one_message_share_transactions_and_it_is_composed_once),
       TEST(each_recipient_of_a_transaction_has_its_own_verdict),
       TEST(who_was_too_many_goes_again_at_once),

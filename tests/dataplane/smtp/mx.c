@@ -18,25 +18,49 @@ static void say(struct mx *mx, unsigned code, const char *enhanced, const char *
 	int times = mx->n_replies == mx->missing_at ? 0 : mx->n_replies == mx->surplus_at ? 2 : 1;
 
 	mx->n_replies++;
-	for (int i = 0; i < times; i++)
-		mx->n_out += (size_t)snprintf(
-		    mx->out + mx->n_out, sizeof(mx->out) - mx->n_out, "%u %u.%s %s %u\r\n", code,
-		    code / 100 == 3 ? 2 : code / 100, enhanced, what, mx->current);
+	for (int i = 0; i < times; i++) {
+		char *at = mx->out + mx->n_out;
+		size_t room = sizeof(mx->out) - mx->n_out;
+		int n =
+		    mx->style == MX_SAME ? snprintf(at, room, "%u ok\r\n", code)
+		    : mx->style == MX_PLAIN
+			? snprintf(at, room, "%u %s %u\r\n", code, what, mx->current)
+			: snprintf(at, room, "%u %u.%s %s %u\r\n", code,
+		                   code / 100 == 3 ? 2 : code / 100, enhanced, what, mx->current);
+
+		mx->n_out += (size_t)n;
+	}
 	if (mx->n_out + 200 > sizeof(mx->out))
 		abort();
 }
 
+static void refuse(struct mx *mx, unsigned n, unsigned i)
+{
+	mx->messages[n].rcpts[i].was_refused = true;
+}
+
+/* The answer to an end: about all that were accepted, or in LMTP about each. */
 static void end(struct mx *mx, enum mx_step step, const char *what)
 {
-	unsigned code = mx->pick(mx, step, mx->current);
+	unsigned n = mx->current, code = mx->pick(mx, step, n, 0);
+	bool is_first = true;
 
-	if (code == 0)
-		code = 250;
-	mx->messages[mx->current].was_ended = true;
-	mx->messages[mx->current].end_code = code;
-	mx->messages[mx->current].n_stored += code / 100 == 2;
+	for (unsigned i = 0; i < MX_RCPTS_MAX; i++) {
+		if (!mx->is_accepted[i])
+			continue;
+		if (mx->is_lmtp)
+			code = mx->pick(mx, step, n, i);
+		if (code == 0)
+			code = 250;
+		mx->messages[n].rcpts[i].is_stored |= code / 100 == 2;
+		mx->messages[n].rcpts[i].was_refused |= code / 100 != 2;
+		mx->messages[n].n_stored += is_first && code / 100 == 2;
+		if (mx->is_lmtp || is_first)
+			say(mx, code, "0.0", what);
+		is_first = false;
+	}
+	mx->messages[n].was_ended = true;
 	mx->has_mail = mx->has_rcpt = false;
-	say(mx, code, "0.0", what);
 }
 
 static unsigned number_in(const char *line)
@@ -45,6 +69,15 @@ static unsigned number_in(const char *line)
 	unsigned n = at == NULL ? 0 : (unsigned)strtoul(at + 2, NULL, 10);
 
 	return n < MX_MESSAGES_MAX ? n : 0;
+}
+
+static unsigned rcpt_in(const char *line)
+{
+	const char *at = strchr(line, '.'), *end = strchr(line, '@');
+	unsigned i =
+	    at == NULL || end == NULL || at > end ? 0 : (unsigned)strtoul(at + 1, NULL, 10);
+
+	return i < MX_RCPTS_MAX ? i : 0;
 }
 
 static void on_mail(struct mx *mx, const char *line)
@@ -57,30 +90,38 @@ static void on_mail(struct mx *mx, const char *line)
 		return;
 	}
 	mx->current = number_in(line);
-	code = mx->pick(mx, MX_MAIL, mx->current);
+	code = mx->pick(mx, MX_MAIL, mx->current, 0);
 	mx->has_mail = code == 0 || code / 100 == 2;
+	memset(mx->is_accepted, 0, sizeof(mx->is_accepted));
+	for (unsigned i = 0; i < MX_RCPTS_MAX && !mx->has_mail; i++)
+		refuse(mx, mx->current, i);
 	mx->has_rcpt = false;
 	say(mx, code == 0 ? 250 : code, "1.0", "mail");
 }
 
 static void on_rcpt(struct mx *mx, const char *line)
 {
-	unsigned code;
+	unsigned code, i = rcpt_in(line);
 
 	if (!mx->has_mail) {
 		say(mx, 503, "5.1", "no mail");
 		return;
 	}
-	code = mx->pick(mx, MX_RCPT, number_in(line));
-	mx->has_rcpt |= code == 0 || code / 100 == 2;
+	code = mx->pick(mx, MX_RCPT, number_in(line), i);
+	mx->is_accepted[i] = code == 0 || code / 100 == 2;
+	mx->has_rcpt |= mx->is_accepted[i];
+	if (!mx->is_accepted[i])
+		refuse(mx, mx->current, i);
 	say(mx, code == 0 ? 250 : code, "1.5", "rcpt");
 }
 
 static void on_data(struct mx *mx)
 {
-	unsigned code = mx->has_rcpt ? mx->pick(mx, MX_DATA, mx->current) : 503;
+	unsigned code = mx->has_rcpt ? mx->pick(mx, MX_DATA, mx->current, 0) : 503;
 
 	mx->in_data = code == 0 || code == 354;
+	for (unsigned i = 0; i < MX_RCPTS_MAX && !mx->in_data; i++)
+		refuse(mx, mx->current, i);
 	say(mx, code == 0 ? 354 : code, mx->has_rcpt ? "0.0" : "5.1", "data");
 }
 
@@ -108,8 +149,10 @@ static void on_line(struct mx *mx, const char *line)
 	} else if (strncmp(line, "BDAT ", 5) == 0) {
 		on_bdat(mx, line);
 	} else if (strcmp(line, "RSET") == 0) {
-		code = mx->pick(mx, MX_RSET, mx->current);
+		code = mx->pick(mx, MX_RSET, mx->current, 0);
 		mx->has_mail = mx->has_rcpt = false;
+		if (mx->style == MX_ENHANCED)
+			mx->current = 0;
 		say(mx, code == 0 ? 250 : code, "0.0", "rset");
 	} else if (strcmp(line, "QUIT") == 0) {
 		say(mx, 221, "0.0", "bye");

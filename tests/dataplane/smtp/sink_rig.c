@@ -1,5 +1,6 @@
 #include "tests/dataplane/smtp/sink_rig.h"
 
+#include <CUnit/Basic.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -228,4 +229,13 @@ uint64_t rig_count(const struct rig *r, const char *name)
 			return sink_count_value(sink_counts(r->sink), i);
 	assert(false);
 	return 0;
+}
+
+void rig_equal(const char *why, const char *got, const char *want)
+{
+	bool same = strcmp(got, want) == 0;
+
+	if (!same)
+		printf("\n    %s: got \"%s\", want \"%s\"", why, got, want);
+	CU_ASSERT_TRUE(same);
 }

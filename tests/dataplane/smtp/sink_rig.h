@@ -58,3 +58,6 @@ const char *rig_heard(struct rig_conn *c);
 const char *rig_codes(struct rig_conn *c);
 
 uint64_t rig_count(const struct rig *r, const char *name);
+
+/* Both texts are the same; tells what was got where they are not. */
+void rig_equal(const char *why, const char *got, const char *want);

@@ -20,13 +20,6 @@ static struct rig_conn *begin(void)
 	return c;
 }
 
-static void equal(const char *why, const char *got, const char *want)
-{
-	if (strcmp(got, want) != 0)
-		printf("\n    %s: got \"%s\", want \"%s\"", why, got, want);
-	CU_ASSERT_STRING_EQUAL(got, want);
-}
-
 static const struct {
 	const char *why, *wire, *message;
 } bodies[] = {
@@ -65,12 +58,12 @@ static void only_cr_lf_dot_cr_lf_ends_a_message(void)
 				rig_say_bytes(c, bodies[i].wire + cut, n - cut);
 			}
 			r.body[r.n_body] = '\0';
-			equal(bodies[i].why, r.body, bodies[i].message);
-			equal(bodies[i].why, rig_codes(c), "354 250");
+			rig_equal(bodies[i].why, r.body, bodies[i].message);
+			rig_equal(bodies[i].why, rig_codes(c), "354 250");
 			CU_ASSERT_EQUAL(r.n_kept, 1);
 			CU_ASSERT_EQUAL(rig_count(&r, "bytes"), strlen(bodies[i].message));
 			rig_say(c, "NOOP\r\n");
-			equal("and nothing of it is left", rig_codes(c), "250");
+			rig_equal("and nothing of it is left", rig_codes(c), "250");
 			rig_close(&r);
 		}
 	}
@@ -84,15 +77,15 @@ static void chunks_are_taken_as_they_are(void)
 	rig_say(c, "BDAT 7\r\n");
 	rig_say_bytes(c, first, 3);
 	rig_say_bytes(c, first + 3, 4);
-	equal("a chunk", rig_codes(c), "250");
+	rig_equal("a chunk", rig_codes(c), "250");
 	rig_say(c, "BDAT 5 LAST\r\n");
 	rig_say_bytes(c, last, 5);
-	equal("the last", rig_codes(c), "250");
+	rig_equal("the last", rig_codes(c), "250");
 	CU_ASSERT_EQUAL(r.n_body, 12);
 	CU_ASSERT(memcmp(r.body, first, 7) == 0 && memcmp(r.body + 7, last, 5) == 0);
 	CU_ASSERT_EQUAL(rig_count(&r, "messages"), 1);
 	rig_say(c, "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 3\r\nabcBDAT 0 LAST\r\n");
-	equal("the last may be empty", rig_codes(c), "250 250 250 250");
+	rig_equal("the last may be empty", rig_codes(c), "250 250 250 250");
 	CU_ASSERT_EQUAL(r.n_kept, 2);
 	rig_close(&r);
 }
@@ -102,12 +95,12 @@ static void the_octets_of_a_refused_chunk_are_no_commands(void)
 	struct rig_conn *c = begin();
 
 	rig_say(c, "RSET\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n");
-	equal("no MAIL", rig_codes(c), "250 503 250");
+	rig_equal("no MAIL", rig_codes(c), "250 503 250");
 	rig_say(c, "MAIL FROM:<a@b>\r\nRCPT TO:<550+x@d>\r\nBDAT 6 LAST\r\nQUIT\r\nNOOP\r\n");
-	equal("no recipient", rig_codes(c), "250 550 554 250");
+	rig_equal("no recipient", rig_codes(c), "250 550 554 250");
 	rig_say(c, "RCPT TO:<x@d>\r\nDATA\r\n");
 	rig_say(c, "x\r\n.\r\n");
-	equal("the transaction goes on", rig_codes(c), "250 354 250");
+	rig_equal("the transaction goes on", rig_codes(c), "250 354 250");
 	rig_close(&r);
 }
 
@@ -117,7 +110,7 @@ static void data_and_chunks_do_not_mix(void)
 
 	rig_say(c, "BDAT 1\r\nxDATA\r\n");
 	rig_say(c, "RCPT TO:<x@y>\r\nBDAT 0 LAST\r\n");
-	equal("RFC 3030 3", rig_codes(c), "250 503 503 250");
+	rig_equal("RFC 3030 3", rig_codes(c), "250 503 503 250");
 	rig_close(&r);
 }
 
@@ -131,7 +124,7 @@ static void a_message_is_bounded(void)
 	for (int i = 0; i < 11; i++)
 		rig_say_bytes(c, block, sizeof(block));
 	rig_say(c, "\r\n.\r\n");
-	equal("more than SIZE", rig_codes(c), "354 552");
+	rig_equal("more than SIZE", rig_codes(c), "354 552");
 	CU_ASSERT_EQUAL(r.n_thrown, 1);
 	CU_ASSERT_EQUAL(rig_count(&r, "messages_refused"), 1);
 	rig_close(&r);
@@ -145,7 +138,7 @@ static void a_keeper_without_room_refuses_for_now(void)
 	r.keeps_nothing = true;
 	rig_say(c, "x\r\n.\r\n");
 	rig_say(c, "MAIL FROM:<a@b>\r\n");
-	equal("in the middle, and before", rig_codes(c), "354 452 452");
+	rig_equal("in the middle, and before", rig_codes(c), "354 452 452");
 	CU_ASSERT_EQUAL(rig_count(&r, "no_room"), 2);
 	CU_ASSERT_EQUAL(rig_count(&r, "messages"), 0);
 	rig_close(&r);

@@ -9,13 +9,6 @@
 
 static struct rig r;
 
-static void equal(const char *why, const char *got, const char *want)
-{
-	if (strcmp(got, want) != 0)
-		printf("\n    %s: got \"%s\", want \"%s\"", why, got, want);
-	CU_ASSERT_STRING_EQUAL(got, want);
-}
-
 /* A client behind EHLO, to whom nothing was said so far. */
 static struct rig_conn *begin(const char *script)
 {
@@ -64,7 +57,7 @@ static void wrong_scripts_are_refused_by_line(void)
 		char why[SINK_WHY_BYTES];
 
 		CU_ASSERT(sink_script_parse(span_str(cases[i].script), &script, why) < 0);
-		equal(cases[i].script, why, cases[i].why);
+		rig_equal(cases[i].script, why, cases[i].why);
 	}
 }
 
@@ -75,10 +68,10 @@ static void a_script_is_bounded(void)
 	char why[SINK_WHY_BYTES];
 	size_t n = 0;
 
-	for (int i = 0; i < 65; i++)
-		n += (size_t)sprintf(text + n, "noop : close\n");
+	for (int i = 0; i < 65; i++, n += 13)
+		memcpy(text + n, "noop : close\n", 13);
 	CU_ASSERT(sink_script_parse(span_of(text, n), &script, why) < 0);
-	equal("rules", why, "line 65: more than 64 rules");
+	rig_equal("rules", why, "line 65: more than 64 rules");
 	memset(text, '#', sizeof(text));
 	CU_ASSERT(sink_script_parse(span_of(text, sizeof(text)), &script, why) < 0);
 }
@@ -129,7 +122,7 @@ static void each_deed_does_what_it_says(void)
 
 		rig_say(c, cases[i].says);
 		rig_pass(&r, 10000);
-		equal(cases[i].script, rig_heard(c), cases[i].heard);
+		rig_equal(cases[i].script, rig_heard(c), cases[i].heard);
 		CU_ASSERT_EQUAL(c->is_over, cases[i].is_over);
 		CU_ASSERT_EQUAL(c->is_reset, cases[i].is_reset);
 		CU_ASSERT_EQUAL(rig_count(&r, "rules_met") > 0, true);
@@ -173,7 +166,7 @@ static void each_condition_holds_when_it_says(void)
 
 		for (int k = 0; k < 3 && !c->is_over; k++)
 			rig_say(c, cases[i].says);
-		equal(cases[i].script, rig_codes(c), cases[i].codes);
+		rig_equal(cases[i].script, rig_codes(c), cases[i].codes);
 		rig_close(&r);
 	}
 }
@@ -184,15 +177,15 @@ static void a_source_may_have_so_many_connections(void)
 
 	rig_init(&r);
 	rig_open(&r, "connect over 2 : text microsoft_rp003");
-	equal("first", rig_codes(rig_connect(&r, 1)), "220");
-	equal("second", rig_codes(rig_connect(&r, 1)), "220");
-	equal("another source", rig_codes(rig_connect(&r, 2)), "220");
+	rig_equal("first", rig_codes(rig_connect(&r, 1)), "220");
+	rig_equal("second", rig_codes(rig_connect(&r, 1)), "220");
+	rig_equal("another source", rig_codes(rig_connect(&r, 2)), "220");
 	c = rig_connect(&r, 1);
-	equal("third", rig_codes(c), "421");
+	rig_equal("third", rig_codes(c), "421");
 	CU_ASSERT(c->is_over);
 	rig_disconnect(c);
 	rig_disconnect(&r.conns[0]);
-	equal("when one has gone", rig_codes(rig_connect(&r, 1)), "220");
+	rig_equal("when one has gone", rig_codes(rig_connect(&r, 1)), "220");
 	rig_close(&r);
 }
 
@@ -205,7 +198,8 @@ static void a_greylisted_triple_may_come_later(void)
 	rig_say(c, "RCPT TO:<c@d>\r\n");
 	rig_pass(&r, 200000);
 	rig_say(c, "RCPT TO:<c@d>\r\nRCPT TO:<e@d>\r\n");
-	equal("after the time, not before; others begin anew", rig_codes(c), "250 450 450 250 450");
+	rig_equal("after the time, not before; others begin anew", rig_codes(c),
+	          "250 450 450 250 450");
 	rig_close(&r);
 }
 
@@ -216,7 +210,7 @@ static void a_rate_recovers(void)
 	rig_say(c, "NOOP\r\nNOOP\r\nNOOP\r\n");
 	rig_pass(&r, 500000);
 	rig_say(c, "NOOP\r\nNOOP\r\n");
-	equal("two a second", rig_codes(c), "250 250 450 250 450");
+	rig_equal("two a second", rig_codes(c), "250 250 450 250 450");
 	rig_close(&r);
 }
 
@@ -226,15 +220,15 @@ static void a_delayed_reply_holds_back_what_is_behind_it(void)
 
 	rig_say(c, MAIL "NOOP\r\n");
 	rig_pass(&r, 99000);
-	equal("not yet", rig_codes(c), "");
+	rig_equal("not yet", rig_codes(c), "");
 	rig_pass(&r, 2000);
-	equal("both", rig_codes(c), "250 250");
+	rig_equal("both", rig_codes(c), "250 250");
 	rig_say(c, "RSET\r\n" MAIL "RSET\r\n" MAIL);
-	equal("before it", rig_codes(c), "250");
+	rig_equal("before it", rig_codes(c), "250");
 	rig_pass(&r, 150000);
-	equal("one at a time", rig_codes(c), "250 250");
+	rig_equal("one at a time", rig_codes(c), "250 250");
 	rig_pass(&r, 51000);
-	equal("and the next", rig_codes(c), "250");
+	rig_equal("and the next", rig_codes(c), "250");
 	rig_close(&r);
 }
 
@@ -246,9 +240,9 @@ static void a_lag_delays_each_reply_by_itself(void)
 	rig_pass(&r, 60000);
 	rig_say(c, "NOOP\r\n");
 	rig_pass(&r, 41000);
-	equal("the first", rig_codes(c), "250");
+	rig_equal("the first", rig_codes(c), "250");
 	rig_pass(&r, 60000);
-	equal("the second, 100 ms after its command", rig_codes(c), "250");
+	rig_equal("the second, 100 ms after its command", rig_codes(c), "250");
 	rig_close(&r);
 }
 
@@ -292,7 +286,7 @@ static void a_drip_leaves_octet_by_octet(void)
 	rig_pass(&r, 35000);
 	CU_ASSERT(c->n_said >= 3 && c->n_said <= 4);
 	rig_pass(&r, 100000);
-	equal("all of it", rig_heard(c), "250 x\r\n");
+	rig_equal("all of it", rig_heard(c), "250 x\r\n");
 	CU_ASSERT(c->n_flushes - before >= 7);
 	rig_close(&r);
 }
@@ -315,7 +309,6 @@ static void slow_is_the_carriers_work(void)
 	CU_ASSERT_EQUAL(c->slow, UINT32_MAX);
 	rig_say(c, MAIL);
 	CU_ASSERT_EQUAL(c->slow, 1000);
-	CU_ASSERT_EQUAL(sink_script_slow_line(r.script), 1);
 	rig_close(&r);
 }
 
@@ -368,7 +361,7 @@ static void a_local_part_says_what_it_wants(void)
 			rig_say(c, "x\r\n.\r\n");
 			snprintf(got + strlen(got), sizeof(got) - strlen(got), " %s", rig_codes(c));
 		}
-		equal(cases[i].rcpt, got, cases[i].codes);
+		rig_equal(cases[i].rcpt, got, cases[i].codes);
 		rig_close(&r);
 	}
 }
@@ -378,12 +371,12 @@ static void a_local_part_may_end_or_delay_the_connection(void)
 	struct rig_conn *c = begin(NULL);
 
 	rig_say(c, MAIL "RCPT TO:<delay-50ms+x@d>\r\n");
-	equal("not yet", rig_codes(c), "250");
+	rig_equal("not yet", rig_codes(c), "250");
 	rig_pass(&r, 52000);
-	equal("now", rig_codes(c), "250");
+	rig_equal("now", rig_codes(c), "250");
 	rig_say(c, "RCPT TO:<close.message+x@d>\r\nDATA\r\n");
 	rig_say(c, "x\r\n.\r\n");
-	equal("all but the last", rig_codes(c), "250 354");
+	rig_equal("all but the last", rig_codes(c), "250 354");
 	CU_ASSERT(c->is_over && !c->is_reset);
 	CU_ASSERT_EQUAL(rig_count(&r, "messages"), 0);
 	rig_close(&r);
@@ -395,7 +388,7 @@ static void a_local_part_may_end_or_delay_the_connection(void)
 
 	c = begin(NULL);
 	rig_say(c, MAIL "RCPT TO:<silent.message+x@d>\r\nBDAT 1 LAST\r\nxNOOP\r\n");
-	equal("deaf from then on", rig_codes(c), "250 250");
+	rig_equal("deaf from then on", rig_codes(c), "250 250");
 	CU_ASSERT(!c->is_over);
 	rig_close(&r);
 }
@@ -409,7 +402,7 @@ static void without_verbs_local_parts_are_names(void)
 	rig_open(&r, NULL);
 	c = rig_connect(&r, 1);
 	rig_say(c, EHLO MAIL "RCPT TO:<550+x@d>\r\n");
-	equal("accepted", rig_codes(c), "220 250 250 250");
+	rig_equal("accepted", rig_codes(c), "220 250 250 250");
 	rig_close(&r);
 }
 

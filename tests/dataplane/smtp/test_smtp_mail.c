@@ -1,5 +1,7 @@
 /* test_smtp_mail.c - parameters of MAIL and RCPT, and LMTP, where each recipient has a last word.
  */
+#include <errno.h>
+
 #include "tests/dataplane/smtp/world.h"
 
 static void dsn_is_asked_for_where_it_is_offered(void)
@@ -100,7 +102,7 @@ static void each_recipient_of_lmtp_has_its_own_last_word(void)
 {
 	greet_lmtp();
 	submit_four();
-	SERVER("250 2.0.0 r10\r\n452 4.2.2 r12 is full\r\n");
+	SERVER("250 2.0.0 kept\r\n452 4.2.2 r12 is full\r\n");
 	CU_ASSERT_EQUAL(verdict_of(3)->outcome, 255); /* not yet */
 	SERVER("550 5.2.1 r13 is gone\r\n");
 	CU_ASSERT_EQUAL(verdict_of(0)->outcome, DP_OUT_DELIVERED);
@@ -110,28 +112,69 @@ static void each_recipient_of_lmtp_has_its_own_last_word(void)
 	CU_ASSERT_EQUAL(verdict_of(2)->reach, DP_REACH_RECIPIENT);
 	CU_ASSERT_EQUAL(verdict_of(3)->code, 550);
 	CU_ASSERT_EQUAL(verdict_of(3)->step, DP_STEP_DOT);
-	CLIENT("MAIL FROM:<a@x.test>\r\nRCPT TO:<r2@y.test>\r\nDATA\r\n");
-	SERVER("250 ok\r\n250 ok\r\n354 go\r\n");
-	CLIENT("Subject: hi\r\n\r\nbody\r\n.\r\n");
-	SERVER("250 ok\r\n");
-	CU_ASSERT_EQUAL(VERDICT(2)->outcome, DP_OUT_DELIVERED);
-	part();
+	/* To one recipient all is as in SMTP. */
+	CLIENT("MAIL FROM:<a@x.test>\r\nRCPT TO:<r2@y.test>\r\n");
+	SERVER("250 sender\r\n250 recipient\r\n");
+	CLIENT("BDAT 21 LAST\r\nSubject: hi\r\n\r\nbody\r\n");
+	SERVER("552 5.2.2 full\r\n");
+	CU_ASSERT_EQUAL(VERDICT(2)->outcome, DP_OUT_REFUSED);
+	CU_ASSERT_EQUAL(VERDICT(2)->reach, DP_REACH_RECIPIENT);
 	world_end();
 }
 
+/* Which one it left out can be told only where each names its recipient. */
 static void a_word_that_lmtp_leaves_out_says_nothing_of_the_others(void)
 {
-	greet_lmtp();
-	submit_four();
-	SERVER("250 r10\r\n");
-	fake_fin(&world.tcp, world.now_us, 0);
-	fins_pass();
-	CU_ASSERT_EQUAL(verdict_of(0)->outcome, DP_OUT_DELIVERED);
-	CU_ASSERT_EQUAL(verdict_of(1)->code, 550);
-	CU_ASSERT_EQUAL(verdict_of(2)->outcome, DP_OUT_UNCONFIRMED);
-	CU_ASSERT_EQUAL(verdict_of(3)->outcome, DP_OUT_UNCONFIRMED);
-	CU_ASSERT_EQUAL(VERDICT(2)->outcome, DP_OUT_NOT_TRIED);
-	world_end();
+	for (int named = 0; named < 2; named++) {
+		greet_lmtp();
+		submit_four();
+		if (named)
+			SERVER("250 <r10@y.test> kept\r\n250 kept\r\n");
+		else
+			SERVER("250 r10\r\n250 r12\r\n");
+		fake_fin(&world.tcp, world.now_us, 0);
+		fins_pass();
+		CU_ASSERT_EQUAL(verdict_of(0)->outcome,
+		                named ? DP_OUT_DELIVERED : DP_OUT_UNCONFIRMED);
+		CU_ASSERT_EQUAL(verdict_of(1)->code, 550);
+		CU_ASSERT_EQUAL(verdict_of(1)->outcome, DP_OUT_REFUSED);
+		CU_ASSERT_EQUAL(verdict_of(2)->outcome, DP_OUT_UNCONFIRMED);
+		CU_ASSERT_EQUAL(verdict_of(3)->outcome, DP_OUT_UNCONFIRMED);
+		CU_ASSERT_EQUAL(VERDICT(2)->outcome, DP_OUT_NOT_TRIED);
+		world_end();
+	}
+}
+
+/* A word that is the same as the one before may be that one said again. */
+static void words_of_lmtp_that_are_the_same_settle_only_when_all_are_good(void)
+{
+	static const struct {
+		const char *words;
+		enum dp_outcome first, last;
+	} cases[] = {
+		{ "250 ok\r\n250 ok\r\n250 ok\r\n", DP_OUT_DELIVERED, DP_OUT_DELIVERED },
+		{ "250 ok\r\n250 ok\r\n552 full\r\n", DP_OUT_UNCONFIRMED, DP_OUT_UNCONFIRMED },
+		{ "552 full\r\n552 full\r\n250 ok\r\n", DP_OUT_UNCONFIRMED, DP_OUT_UNCONFIRMED },
+		{ "552 full\r\n250 ok\r\n250 done\r\n", DP_OUT_REFUSED, DP_OUT_DELIVERED },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool is_doubtful = i < 3;
+
+		greet_lmtp();
+		submit_four();
+		fake_say(&world.tcp, world.now_us, 0, cases[i].words, strlen(cases[i].words));
+		if (is_doubtful) {
+			CU_ASSERT_EQUAL(n_evts(DP_EVT_RCPT), 1);
+			CLIENT("RSET\r\n");
+			SERVER("250 reset\r\n");
+		}
+		CU_ASSERT_EQUAL(verdict_of(0)->outcome, cases[i].first);
+		CU_ASSERT_EQUAL(verdict_of(3)->outcome, cases[i].last);
+		world.tcp.conns[0].n_seen = world.tcp.conns[0].n_flushed;
+		fake_closed(&world.tcp, world.now_us, 0, -ECONNRESET);
+		world_end();
+	}
 }
 
 static void a_word_too_many_of_lmtp_ends_the_session(void)
@@ -167,4 +210,5 @@ static void a_host_without_lhlo_is_left(void)
 SUITE("dataplane/smtp/smtp_mail", TEST(dsn_is_asked_for_where_it_is_offered),
       TEST(each_recipient_of_lmtp_has_its_own_last_word),
       TEST(a_word_that_lmtp_leaves_out_says_nothing_of_the_others),
+      TEST(words_of_lmtp_that_are_the_same_settle_only_when_all_are_good),
       TEST(a_word_too_many_of_lmtp_ends_the_session), TEST(a_host_without_lhlo_is_left))

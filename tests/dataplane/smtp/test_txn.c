@@ -9,6 +9,11 @@
 #define MAIL     "MAIL FROM:<a@x.test>\r\n"
 #define RCPT(to) "RCPT TO:<" to "@y.test>\r\n"
 #define BDAT     "BDAT 21 LAST\r\n" MESSAGE
+#define SENDER   "250 2.1.0 sender\r\n"
+#define TO       "250 2.1.5 recipient\r\n"
+#define QUEUED   "250 2.0.0 queued\r\n"
+#define RESET    "250 2.0.0 reset\r\n"
+#define KNOWN    (DP_KNOWN_BDAT_WORKS | DP_KNOWN_TOLD_APART)
 
 static struct dp_rcpt four[4];
 
@@ -65,10 +70,11 @@ static void each_of_several_recipients_has_its_own_verdict(void)
 	submit_to(1, 4);
 	CLIENT(MAIL RCPT("a") RCPT("b") RCPT("c") RCPT("d") "DATA\r\n");
 	SERVER("250 ok\r\n250 a\r\n450 4.2.1 b\r\n550 5.1.1 c\r\n");
+	CU_ASSERT_EQUAL(n_evts(DP_EVT_RCPT), 0); /* until 354 shows that none is missing */
+	SERVER("251 d\r\n354 go\r\n");
 	CU_ASSERT_EQUAL(of(1, 1)->code, 450);
 	CU_ASSERT_EQUAL(of(1, 2)->code, 550);
 	CU_ASSERT_EQUAL(n_evts(DP_EVT_RCPT), 2);
-	SERVER("251 d\r\n354 go\r\n");
 	CLIENT(MESSAGE ".\r\n");
 	SERVER("250 2.0.0 queued\r\n");
 	CU_ASSERT_EQUAL(of(1, 0)->outcome, DP_OUT_DELIVERED);
@@ -86,10 +92,11 @@ static void a_goodbye_to_one_recipient_leaves_the_others_untried(void)
 	greet(PIPED);
 	submit_to(1, 4);
 	SERVER("250 ok\r\n250 a\r\n550 b\r\n421 4.3.2 c\r\n");
-	CU_ASSERT_EQUAL(of(1, 0)->outcome, DP_OUT_NOT_TRIED);
-	CU_ASSERT_EQUAL(of(1, 1)->outcome, DP_OUT_REFUSED);
+	/* Nothing shows that the 550 was not c's, and b's reply lost. */
+	for (uint16_t i = 0; i < 4; i++)
+		CU_ASSERT_EQUAL(of(1, i)->outcome, DP_OUT_NOT_TRIED);
+	CU_ASSERT_EQUAL(of(1, 1)->code, 550);
 	CU_ASSERT_EQUAL(of(1, 2)->code, 421);
-	CU_ASSERT_EQUAL(of(1, 3)->outcome, DP_OUT_NOT_TRIED);
 	fins_pass();
 	world_end();
 }
@@ -214,7 +221,7 @@ static void the_first_bdat_waits_for_the_recipients_and_later_ones_do_not(void)
 	submit(1);
 	submit(2);
 	CLIENT(MAIL RCPT("r1"));
-	SERVER("250 ok\r\n250 ok\r\n");
+	SERVER("250 sender\r\n250 recipient\r\n");
 	CLIENT(BDAT);
 	CU_ASSERT_EQUAL(n_evts(DP_EVT_BODY_TAKEN), 1);
 	SERVER("250 queued\r\n");
@@ -222,7 +229,7 @@ static void the_first_bdat_waits_for_the_recipients_and_later_ones_do_not(void)
 	CU_ASSERT_EQUAL(VERDICT(1)->step, DP_STEP_BDAT);
 	CU_ASSERT_TRUE((VERDICT(1)->learnt & DP_KNOWN_BDAT_WORKS) != 0);
 	CLIENT(MAIL RCPT("r2") BDAT);
-	SERVER("250 ok\r\n250 ok\r\n250 queued\r\n");
+	SERVER("250 sender\r\n250 recipient\r\n250 queued\r\n");
 	CU_ASSERT_EQUAL(VERDICT(2)->outcome, DP_OUT_DELIVERED);
 	part();
 	world_end();
@@ -242,7 +249,7 @@ static void octets_go_as_they_are(void)
 	job.size_bytes = sizeof(body) - 1;
 	smtp_submit(world.smtp, world.now_us, &job);
 	CLIENT(MAIL RCPT("r1") "BDAT 9 LAST\r\n.\r\n..x\r\n.");
-	SERVER("250 ok\r\n250 ok\r\n250 queued\r\n");
+	SERVER("250 sender\r\n250 recipient\r\n250 queued\r\n");
 	part();
 	world_end();
 }
@@ -261,13 +268,13 @@ static void a_bdat_that_is_refused_ends_the_session_and_what_was_behind_it_was_n
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		world_begin();
-		greet_as(CHUNKED, 4, DP_KNOWN_BDAT_WORKS);
+		greet_as(CHUNKED, 4, KNOWN);
 		submit(1);
 		submit(2);
 		submit(3);
 		CLIENT(MAIL RCPT("r1") BDAT "RSET\r\n" MAIL RCPT("r2") BDAT
 		       "RSET\r\n" MAIL RCPT("r3") BDAT);
-		SERVER("250 ok\r\n250 ok\r\n");
+		SERVER(SENDER TO);
 		fake_say(&world.tcp, world.now_us, 0, cases[i].reply, strlen(cases[i].reply));
 		CU_ASSERT_EQUAL(VERDICT(1)->outcome, cases[i].outcome);
 		for (uint64_t m = 2; m <= 3; m++) {
@@ -288,18 +295,20 @@ static void octets_taken_for_commands_are_noticed_before_any_verdict(void)
 {
 	for (int leaves = 0; leaves < 2; leaves++) {
 		world_begin();
-		greet_as(CHUNKED, 4, DP_KNOWN_BDAT_WORKS);
+		greet_as(CHUNKED, 4, KNOWN);
 		submit(1);
 		submit(2);
-		SERVER("250 ok\r\n550 5.1.1 nobody\r\n503 5.5.1 no recipients\r\n");
-		CU_ASSERT_EQUAL(VERDICT(1)->code, 550);
+		SERVER(SENDER "550 5.1.1 nobody\r\n503 5.5.1 no recipients\r\n");
+		CU_ASSERT_EQUAL(n_evts(DP_EVT_RCPT), 0);
 		if (leaves) {
 			SERVER("500 what?\r\n500 what?\r\n250 ok\r\n");
+			CU_ASSERT_EQUAL(VERDICT(1)->code, 550);
 			CU_ASSERT_EQUAL(VERDICT(2)->outcome, DP_OUT_UNCONFIRMED);
 			CU_ASSERT_TRUE((VERDICT(2)->learnt & DP_KNOWN_NO_CHUNKING) != 0);
 			fins_pass();
 		} else {
-			SERVER("250 reset\r\n250 ok\r\n250 ok\r\n250 queued\r\n");
+			SERVER(RESET SENDER TO QUEUED);
+			CU_ASSERT_EQUAL(VERDICT(1)->code, 550);
 			CU_ASSERT_EQUAL(VERDICT(2)->outcome, DP_OUT_DELIVERED);
 			world.tcp.conns[0].n_seen = world.tcp.conns[0].n_flushed;
 			part();
@@ -311,20 +320,20 @@ static void octets_taken_for_commands_are_noticed_before_any_verdict(void)
 static void a_refusal_lets_nothing_begin_until_all_is_answered(void)
 {
 	world_begin();
-	greet_as(CHUNKED, 3, DP_KNOWN_BDAT_WORKS);
+	greet_as(CHUNKED, 3, KNOWN);
 	submit(1);
 	submit(2);
 	submit(3);
 	submit(4);
 	CLIENT(MAIL RCPT("r1") BDAT "RSET\r\n" MAIL RCPT("r2") BDAT "RSET\r\n" MAIL RCPT("r3")
 	           BDAT);
-	SERVER("250 ok\r\n550 nobody\r\n503 none\r\n");
+	SERVER(SENDER "550 5.1.1 nobody\r\n503 5.5.1 none\r\n");
 	CLIENT("");
-	SERVER("250 ok\r\n250 ok\r\n250 ok\r\n250 queued\r\n");
+	SERVER(RESET SENDER TO QUEUED);
 	CLIENT("");
-	SERVER("250 ok\r\n250 ok\r\n250 ok\r\n250 queued\r\n");
+	SERVER(RESET SENDER TO QUEUED);
 	CLIENT(MAIL RCPT("r4") BDAT); /* the last BDAT was answered well: nothing is left over */
-	SERVER("250 ok\r\n250 ok\r\n250 queued\r\n");
+	SERVER(SENDER TO QUEUED);
 	for (uint64_t m = 2; m <= 4; m++)
 		CU_ASSERT_EQUAL(VERDICT(m)->outcome, DP_OUT_DELIVERED);
 	part();
@@ -335,7 +344,7 @@ static void a_refusal_lets_nothing_begin_until_all_is_answered(void)
 static void behind_the_dot_the_next_envelope_leaves_unanswered(void)
 {
 	world_begin();
-	greet_as(PIPED, 2, 0);
+	greet_as(PIPED, 2, DP_KNOWN_TOLD_APART);
 	submit(1);
 	submit(2);
 	CLIENT(MAIL RCPT("r1") "DATA\r\n");

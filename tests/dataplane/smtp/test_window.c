@@ -10,6 +10,8 @@
 
 #define CHUNKED "250-mx\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 CHUNKING\r\n"
 #define PIPED   "250-mx\r\n250-8BITMIME\r\n250 PIPELINING\r\n"
+#define ALONE   "250-mx\r\n250 CHUNKING\r\n"
+#define KNOWN   (DP_KNOWN_BDAT_WORKS | DP_KNOWN_TOLD_APART)
 
 enum { MESSAGES = 40 };
 
@@ -26,6 +28,11 @@ struct run {
 	enum pace pace;
 	enum mx_step bad_step;
 	unsigned bad_message, bad_code; /* code 0: nothing is bad */
+	unsigned bad_rcpt;
+	enum mx_style style;
+	bool is_lmtp;
+	unsigned n_rcpts; /* of each message; 0 is 1 */
+	unsigned n;       /* messages; 0 is MESSAGES */
 	bool leaves_octets;
 	int surplus_at, missing_at;
 	size_t lost_at; /* the connection is lost behind so many bytes of replies; 0: never */
@@ -35,41 +42,67 @@ struct run {
 static struct mx mx;
 static unsigned n_submitted, max_outstanding;
 
-static unsigned pick(struct mx *m, enum mx_step step, unsigned n)
+static unsigned pick(struct mx *m, enum mx_step step, unsigned n, unsigned i)
 {
 	const struct run *r = m->ctx;
+	bool is_it = step == r->bad_step && n == r->bad_message && i == r->bad_rcpt;
 
-	return r->bad_code != 0 && step == r->bad_step && n == r->bad_message ? r->bad_code : 0;
+	return r->bad_code != 0 && is_it ? r->bad_code : 0;
 }
 
-static const struct dp_evt *verdict_of(unsigned n, unsigned *count)
+static const struct dp_evt *verdict_of(unsigned n, unsigned rcpt, unsigned *count)
 {
 	const struct dp_evt *found = NULL;
 
 	*count = 0;
 	for (uint32_t i = 0; i < world.n_evts; i++)
-		if (world.evts[i].kind == DP_EVT_RCPT && world.evts[i].message == n) {
+		if (world.evts[i].kind == DP_EVT_RCPT && world.evts[i].message == n &&
+		    world.evts[i].rcpt == rcpt) {
 			found = &world.evts[i];
 			++*count;
 		}
 	return found;
 }
 
-static void submit_next(void)
+static unsigned rcpts_of(const struct run *r)
 {
-	static char from[MESSAGES + 1][16];
+	return r->n_rcpts == 0 ? 1 : r->n_rcpts;
+}
+
+static unsigned messages_of(const struct run *r)
+{
+	return r->n == 0 ? MESSAGES : r->n;
+}
+
+/* Messages that are judged. */
+static unsigned n_judged(const struct run *r)
+{
+	return n_evts(DP_EVT_RCPT) / rcpts_of(r);
+}
+
+static void submit_next(const struct run *r)
+{
+	static char from[MESSAGES + 1][16], to[MESSAGES + 1][MX_RCPTS_MAX][24];
+	static struct dp_rcpt rcpts[MESSAGES + 1][MX_RCPTS_MAX];
 	struct dp_job job = job_of(++n_submitted);
 
 	snprintf(from[n_submitted], sizeof(from[0]), "m%u@x.test", n_submitted);
 	job.mail_from = span_str(from[n_submitted]);
+	for (unsigned i = 0; i < rcpts_of(r); i++) {
+		snprintf(to[n_submitted][i], sizeof(to[0][0]), "r%u.%u@y.test", n_submitted, i);
+		rcpts[n_submitted][i].address = span_str(to[n_submitted][i]);
+	}
+	job.rcpts = rcpts[n_submitted];
+	job.n_rcpts = (uint16_t)rcpts_of(r);
 	smtp_submit(world.smtp, world.now_us, &job);
 }
 
 static void keep_fed(const struct run *r)
 {
-	while (n_submitted < MESSAGES && n_evts(DP_EVT_CLOSED) == 0 && world.tcp.conns[0].is_used &&
-	       !world.tcp.conns[0].is_shut && n_submitted - n_evts(DP_EVT_RCPT) < r->window + 1u)
-		submit_next();
+	while (n_submitted < messages_of(r) && n_evts(DP_EVT_CLOSED) == 0 &&
+	       world.tcp.conns[0].is_used && !world.tcp.conns[0].is_shut &&
+	       n_submitted - n_judged(r) < r->window + 1u)
+		submit_next(r);
 }
 
 /* One turn of the server. False when it has nothing to say. */
@@ -79,8 +112,8 @@ static bool answer(const struct run *r)
 	size_t n;
 
 	mx_read(&mx, c->out, c->n_flushed);
-	if (mx.n_mail - n_evts(DP_EVT_RCPT) > max_outstanding)
-		max_outstanding = mx.n_mail - n_evts(DP_EVT_RCPT);
+	if (mx.n_mail - n_judged(r) > max_outstanding)
+		max_outstanding = mx.n_mail - n_judged(r);
 	n = mx.n_out - mx.n_said;
 	if (n == 0)
 		return false;
@@ -106,15 +139,20 @@ static void run(const struct run *r)
 {
 	struct fake_conn *c = &world.tcp.conns[0];
 	const struct ip_addr local = { { 0 } };
-	struct dp_dial d = {
-		.conn = 77, .remote_port = 25, .window = r->window, .known = r->known
-	};
+	struct dp_dial d = { .conn = 77,
+		             .remote_port = 25,
+		             .window = r->window,
+		             .protocol = r->is_lmtp ? DP_PROTO_LMTP : DP_PROTO_SMTP,
+		             .known = r->known };
 	uint32_t before;
 
 	world_conf();
+	world.conf.txns_max = MESSAGES;
 	world_begin_with();
 	mx_begin(&mx, pick, (void *)(uintptr_t)r);
 	mx.leaves_octets = r->leaves_octets;
+	mx.style = r->style;
+	mx.is_lmtp = r->is_lmtp;
 	mx.surplus_at = r->surplus_at - 1;
 	mx.missing_at = r->missing_at - 1;
 	n_submitted = max_outstanding = 0;
@@ -132,58 +170,66 @@ static void run(const struct run *r)
 			fake_make_room(&world.tcp, world.now_us, 0, r->room);
 		for (bool more = true; more && c->is_used && !c->is_shut;)
 			more = answer(r);
-	} while (
-	    c->is_used && !c->is_shut &&
-	    (n_evts(DP_EVT_RCPT) > before || (r->room != 0 && n_evts(DP_EVT_RCPT) < MESSAGES)));
+	} while (c->is_used && !c->is_shut &&
+	         (n_evts(DP_EVT_RCPT) > before || (r->room != 0 && n_judged(r) < messages_of(r))));
 	/* What the server never answers ends by patience. */
 	for (int i = 0; i < 3 && smtp_n_sessions(world.smtp) > 0; i++) {
 		c->n_seen = c->n_flushed;
 		c->room = 1000;
 		if (c->is_used && c->is_shut)
 			fins_pass();
-		else if (n_evts(DP_EVT_RCPT) == n_submitted)
+		else if (n_judged(r) == n_submitted)
 			part();
 		else
 			wait_ms(700000);
 	}
 }
 
+/* Whether the text ends in the number of the message that it was said about. */
+static bool is_about(const struct dp_evt *v, unsigned n)
+{
+	char about[16];
+	size_t bytes = (size_t)snprintf(about, sizeof(about), " %u", n);
+
+	return v->text_bytes >= bytes && memcmp(v->text + v->text_bytes - bytes, about, bytes) == 0;
+}
+
+/* Whether a verdict is other than the server's ledger has it. */
+static bool is_wrong(const struct run *r, const struct dp_evt *v, unsigned n, unsigned i)
+{
+	bool is_exact = r->surplus_at == 0 && r->missing_at == 0;
+	bool stored = mx.messages[n].rcpts[i].is_stored,
+	     refused = mx.messages[n].rcpts[i].was_refused;
+
+	if (v->outcome == DP_OUT_DELIVERED && (!stored || refused))
+		return true;
+	if (v->outcome == DP_OUT_REFUSED && (stored || !refused || v->code != r->bad_code))
+		return true;
+	return is_exact && r->style != MX_SAME && v->code != 0 && v->outcome != DP_OUT_NOT_TRIED &&
+	       !is_about(v, n);
+}
+
 /* What must hold whatever happened. Returns how many were delivered. */
 static unsigned check(const struct run *r, const char *why)
 {
-	bool is_exact = r->surplus_at == 0 && r->missing_at == 0;
 	unsigned delivered = 0, bad = 0;
 
 	for (unsigned n = 1; n <= n_submitted; n++) {
-		unsigned count;
-		const struct dp_evt *v = verdict_of(n, &count);
-		char about[16];
-
-		snprintf(about, sizeof(about), " %u", n);
-		if (count != 1) {
-			bad++;
-			continue;
-		}
-		if (v->outcome == DP_OUT_DELIVERED) {
-			delivered++;
-			bad += mx.messages[n].n_stored != 1;
-		}
-		if (v->outcome == DP_OUT_REFUSED) {
-			bad += is_exact && n != r->bad_message;
-			bad += is_exact && v->code != r->bad_code;
-		}
-		if (is_exact && v->code != 0 && v->outcome != DP_OUT_NOT_TRIED &&
-		    (v->text_bytes < strlen(about) ||
-		     memcmp(v->text + v->text_bytes - strlen(about), about, strlen(about)) != 0))
-			bad++;
 		bad += mx.messages[n].n_stored > 1;
+		for (unsigned i = 0; i < rcpts_of(r); i++) {
+			unsigned count;
+			const struct dp_evt *v = verdict_of(n, i, &count);
+
+			bad += count != 1 || is_wrong(r, v, n, i);
+			delivered += count == 1 && v->outcome == DP_OUT_DELIVERED;
+		}
 	}
 	if (bad > 0)
-		printf("\n    %s: window %u known %u pace %d bad step %d message %u code %u "
-		       "surplus %d "
-		       "missing %d lost %zu room %zu: %u wrong",
-		       why, r->window, r->known, r->pace, r->bad_step, r->bad_message, r->bad_code,
-		       r->surplus_at, r->missing_at, r->lost_at, r->room, bad);
+		printf("\n    %s: window %u known %u pace %d style %d lmtp %d rcpts %u bad step %d "
+		       "message %u.%u code %u surplus %d missing %d lost %zu room %zu: %u wrong",
+		       why, r->window, r->known, r->pace, r->style, r->is_lmtp, rcpts_of(r),
+		       r->bad_step, r->bad_message, r->bad_rcpt, r->bad_code, r->surplus_at,
+		       r->missing_at, r->lost_at, r->room, bad);
 	CU_ASSERT_EQUAL(bad, 0);
 	CU_ASSERT_EQUAL(n_evts(DP_EVT_CLOSED), 1);
 	return delivered;
@@ -318,10 +364,80 @@ static void a_reply_too_many_never_makes_a_refused_message_a_delivered_one(void)
 				}
 }
 
+/* Servers of every kind, for the test below: each with one fault and one refusal. */
+static const struct run faulty[] = {
+	/* clang-format off */
+	{ .window = 1,  .ehlo = CHUNKED },
+	{ .window = 1,  .ehlo = CHUNKED, .known = DP_KNOWN_BDAT_WORKS },
+	{ .window = 1,  .ehlo = PIPED },
+	{ .window = 1,  .ehlo = ALONE },
+	{ .window = 1,  .ehlo = PIPED, .n_rcpts = 3 },
+	{ .window = 1,  .ehlo = ALONE, .n_rcpts = 3 },
+	{ .window = 1,  .ehlo = PIPED, .n_rcpts = 3, .is_lmtp = true },
+	{ .window = 4,  .ehlo = CHUNKED, .known = KNOWN },
+	{ .window = 4,  .ehlo = CHUNKED, .known = DP_KNOWN_BDAT_WORKS },
+	{ .window = 4,  .ehlo = CHUNKED, .known = KNOWN, .n_rcpts = 3 },
+	{ .window = 4,  .ehlo = CHUNKED, .known = KNOWN, .is_lmtp = true },
+	{ .window = 4,  .ehlo = CHUNKED, .known = KNOWN, .n_rcpts = 2, .is_lmtp = true },
+	{ .window = 16, .ehlo = CHUNKED, .known = KNOWN },
+	{ .window = 16, .ehlo = PIPED, .known = DP_KNOWN_TOLD_APART },
+	{ .window = 32, .ehlo = CHUNKED, .known = KNOWN },
+	/* clang-format on */
+};
+
+/* Another answer than the usual one, about one recipient; the first one is none. */
+static const struct {
+	enum mx_step step;
+	unsigned code;
+} answers[] = { { MX_RSET, 0 },   { MX_MAIL, 550 }, { MX_RCPT, 450 },
+	        { MX_RCPT, 550 }, { MX_DATA, 451 }, { MX_BDAT, 452 },
+	        { MX_BDAT, 554 }, { MX_DOT, 452 },  { MX_DOT, 554 } };
+
+enum { N_ANSWERS = sizeof(answers) / sizeof(answers[0]), FAULTY_MESSAGES = 5, FAULTY_REPLIES = 16 };
+
+/* All that may be refused of the messages of a run, with what is said twice or left out. */
+static void try_refusals(struct run r)
+{
+	for (size_t a = 0; a < N_ANSWERS; a++)
+		for (unsigned m = 1; m <= (a == 0 ? 1 : 3); m++)
+			for (unsigned i = 0; i < (a == 0 ? 1 : rcpts_of(&r)); i++) {
+				unsigned delivered;
+
+				r.bad_step = answers[a].step;
+				r.bad_code = answers[a].code;
+				r.bad_message = m;
+				r.bad_rcpt = i;
+				r.pace = (r.surplus_at + r.missing_at / 2 + (int)a) % 2 == 0
+				             ? PACE_BATCH
+				             : PACE_LINES;
+				run(&r);
+				delivered = check(&r, "faulty");
+				if (a == 0 && r.surplus_at == 0 && r.missing_at == 0)
+					CU_ASSERT_EQUAL(delivered, r.n * rcpts_of(&r));
+				world_end();
+			}
+}
+
+static void a_reply_too_many_or_too_few_anywhere_never_gives_a_verdict_on_the_wrong_recipient(void)
+{
+	for (size_t k = 0; k < sizeof(faulty) / sizeof(faulty[0]); k++)
+		for (int style = 0; style < MX_N_STYLES; style++)
+			for (int at = 0; at <= 2 * FAULTY_REPLIES; at++) {
+				struct run r = faulty[k];
+
+				r.n = FAULTY_MESSAGES;
+				r.style = (enum mx_style)style;
+				r.surplus_at = at % 2 == 0 ? at / 2 : 0;
+				r.missing_at = at % 2 == 0 ? 0 : (at + 1) / 2;
+				try_refusals(r);
+			}
+}
+
 SUITE("dataplane/smtp/window",
       TEST(all_is_delivered_whatever_the_window_and_however_replies_are_cut),
       TEST(as_many_transactions_are_in_flight_as_the_window_says),
       TEST(a_refusal_anywhere_in_the_window_hits_its_own_recipient_only),
       TEST(a_connection_lost_at_any_byte_confuses_nothing),
       TEST(a_reply_too_many_or_too_few_ends_the_session),
-      TEST(a_reply_too_many_never_makes_a_refused_message_a_delivered_one))
+      TEST(a_reply_too_many_never_makes_a_refused_message_a_delivered_one),
+      TEST(a_reply_too_many_or_too_few_anywhere_never_gives_a_verdict_on_the_wrong_recipient))

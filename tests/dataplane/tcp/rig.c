@@ -204,7 +204,13 @@ static void on_closed(void *user, uint64_t now_us, int why)
 	u->why = why;
 }
 
+static uint32_t on_held(const void *user)
+{
+	return ((const struct rig_user *)user)->held;
+}
+
 static const struct tcp_ops ops = {
+	.held = on_held,
 	.opened = on_opened,
 	.received = on_received,
 	.writable = on_writable,

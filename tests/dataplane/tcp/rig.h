@@ -41,7 +41,8 @@ struct rig_user {
 	uint32_t n_opened, n_writable, n_peer_closed, n_closed;
 	int why;
 	size_t rx_bytes;
-	uint8_t *rx; /* RIG_RX_MAX */
+	uint8_t *rx;   /* RIG_RX_MAX */
+	uint32_t held; /* of them not consumed, as the layer above says */
 	bool close_on_fin;
 	bool abort_on_data;
 	void (*on_writable)(struct rig_user *u, uint64_t now_us);

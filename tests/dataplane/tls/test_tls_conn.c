@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "dataplane/tls/tls_int.h"
 #include "tests/dataplane/tls/rig.h"
 #include "tests/support/suite.h"
 
@@ -93,6 +94,47 @@ static void a_certificate_is_checked_where_that_is_demanded(void)
 		                works && cases[i].server.suites != NULL ? 1 : 0);
 		end();
 	}
+}
+
+/* Who takes both lets us choose. */
+static void a_suite_that_is_aead_is_preferred(void)
+{
+	static const struct server_conf both = {
+		.version = 0x0303,
+		.name = "mx.y.test",
+		.suites = "ECDHE-ECDSA-AES128-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256"
+	};
+
+	begin(&both);
+	connect_to("mx.y.test", TLS_ANY);
+	talk();
+	CU_ASSERT_EQUAL(b.n_secured, 1);
+	CU_ASSERT_EQUAL(counter_read(&b.counters.tls_no_aead), 0);
+	end();
+}
+
+/* Through the contexts: no server of ours could take each of the suites that must not be there. */
+static void every_suite_has_forward_secrecy_and_on_demand_aead(void)
+{
+	begin(&tls13);
+	for (int demand = 0; demand < TLS_N_DEMANDS; demand++) {
+		STACK_OF(SSL_CIPHER) *suites = SSL_CTX_get_ciphers(b.tls->ctx[demand]);
+		bool was_aead = true;
+
+		CU_ASSERT_FATAL(sk_SSL_CIPHER_num(suites) > 3);
+		for (int i = 0; i < sk_SSL_CIPHER_num(suites); i++) {
+			const SSL_CIPHER *suite = sk_SSL_CIPHER_value(suites, i);
+			int kx = SSL_CIPHER_get_kx_nid(suite);
+			bool is_aead = SSL_CIPHER_is_aead(suite);
+
+			CU_ASSERT_TRUE(kx == NID_kx_ecdhe || kx == NID_kx_dhe || kx == NID_kx_any);
+			CU_ASSERT_NOT_EQUAL(SSL_CIPHER_get_auth_nid(suite), NID_auth_null);
+			CU_ASSERT_TRUE(is_aead || demand == TLS_ANY);
+			CU_ASSERT_TRUE(was_aead || !is_aead); /* they come first */
+			was_aead = is_aead;
+		}
+	}
+	end();
 }
 
 /* RFC 6066 3: what stands in SNI is the name that is checked, in A-labels; an address is none. */
@@ -411,6 +453,8 @@ static void a_ca_file_that_cannot_be_read_is_named(void)
 
 SUITE("dataplane/tls/tls_conn", TEST(tls12_and_tls13_carry_bytes_however_they_are_cut),
       TEST(a_certificate_is_checked_where_that_is_demanded),
+      TEST(a_suite_that_is_aead_is_preferred),
+      TEST(every_suite_has_forward_secrecy_and_on_demand_aead),
       TEST(the_server_is_told_the_name_of_the_host), TEST(an_old_version_is_refused),
       TEST(goodbye_is_said_and_heard),
       TEST(a_session_is_resumed_with_the_same_host_and_demand_only),
