@@ -6,33 +6,37 @@
  *
  * Not     anything that must be right: a session that ends meanwhile was fetched in vain.
  */
+#include "dataplane/base/fetch.h"
 #include "dataplane/smtp/txn.h"
 
 enum {
 	DUES_BYTES = 64,   /* counts, and the oldest of those that are due */
 	TEXT_BYTES = 4096, /* of a message; the processor sees from there on that it is a stream */
+	TEXTS = 4,
 };
 
-static void fetch(const void *at, size_t bytes)
+static void fetch_txn(const struct smtp *smtp, uint32_t slot)
 {
-	for (size_t done = 0; done < bytes; done += 64)
-		__builtin_prefetch((const uint8_t *)at + done);
-	__builtin_prefetch((const uint8_t *)at + bytes - 1);
+	if (slot == POOL_NONE)
+		return;
+	fetch(txn_at(smtp, slot), TXN_HOT_BYTES);
+	fetch(&smtp->txns.marks[slot], sizeof(smtp->txns.marks[slot]));
 }
 
 static void fetch_tables(const struct session *s)
 {
 	const struct smtp *smtp = s->smtp;
-	const struct txn *heard = txn_heard(s), *said = txn_said(s);
 
+	fetch(&smtp->wheel.nodes[s->handle.slot], sizeof(smtp->wheel.nodes[0]));
 	if (s->tls != NULL)
 		fetch(s->tls, TLS_HOT_BYTES);
-	if (s->dues != POOL_NONE)
+	if (s->dues != POOL_NONE) {
 		fetch(pool_at(&smtp->dues, s->dues), DUES_BYTES);
-	if (heard != NULL)
-		fetch(heard, TXN_HOT_BYTES);
-	if (said != NULL && said != heard)
-		fetch(said, TXN_HOT_BYTES);
+		fetch(&smtp->dues.marks[s->dues], sizeof(smtp->dues.marks[s->dues]));
+	}
+	fetch_txn(smtp, s->txn_first);
+	if (s->txn_said != s->txn_first)
+		fetch_txn(smtp, s->txn_said);
 }
 
 /* The message that is said next, if nothing of it was: its submitter keeps it until then. */
@@ -43,28 +47,37 @@ static const struct dp_job *waiting(const struct session *s)
 	return t == NULL || t->is_begun ? NULL : &t->job;
 }
 
+typedef void fetch_fn(const void *at, size_t bytes);
+
+/* The beginning of the message, of many spans or few. */
+static void fetch_wire(const struct dp_job *job, fetch_fn *how)
+{
+	size_t left = TEXT_BYTES;
+
+	for (uint8_t i = 0; i < job->n_wire && left > 0; i++) {
+		size_t n = job->wire[i].bytes < left ? job->wire[i].bytes : left;
+
+		if (n > 0)
+			how(job->wire[i].at, n);
+		left -= n;
+	}
+}
+
 static void fetch_job(const struct dp_job *job)
 {
 	if (job->mail_from.bytes > 0)
 		fetch(job->mail_from.at, job->mail_from.bytes);
 	fetch(job->rcpts, sizeof(*job->rcpts));
 	if (job->n_text > 0)
-		fetch(job->text, (job->n_text < 4 ? job->n_text : 4) * sizeof(*job->text));
+		fetch(job->text, (job->n_text < TEXTS ? job->n_text : TEXTS) * sizeof(*job->text));
+	fetch_wire(job, fetch_pages);
 }
 
 static void fetch_message(const struct dp_job *job)
 {
-	size_t left = TEXT_BYTES;
-
 	if (job->rcpts[0].address.bytes > 0)
 		fetch(job->rcpts[0].address.at, job->rcpts[0].address.bytes);
-	for (uint8_t i = 0; i < job->n_wire && left > 0; i++) {
-		size_t n = job->wire[i].bytes < left ? job->wire[i].bytes : left;
-
-		if (n > 0)
-			fetch(job->wire[i].at, n);
-		left -= n;
-	}
+	fetch_wire(job, fetch_to_read);
 }
 
 void session_expect(void *const *sessions, uint32_t n)
@@ -92,15 +105,15 @@ void session_expect(void *const *sessions, uint32_t n)
  */
 void smtp_expect(const struct smtp *smtp, const struct dp_job *const *jobs, uint32_t n)
 {
-	uint32_t slot = pool_foresee(&smtp->txns, POOL_NONE);
+	uint32_t slot = POOL_NONE;
 
 	for (uint32_t i = 0; i < n; i++) {
 		if (jobs[i]->conn.slot < smtp->sessions.n)
 			fetch(pool_at(&smtp->sessions, jobs[i]->conn.slot), sizeof(struct session));
-		if (slot == POOL_NONE)
+		if (i > 0 && slot == POOL_NONE)
 			continue;
-		fetch(pool_at(&smtp->txns, slot), TXN_HOT_BYTES);
 		slot = pool_foresee(&smtp->txns, slot);
+		fetch_txn(smtp, slot);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct session *s;
@@ -109,6 +122,6 @@ void smtp_expect(const struct smtp *smtp, const struct dp_job *const *jobs, uint
 			continue;
 		s = pool_at(&smtp->sessions, jobs[i]->conn.slot);
 		if (s->txn_last != POOL_NONE)
-			__builtin_prefetch(txn_at(smtp, s->txn_last), 1);
+			fetch(&txn_at(smtp, s->txn_last)->next, sizeof(uint32_t));
 	}
 }

@@ -1,4 +1,5 @@
 /* smtp_mail.c - the steps of a transaction: what is said and what the answer does to it. */
+#include "dataplane/base/fetch.h"
 #include "dataplane/smtp/line.h"
 #include "dataplane/smtp/txn.h"
 
@@ -54,8 +55,7 @@ static void expect_rest(const struct session *s, const struct txn *t, size_t cop
 	if (t->body.span == t->job.n_wire || at >= from->bytes)
 		return;
 	left = from->bytes - at < AHEAD_BYTES ? from->bytes - at : AHEAD_BYTES;
-	for (size_t i = 0; i < left; i += 64)
-		__builtin_prefetch(from->at + at + i);
+	fetch_to_read(from->at + at, left);
 	tcp_expect_write(s->smtp->tcp, left);
 }
 

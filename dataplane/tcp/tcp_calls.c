@@ -3,6 +3,7 @@
 #include <rte_mbuf.h>
 #include <string.h>
 
+#include "dataplane/base/fetch.h"
 #include "dataplane/tcp/tcp_engine.h"
 #include "dataplane/tcp/tcp_seg.h"
 #include "dataplane/tcp/tcp_seq.h"
@@ -105,12 +106,11 @@ void tcp_expect_write(const struct tcp *t, size_t bytes)
 	uint32_t left = cache != NULL ? RTE_MIN(cache->len, (uint32_t)EXPECT_WRITE_SEGS) : 0;
 
 	for (uint32_t i = 1; i <= left && bytes > 0; i++) {
-		const uint8_t *m = cache->objs[cache->len - i];
+		void *m = cache->objs[cache->len - i];
 		size_t n = RTE_MIN(bytes, (size_t)EXPECT_SEG_BYTES);
 
 		/* both lines, the record, then the headers' lines and the payload's */
-		for (size_t at = 0; at < TCP_MBUF_DATA_OFF + TCP_PAYLOAD_OFF + n; at += 64)
-			__builtin_prefetch(m + at, 1);
+		fetch_to_write(m, TCP_MBUF_DATA_OFF + TCP_PAYLOAD_OFF + n);
 		bytes -= n;
 	}
 }

@@ -7,6 +7,7 @@
  */
 #include <rte_mbuf.h>
 
+#include "dataplane/base/fetch.h"
 #include "dataplane/tcp/tcp_engine.h"
 #include "dataplane/tcp/tcp_seg.h"
 #include "dataplane/tcp/tcp_seq.h"
@@ -37,20 +38,19 @@ static struct tcb *foreseen(const struct tcp *t, const struct net_seg *seg)
 	return seg->guess < t->conns.n ? pool_at(&t->conns, seg->guess) : NULL;
 }
 
+/* Both its lines, and the record behind them. */
 static void fetch_mbuf(const struct rte_mbuf *m)
 {
-	for (size_t at = 0; at <= sizeof(*m); at += 64) /* both its lines, and the record behind */
-		__builtin_prefetch((const uint8_t *)m + at, 1);
+	fetch(m, sizeof(*m) + sizeof(struct tcp_seg));
 }
 
 /* What an ACK looks at further: the rest of the connection, and the mbuf that it frees first. */
-static void fetch_sent(const struct tcb *c)
+static void fetch_sent(const struct tcp *t, const struct tcb *c)
 {
 	if (c->tx_head == NULL)
 		return;
-	for (unsigned at = TCB_HOT_BYTES; at < sizeof(*c); at += 64)
-		__builtin_prefetch((const uint8_t *)c + at, 1);
-	__builtin_prefetch((const uint8_t *)(c + 1) - 1, 1);
+	fetch(&t->wheel.nodes[tcb_id(t, c)], sizeof(t->wheel.nodes[0]));
+	fetch((const uint8_t *)c + TCB_HOT_BYTES, sizeof(*c) - TCB_HOT_BYTES);
 	fetch_mbuf(c->tx_head);
 }
 
@@ -104,22 +104,16 @@ void tcp_expect(const struct tcp *t, struct net_seg *segs, uint32_t n)
 	uint32_t n_users = 0, n_acked = 0;
 
 	for (uint32_t i = 0; i < n; i++) {
-		const uint8_t *c;
-
 		segs[i].guess = tcp_flow_guess(&t->flow, segs[i].hash);
-		c = (const uint8_t *)foreseen(t, &segs[i]);
-		if (c == NULL)
-			continue; /* none, or one in TIME-WAIT */
-		for (unsigned at = 0; at < TCB_HOT_BYTES; at += 64)
-			__builtin_prefetch(c + at, 1);
-		__builtin_prefetch(c + TCB_HOT_BYTES - 1, 1);
+		if (foreseen(t, &segs[i]) != NULL) /* else none, or one in TIME-WAIT */
+			fetch_to_write(foreseen(t, &segs[i]), TCB_HOT_BYTES);
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		const struct tcb *c = foreseen(t, &segs[i]);
 
 		if (c == NULL || !tcb_is_used(c))
 			continue;
-		fetch_sent(c);
+		fetch_sent(t, c);
 		if (c->tx_head != NULL && n_acked < TCP_EXPECT_MAX)
 			acked[n_acked++] = (struct acked){ c->tx_head, ack_of(&segs[i]) };
 		if (has_payload(&segs[i]) && n_users < TCP_EXPECT_MAX)
