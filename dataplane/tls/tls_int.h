@@ -45,6 +45,7 @@ struct tls_conn {
 	bool is_queued, was_offered; /* a session to be resumed */
 	bool is_opening;             /* records are opened here, not by OpenSSL */
 	bool is_rekeyed;             /* the server has said that its key changes */
+	bool is_message;             /* the last record held a handshake message, or a part */
 	struct tls_buf held, spill;
 	const struct tls_fault *fault; /* of a record; NULL: none */
 	struct tls_key seal, open;

@@ -213,6 +213,7 @@ static enum tls_opened judge(struct tls_conn *c, const uint8_t *record, uint32_t
 {
 	const uint8_t *text = c->tls->in + TLS_HEADER_BYTES;
 	uint8_t type = record[0];
+	bool was_message;
 
 	if (c->open.is_tls13 && !take_inner_type(text, &n, &type))
 		c->fault = &bad_type;
@@ -222,7 +223,12 @@ static enum tls_opened judge(struct tls_conn *c, const uint8_t *record, uint32_t
 		c->fault = &bad_empty;
 	if (c->fault != NULL)
 		return TLS_OPENED_BAD;
-	if (type != SSL3_RT_APPLICATION_DATA) {
+	/* RFC 8446 5.1: nothing may stand between parts of a message, and whether one is whole
+	 * OpenSSL knows: so it sees the record behind a message too, whatever that is.
+	 */
+	was_message = c->is_message;
+	c->is_message = type == SSL3_RT_HANDSHAKE;
+	if (type != SSL3_RT_APPLICATION_DATA || was_message) {
 		*out = with_header(c, record, n);
 		return TLS_OPENED_OTHER;
 	}

@@ -248,6 +248,26 @@ static void what_a_record_holds_is_judged_as_openssl_judges_it(void)
 	}
 }
 
+/* RFC 8446 5.1 */
+static void text_between_parts_of_a_message_ends_it(void)
+{
+	static const uint8_t ticket[] = { 4, 0, 0, 21, 0, 0, 14, 16, 0, 0, 0, 1, 1 };
+
+	for (size_t part = 1; part <= sizeof(ticket); part++) {
+		begin_secure(0, SAID_MAX);
+		hand_crafted(TEXT, text, 7, 0);
+		CU_ASSERT_EQUAL(b.n_said, 7);
+		hand_crafted(HANDSHAKE, ticket, part, 0);
+		CU_ASSERT_EQUAL(b.n_failed, 0);
+		hand_crafted(TEXT, text, 7, 0);
+		if (b.n_failed != 1)
+			printf("\n    behind %zu bytes", part);
+		CU_ASSERT_EQUAL(b.n_failed, 1);
+		CU_ASSERT_EQUAL(b.n_said, 7);
+		end();
+	}
+}
+
 static void a_few_empty_records_are_borne_and_a_flood_is_not(void)
 {
 	for (size_t i = 0; i < N_FIRST; i++) {
@@ -288,5 +308,6 @@ SUITE("dataplane/tls/tls_open", TEST(each_suite_opens_records_of_every_size_in_p
       TEST(records_that_come_together_are_opened_in_order), TEST(a_changed_record_is_never_text),
       TEST(a_record_again_or_out_of_order_ends_it), TEST(a_header_that_is_none_ends_it),
       TEST(what_a_record_holds_is_judged_as_openssl_judges_it),
+      TEST(text_between_parts_of_a_message_ends_it),
       TEST(a_few_empty_records_are_borne_and_a_flood_is_not),
       TEST(a_connection_may_be_stopped_in_the_middle))
