@@ -21,6 +21,7 @@
 #include "control/engine_conf.h"
 #include "control/engine_keys.h"
 #include "control/gate/keeper.h"
+#include "control/keys_dns.h"
 #include "control/link.h"
 #include "control/lint_run.h"
 #include "control/log.h"
@@ -37,6 +38,7 @@ enum {
 
 struct engine {
 	struct engine_opts opts;
+	struct keys_dns *keys_dns; /* NULL: nothing is asked */
 	char *conf_path;
 	struct conf *conf;       /* in force */
 	struct conf *conf_start; /* what ports and sources were made from */
@@ -210,6 +212,17 @@ static void on_signal(uv_signal_t *h, int number)
 		log_info("configuration read again");
 }
 
+/* While an earlier question waits for its answers none is asked: the next load does. */
+static void ask_for_records(struct engine *e)
+{
+	if (e->keys_dns != NULL && !keys_dns_is_over(e->keys_dns))
+		return;
+	keys_dns_stop(e->keys_dns);
+	e->keys_dns = NULL;
+	if (lint_asks_dns(e->conf))
+		e->keys_dns = keys_dns_start(e->conf, keyring_signers(e->keys));
+}
+
 /* Takes the keys; what is on its way keeps those it has. */
 static void set_keys(struct engine *e, struct keyring *keys)
 {
@@ -217,6 +230,7 @@ static void set_keys(struct engine *e, struct keyring *keys)
 	e->keys = keys;
 	composer_set_keys(e->composer, keys);
 	campaigns_set_keys(e->campaigns, keys);
+	ask_for_records(e);
 	if (keyring_signers(keys)->n > 0 && !tpl_keys_are_locked())
 		log_warn(
 		    "dkim: the system does not lock the keys' memory, they may be swapped out; "
@@ -310,8 +324,8 @@ int engine_reload(struct engine *e, char why[CONF_WHY_BYTES])
 		conf_free(fresh);
 		return err;
 	}
-	set_keys(e, keys);
 	e->conf = fresh;
+	set_keys(e, keys);
 	set_log(e);
 	sched_set_conf(e->sched, fresh);
 	if (old != e->conf_start)
@@ -509,6 +523,7 @@ void engine_close(struct engine *e)
 	/* Nobody joins it: the end of the process ends it, too. */
 	if (e->store != NULL && thread_start_nice(&watch, "ph-end", end_anyway, NULL) == 0)
 		pthread_detach(watch);
+	keys_dns_stop(e->keys_dns);
 	if (e->ctl != NULL)
 		ctl_close(e->ctl);
 	if (e->link != NULL)

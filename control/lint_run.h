@@ -40,6 +40,9 @@ int lint_run_dns(const struct lint_run *run, const struct lint_samples *samples,
 /* Tells that these checks were not made because nobody asked. */
 void lint_run_no_dns(struct lint_report *report, const char *why);
 
+/* Whether the configuration wants the DNS to be asked without a user's word. */
+bool lint_asks_dns(const struct conf *conf);
+
 /* A campaign_judge_fn whose context is a struct conf that outlives it: a bulk campaign that lacks
  * what the receivers demand, or a template that breaks the rules for messages, is not started. What
  * the DNS says stops one only with lint.dns = refuse. The rest is logged.

@@ -7,7 +7,7 @@
 #include "control/lint_run.h"
 #include "control/log.h"
 
-static bool asks_dns(const struct conf *conf)
+bool lint_asks_dns(const struct conf *conf)
 {
 	return conf->lint.dns == CONF_LINT_DNS_WARN || conf->lint.dns == CONF_LINT_DNS_REFUSE ||
 	       (conf->lint.dns == CONF_LINT_DNS_AUTO && conf->egress.mode == CONF_EGRESS_LIVE);
@@ -80,7 +80,7 @@ int lint_judge(void *ctx, const struct campaign *c, const struct keyring *keys,
 	/* A row that breaks a rule fails alone when its turn comes; the template would break all.
 	 */
 	result = refuse(r, samples->n > 0 && samples->n_broken == samples->n, line);
-	if (result == 0 && asks_dns(run.conf))
+	if (result == 0 && lint_asks_dns(run.conf))
 		result = judge_dns(&run, samples, r, line);
 	if (result == 0 && atomic_load(cancel)) {
 		snprintf(line, CAMPAIGN_WHY_BYTES, "lint: cancelled");

@@ -15,10 +15,16 @@ enum {
 	HELD_BYTES_MAX = 1 << 28, /* messages on their way that are kept: beyond, 452 */
 };
 
+/* How a row's value is taken: by a function, or put at `at` of struct sink_options. */
+enum take { TAKE_CALL, TAKE_YES, TAKE_TEXT, TAKE_NUMBER };
+
 struct option_row {
 	const char *name, *arg, *help;
-	/* Takes the value; NULL: fine, else what is wrong with it. */
-	const char *(*take)(struct sink_options *o, const char *value);
+	enum take how;
+	size_t at;
+	uint32_t most; /* of a number, from 1 on */
+	/* Returns NULL: fine, else what is wrong with the value. */
+	const char *(*call)(struct sink_options *o, const char *value);
 };
 
 static bool read_u64(const char *text, uint64_t least, uint64_t most, uint64_t *out)
@@ -47,13 +53,6 @@ static const char *take_u32(const char *value, uint32_t most, uint32_t *out)
 	return text;
 }
 
-static const char *take_kernel(struct sink_options *o, const char *value)
-{
-	(void)value;
-	o->is_kernel = true;
-	return NULL;
-}
-
 static const char *take_listen(struct sink_options *o, const char *value)
 {
 	const char *colon = strrchr(value, ':');
@@ -79,23 +78,12 @@ static const char *take_listen(struct sink_options *o, const char *value)
 	return NULL;
 }
 
-static const char *take_device(struct sink_options *o, const char *value)
-{
-	o->conf.port.device = value;
-	return NULL;
-}
-
 static const char *take_address(struct sink_options *o, const char *value)
 {
 	if (ip_prefix_parse(value, &o->conf.port.addrs[0]) != 0)
 		return "it takes an address with its network, as 10.0.0.1/24";
 	o->conf.port.n_addrs = 1;
 	return NULL;
-}
-
-static const char *take_hosts(struct sink_options *o, const char *value)
-{
-	return take_u32(value, DP_SINK_HOSTS_MAX, &o->conf.hosts);
 }
 
 static const char *take_port(struct sink_options *o, const char *value)
@@ -105,17 +93,6 @@ static const char *take_port(struct sink_options *o, const char *value)
 
 	o->conf.tcp_port = (uint16_t)port;
 	return wrong;
-}
-
-static const char *take_buffers(struct sink_options *o, const char *value)
-{
-	return take_u32(value, 1 << 22, &o->conf.buffers);
-}
-
-static const char *take_state(struct sink_options *o, const char *value)
-{
-	o->conf.state_dir = value;
-	return NULL;
 }
 
 static const char *take_host(struct sink_options *o, const char *value)
@@ -150,13 +127,6 @@ static const char *take_no_verbs(struct sink_options *o, const char *value)
 	return NULL;
 }
 
-static const char *take_lmtp(struct sink_options *o, const char *value)
-{
-	(void)value;
-	o->conf.sink.is_lmtp = true;
-	return NULL;
-}
-
 static const char *take_without(struct sink_options *o, const char *value)
 {
 	for (const char *at = value; *at != '\0';) {
@@ -174,31 +144,6 @@ static const char *take_without(struct sink_options *o, const char *value)
 	return NULL;
 }
 
-static const char *take_implicit(struct sink_options *o, const char *value)
-{
-	(void)value;
-	o->conf.is_implicit = true;
-	return NULL;
-}
-
-static const char *take_cert(struct sink_options *o, const char *value)
-{
-	o->conf.cert_file = value;
-	return NULL;
-}
-
-static const char *take_key(struct sink_options *o, const char *value)
-{
-	o->conf.key_file = value;
-	return NULL;
-}
-
-static const char *take_authority(struct sink_options *o, const char *value)
-{
-	o->conf.authority_file = value;
-	return NULL;
-}
-
 static const char *take_tls(struct sink_options *o, const char *value)
 {
 	if (strcmp(value, "1.2") == 0)
@@ -208,33 +153,6 @@ static const char *take_tls(struct sink_options *o, const char *value)
 	else
 		return "it takes 1.2 or 1.3";
 	return NULL;
-}
-
-static const char *take_no_tickets(struct sink_options *o, const char *value)
-{
-	(void)value;
-	o->conf.no_tickets = true;
-	return NULL;
-}
-
-static const char *take_conns(struct sink_options *o, const char *value)
-{
-	return take_u32(value, CONNS_MAX, &o->conf.sink.conns_max);
-}
-
-static const char *take_rcpts(struct sink_options *o, const char *value)
-{
-	return take_u32(value, 60000, &o->conf.sink.rcpts_max);
-}
-
-static const char *take_mails(struct sink_options *o, const char *value)
-{
-	return take_u32(value, 1000000, &o->conf.sink.mails_max);
-}
-
-static const char *take_memory(struct sink_options *o, const char *value)
-{
-	return take_u32(value, 1 << 26, &o->conf.sink.seen_max);
 }
 
 static const char *take_message(struct sink_options *o, const char *value)
@@ -258,12 +176,6 @@ static const char *take_seed(struct sink_options *o, const char *value)
 	return read_u64(value, 1, UINT64_MAX, &o->conf.sink.seed) ? NULL : "it takes a number";
 }
 
-static const char *take_store(struct sink_options *o, const char *value)
-{
-	o->keep.store_dir = value;
-	return NULL;
-}
-
 static const char *take_store_max(struct sink_options *o, const char *value)
 {
 	return read_u64(value, 1, 1ull << 50, &o->keep.store_bytes_max)
@@ -271,47 +183,64 @@ static const char *take_store_max(struct sink_options *o, const char *value)
 	           : "it takes a number of octets";
 }
 
-static const char *take_hash(struct sink_options *o, const char *value)
-{
-	o->keep.hash_file = value;
-	return NULL;
-}
+#define CALL(f)             TAKE_CALL, 0, 0, f
+#define YES(field)          TAKE_YES, offsetof(struct sink_options, field), 0, NULL
+#define TEXT(field)         TAKE_TEXT, offsetof(struct sink_options, field), 0, NULL
+#define NUMBER(field, most) TAKE_NUMBER, offsetof(struct sink_options, field), most, NULL
 
 static const struct option_row rows[] = {
 	/* clang-format off */
-	{ "kernel",        NULL,       "over kernel sockets; without it: on our own stack", take_kernel },
-	{ "listen",        "ADDR:PORT", "where, with --kernel (127.0.0.1:2525); may be repeated; port 0: any", take_listen },
-	{ "device",        "DEVICE",   "the DPDK device of our own stack, as in port.device", take_device },
-	{ "address",       "ADDR/BITS", "its address there, with the network", take_address },
-	{ "hosts",         "N",        "answers on so many addresses, from that one on (1)", take_hosts },
-	{ "port",          "PORT",     "its TCP port there (25)", take_port },
-	{ "buffers",       "N",        "packet buffers there (by --conns-max)", take_buffers },
-	{ "state-dir",     "DIR",      "for what DPDK leaves (a temporary one)", take_state },
-	{ "host",          "NAME",     "who it says it is (sink.invalid)", take_host },
-	{ "script",        "FILE",     "how it behaves, see below", take_script },
-	{ "no-verbs",      NULL,       "recipients' local parts are only names", take_no_verbs },
-	{ "lmtp",          NULL,       "speaks LMTP (RFC 2033)", take_lmtp },
-	{ "without",       "EXT,...",  "extensions that are not offered", take_without },
-	{ "implicit-tls",  NULL,       "TLS from the first octet", take_implicit },
-	{ "cert",          "FILE",     "PEM: its certificate and chain (one is made for --host)", take_cert },
-	{ "key",           "FILE",     "PEM: the key (in the same file)", take_key },
-	{ "authority-out", "FILE",     "writes who vouches for the certificate it made", take_authority },
-	{ "tls",           "1.2|1.3",  "only that version", take_tls },
-	{ "no-tickets",    NULL,       "TLS sessions cannot be resumed", take_no_tickets },
-	{ "conns-max",     "N",        "connections at once (16384)", take_conns },
-	{ "rcpts-max",     "N",        "recipients in a transaction (100); LIMITS says so", take_rcpts },
-	{ "mails-max",     "N",        "transactions in a connection (no bound)", take_mails },
-	{ "message-max",   "OCTETS",   "of a message (52428800); SIZE says so", take_message },
-	{ "memory-max",    "N",        "recipients, triples and sources remembered (65536)", take_memory },
-	{ "idle",          "SECONDS",  "patience for the next command (300)", take_idle },
-	{ "seed",          "N",        "of chance and random delays", take_seed },
-	{ "store",         "DIR",      "keeps each message as a file: PEER, TLS, HELO, MAIL, RCPT lines, an empty one, the message", take_store },
-	{ "store-max",     "OCTETS",   "of all files (1 GiB); beyond it mail is refused", take_store_max },
-	{ "hash",          "FILE",     "a line a recipient: SHA-256, octets, Message-ID, recipient, apart by tabs", take_hash },
+	{ "kernel",        NULL,       "over kernel sockets; without it: on our own stack", YES(is_kernel) },
+	{ "listen",        "ADDR:PORT", "where, with --kernel (127.0.0.1:2525); may be repeated; port 0: any", CALL(take_listen) },
+	{ "device",        "DEVICE",   "the DPDK device of our own stack, as in port.device", TEXT(conf.port.device) },
+	{ "address",       "ADDR/BITS", "its address there, with the network", CALL(take_address) },
+	{ "hosts",         "N",        "answers on so many addresses, from that one on (1)", NUMBER(conf.hosts, DP_SINK_HOSTS_MAX) },
+	{ "port",          "PORT",     "its TCP port there (25)", CALL(take_port) },
+	{ "buffers",       "N",        "packet buffers there (by --conns-max)", NUMBER(conf.buffers, 1 << 22) },
+	{ "state-dir",     "DIR",      "for what DPDK leaves (a temporary one)", TEXT(conf.state_dir) },
+	{ "host",          "NAME",     "who it says it is (sink.invalid)", CALL(take_host) },
+	{ "script",        "FILE",     "how it behaves, see below", CALL(take_script) },
+	{ "no-verbs",      NULL,       "recipients' local parts are only names", CALL(take_no_verbs) },
+	{ "lmtp",          NULL,       "speaks LMTP (RFC 2033)", YES(conf.sink.is_lmtp) },
+	{ "without",       "EXT,...",  "extensions that are not offered", CALL(take_without) },
+	{ "implicit-tls",  NULL,       "TLS from the first octet", YES(conf.is_implicit) },
+	{ "cert",          "FILE",     "PEM: its certificate and chain (one is made for --host)", TEXT(conf.cert_file) },
+	{ "key",           "FILE",     "PEM: the key (in the same file)", TEXT(conf.key_file) },
+	{ "authority-out", "FILE",     "writes who vouches for the certificate it made", TEXT(conf.authority_file) },
+	{ "tls",           "1.2|1.3",  "only that version", CALL(take_tls) },
+	{ "no-tickets",    NULL,       "TLS sessions cannot be resumed", YES(conf.no_tickets) },
+	{ "conns-max",     "N",        "connections at once (16384)", NUMBER(conf.sink.conns_max, CONNS_MAX) },
+	{ "rcpts-max",     "N",        "recipients in a transaction (100); LIMITS says so", NUMBER(conf.sink.rcpts_max, 60000) },
+	{ "mails-max",     "N",        "transactions in a connection (no bound)", NUMBER(conf.sink.mails_max, 1000000) },
+	{ "message-max",   "OCTETS",   "of a message (52428800); SIZE says so", CALL(take_message) },
+	{ "memory-max",    "N",        "recipients, triples and sources remembered (65536)", NUMBER(conf.sink.seen_max, 1 << 26) },
+	{ "idle",          "SECONDS",  "patience for the next command (300)", CALL(take_idle) },
+	{ "seed",          "N",        "of chance and random delays", CALL(take_seed) },
+	{ "store",         "DIR",      "keeps each message as a file: PEER, TLS, HELO, MAIL, RCPT lines, an empty one, the message", TEXT(keep.store_dir) },
+	{ "store-max",     "OCTETS",   "of all files (1 GiB); beyond it mail is refused", CALL(take_store_max) },
+	{ "hash",          "FILE",     "a line a recipient: SHA-256, octets, Message-ID, recipient, apart by tabs", TEXT(keep.hash_file) },
 	/* clang-format on */
 };
 
 enum { N_ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+static const char *take(const struct option_row *row, struct sink_options *o, const char *value)
+{
+	char *at = (char *)o + row->at;
+
+	switch (row->how) {
+	case TAKE_YES:
+		*(bool *)at = true;
+		return NULL;
+	case TAKE_TEXT:
+		*(const char **)(void *)at = value;
+		return NULL;
+	case TAKE_NUMBER:
+		return take_u32(value, row->most, (uint32_t *)(void *)at);
+	default:
+		return row->call(o, value);
+	}
+}
 
 static void help(void)
 {
@@ -378,7 +307,7 @@ int sink_options_read(int argc, char **argv, struct sink_options *o)
 			help();
 			exit(0);
 		}
-		wrong = rows[c - 1].take(o, optarg);
+		wrong = take(&rows[c - 1], o, optarg);
 		if (wrong != NULL)
 			return cmd_usage("sink", "--%s %s: %s", rows[c - 1].name,
 			                 optarg != NULL ? optarg : "", wrong);

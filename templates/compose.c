@@ -245,6 +245,8 @@ static int compose(struct compose *c, struct tpl_out *out)
 		made.size_bytes += (uint32_t)made.wire[i].bytes;
 	add_text(&made, TPL_LABEL_SUBJECT, c->subject, false);
 	add_text(&made, TPL_LABEL_HEADER, c->fields, false);
+	add_text(&made, TPL_LABEL_FINAL_HEADER,
+	         span_of(c->out.at + c->header_at, c->body_at - 2 - c->header_at), false);
 	add_text(&made, TPL_LABEL_TEXT, c->text, job->tpl->fixed_text.text.at != NULL);
 	add_text(&made, TPL_LABEL_HTML, c->html, job->tpl->fixed_html.text.at != NULL);
 	add_text(&made, TPL_LABEL_FILE_NAMES, job->tpl->assets.names, true);

@@ -267,7 +267,8 @@ struct tpl_job {
  */
 enum tpl_label {
 	TPL_LABEL_SUBJECT,
-	TPL_LABEL_HEADER,
+	TPL_LABEL_HEADER,       /* fields of the template but the subject, decoded */
+	TPL_LABEL_FINAL_HEADER, /* all fields as they leave, but signatures */
 	TPL_LABEL_TEXT,
 	TPL_LABEL_HTML,
 	TPL_LABEL_FILE_NAMES, /* of attachments and inline files */

@@ -234,11 +234,8 @@ struct verdict bounce_judge_mx(const struct mx_answer *answer)
  * known; all else is no answer from the host, X.4.1.
  */
 static const uint8_t why_codes[DP_N_WHYS][2] = {
-	[DP_WHY_REPLY] = { 3, 2 },
-	[DP_WHY_PROTOCOL] = { 5, 0 },
-	[DP_WHY_TLS] = { 7, 5 },
-	[DP_WHY_TLS_GONE] = { 7, 5 },
-	[DP_WHY_AUTH] = { 7, 8 },
+	[DP_WHY_REPLY] = { 3, 2 },    [DP_WHY_PROTOCOL] = { 5, 0 }, [DP_WHY_TLS] = { 7, 5 },
+	[DP_WHY_TLS_GONE] = { 7, 5 }, [DP_WHY_AUTH] = { 7, 8 },
 };
 
 struct verdict bounce_judge_hosts(enum dp_why why, bool take_no_mail)

@@ -228,18 +228,19 @@ const char *campaign_import_story(const struct campaign *c, char out[CAMPAIGN_ST
 /* What was imported is kept when it can go on: when nobody but us stopped it, or when there was no
  * room, which no other campaign needs for its outcomes.
  */
-static bool keeps_import(struct job *job)
+static bool keeps_import(struct job *job, const char *made)
 {
 	const struct table_import_result *r = &job->draft->import;
 	bool full = job->result == -ENOSPC || job->result == -EDQUOT;
 	size_t used = strlen(job->line);
 
-	if (job->draft->spec.dry_run || r->checkpoint_rows == 0 ||
+	if (job->draft->spec.dry_run || !table_has_checkpoint(made) ||
 	    !(job->result == -ECANCELED || (full && job->is_alone)))
 		return false;
-	snprintf(job->line + used, sizeof(job->line) - used,
-	         "; the same start goes on behind row %llu",
-	         (unsigned long long)r->checkpoint_rows);
+	if (r->checkpoint_rows > 0)
+		snprintf(job->line + used, sizeof(job->line) - used,
+		         "; the same start goes on behind row %llu",
+		         (unsigned long long)r->checkpoint_rows);
 	return true;
 }
 
@@ -278,7 +279,7 @@ void import_run(struct job *job)
 		return;
 	}
 	/* What cannot be removed now is removed at the next start. */
-	if (!keeps_import(job))
+	if (!keeps_import(job, made))
 		(void)dir_del(made);
 	(void)dir_del(kept);
 }

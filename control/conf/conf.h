@@ -173,8 +173,8 @@ struct conf {
 	struct {
 		uint32_t entries_max;
 		/* By control/sched/host_fact.def: how long each is remembered. */
-		uint32_t no_pipelining_s, no_chunking_s, bdat_works_s, no_8bitmime_s, tls_s,
-		    limits_s, window_s;
+		uint32_t no_pipelining_s, no_chunking_s, bdat_works_s, no_8bitmime_s,
+		    no_requiretls_s, tls_s, limits_s, window_s;
 	} hosts;
 	struct conf_dkim *dkim;
 	uint32_t n_dkim;

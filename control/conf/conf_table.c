@@ -402,6 +402,8 @@ const struct conf_opt conf_options[] = {
 	{ .name = "hosts.no_pipelining", AT(hosts.no_pipelining_s), INT(S, 0, 365 * DAY, 7 * DAY),
 	  RELOAD,
 	  .help = "a host that lost count of pipelined commands gets one at a time this long" },
+	{ .name = "hosts.no_requiretls", AT(hosts.no_requiretls_s), INT(S, 0, 365 * DAY, HOUR), RELOAD,
+	  .help = "a host that is named for REQUIRETLS and did not offer it is passed over this long" },
 	{ .name = "hosts.tls", AT(hosts.tls_s), INT(S, 0, 365 * DAY, 30 * DAY), RELOAD,
 	  .help = "a host that completed TLS is not sent to in the clear this long" },
 	{ .name = "hosts.window", AT(hosts.window_s), INT(S, 0, 365 * DAY, DAY), RELOAD,

@@ -37,8 +37,9 @@ enum ctl_said ctl_show_credentials(struct ctl_req *req)
 	json_t *all = req->json ? xcheck(json_array()) : NULL;
 	struct secrets_view view;
 	uint32_t cursor = 0;
+	bool any = false;
 
-	while (secrets_next(secrets, &cursor, &view)) {
+	for (; secrets_next(secrets, &cursor, &view); any = true) {
 		if (req->json)
 			json_array_append_new(all, credential_json(&view));
 		else
@@ -47,6 +48,8 @@ enum ctl_said ctl_show_credentials(struct ctl_req *req)
 	if (req->json) {
 		ctl_json_write(req, all);
 		fputc('\n', req->out);
+	} else if (!any) {
+		fputs("no credentials: the configuration has no block of that name\n", req->out);
 	}
 	return CTL_SAID_ALL;
 }

@@ -231,7 +231,7 @@ void mail_fini(struct mail *mail)
 {
 	for (uint32_t i = 0; i < mail->n; i++) {
 		free(mail->owned[i]);
-		free(mail->origins[i].ends);
+		free(mail->origins[i].lines);
 	}
 	mail->n = 0;
 }

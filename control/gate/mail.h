@@ -14,13 +14,19 @@ enum mail_origin_how {
 	MAIL_FIELD,   /* of a field that begins there */
 };
 
+/* The end of a line of a part: in the part, and in what it gave. */
+struct mail_line {
+	size_t raw;
+	uint64_t decoded;
+};
+
 struct mail_origin {
-	size_t at, bytes; /* in the file */
-	uint8_t how;      /* enum mail_origin_how */
-	uint8_t encoding; /* GMimeContentEncoding */
-	char charset[32]; /* "": none to convert from */
-	uint64_t *ends;   /* decoded bytes behind each line of it; NULL: not asked yet */
-	size_t n_ends;
+	size_t at, bytes;        /* in the file */
+	uint8_t how;             /* enum mail_origin_how */
+	uint8_t encoding;        /* GMimeContentEncoding */
+	char charset[32];        /* "": none to convert from */
+	struct mail_line *lines; /* NULL: not asked yet */
+	size_t n_lines;
 };
 
 struct mail {
@@ -30,6 +36,9 @@ struct mail {
 	char *owned[DP_TEXTS_MAX]; /* their bytes */
 	struct mail_origin origins[DP_TEXTS_MAX];
 	struct span file; /* the caller's; only mail_place() looks at it */
+	/* The line that was asked for last, and where it begins: the next is often behind it. */
+	size_t line_at;
+	uint32_t line;
 };
 
 /* Takes a message apart (RFC 5322, RFC 2045): subject, other fields as they stand, decoded text and

@@ -53,22 +53,22 @@ static size_t line_bytes(const uint8_t *at, size_t bytes)
 	return end == NULL ? bytes : (size_t)(end - at) + 1;
 }
 
-/* Fills `ends`; returns how much came out in all. */
+/* Fills `lines`; returns how much came out in all. */
 static uint64_t measure(struct mail_origin *o, const uint8_t *from, bool with_charset)
 {
 	struct decoder d = decoder_new(o, with_charset);
 	size_t room = 0;
 	uint64_t sum = 0;
 
-	o->n_ends = 0;
+	o->n_lines = 0;
 	for (size_t at = 0, n; at < o->bytes; at += n) {
-		if (o->n_ends == room) {
+		if (o->n_lines == room) {
 			room = room == 0 ? 64 : room * 2;
-			o->ends = xrealloc(o->ends, room, sizeof(*o->ends));
+			o->lines = xrealloc(o->lines, room, sizeof(*o->lines));
 		}
 		n = line_bytes(from + at, o->bytes - at);
 		sum += decode(&d, from + at, n);
-		o->ends[o->n_ends++] = sum;
+		o->lines[o->n_lines++] = (struct mail_line){ at + n, sum };
 	}
 	decoder_free(&d);
 	return sum;
@@ -77,12 +77,12 @@ static uint64_t measure(struct mail_origin *o, const uint8_t *from, bool with_ch
 /* The first line whose end lies beyond. */
 static size_t line_of(const struct mail_origin *o, uint64_t at)
 {
-	size_t low = 0, high = o->n_ends;
+	size_t low = 0, high = o->n_lines;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
 
-		if (o->ends[middle] > at)
+		if (o->lines[middle].decoded > at)
 			high = middle;
 		else
 			low = middle + 1;
@@ -93,53 +93,53 @@ static size_t line_of(const struct mail_origin *o, uint64_t at)
 /* Where in the raw part the byte `at` of the text came from. */
 static size_t raw_place(struct mail_origin *o, const uint8_t *from, uint64_t bytes, uint64_t at)
 {
+	struct mail_line begin = { 0, 0 };
 	struct decoder d;
-	size_t line, raw = 0, n;
-	uint64_t sum;
+	size_t line, n = 0;
 
 	/* A text that was no good in its character set was taken as it stands. */
-	if (o->ends == NULL && measure(o, from, true) < bytes && o->charset[0] != '\0') {
+	if (o->lines == NULL && measure(o, from, true) < bytes && o->charset[0] != '\0') {
 		o->charset[0] = '\0';
 		(void)measure(o, from, false);
 	}
 	line = line_of(o, at);
-	for (size_t i = 0; i < line && raw < o->bytes; i++)
-		raw += line_bytes(from + raw, o->bytes - raw);
-	if (raw >= o->bytes)
+	if (line == o->n_lines)
 		return o->bytes;
+	if (line > 0)
+		begin = o->lines[line - 1];
 	d = decoder_new(o, true);
-	sum = line == 0 ? 0 : o->ends[line - 1];
-	n = line_bytes(from + raw, o->bytes - raw);
-	for (size_t i = 0; i < n; i++) {
-		sum += decode(&d, from + raw + i, 1);
-		if (sum > at) {
-			n = i;
+	while (begin.raw + n < o->lines[line].raw) {
+		begin.decoded += decode(&d, from + begin.raw + n, 1);
+		if (begin.decoded > at)
 			break;
-		}
+		n++;
 	}
 	decoder_free(&d);
-	return raw + n;
+	return begin.raw + n;
 }
 
 void mail_place(struct mail *m, uint32_t text, uint64_t at, uint32_t *line, uint32_t *column)
 {
 	struct mail_origin *o = &m->origins[text];
-	size_t place = o->at, line_at = 0;
+	size_t place = o->at;
 
 	if (o->how == MAIL_AS_IS)
 		place += (size_t)at;
 	else if (o->how == MAIL_DECODED)
 		place += raw_place(o, m->file.at + o->at, m->texts[text].bytes.bytes, at);
 	place = place < m->file.bytes ? place : m->file.bytes;
-	*line = 1;
-	for (size_t i = 0; i < place;) {
-		size_t n = line_bytes(m->file.at + i, place - i);
-
-		if (m->file.at[i + n - 1] != '\n')
-			break;
-		i += n;
-		++*line;
-		line_at = i;
+	if (m->line == 0 || place < m->line_at) {
+		m->line = 1;
+		m->line_at = 0;
 	}
-	*column = (uint32_t)(place - line_at) + 1;
+	while (m->line_at < place) {
+		size_t n = line_bytes(m->file.at + m->line_at, place - m->line_at);
+
+		if (m->file.at[m->line_at + n - 1] != '\n')
+			break;
+		m->line_at += n;
+		m->line++;
+	}
+	*line = m->line;
+	*column = (uint32_t)(place - m->line_at) + 1;
 }

@@ -22,6 +22,12 @@ bool rate_try(struct rate *r, uint32_t per_s, uint64_t now_us, uint64_t *wait_us
 	return true;
 }
 
+void rate_take(struct rate *r, uint32_t per_s, uint32_t n)
+{
+	if (per_s != 0)
+		r->tat_ns += n * gap_ns(per_s);
+}
+
 void rate_undo(struct rate *r, uint32_t per_s)
 {
 	if (per_s != 0)

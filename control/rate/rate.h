@@ -22,5 +22,10 @@ enum { RATE_SLACK_US = 30000, RATE_LATE_US = 10000 };
  */
 bool rate_try(struct rate *r, uint32_t per_s, uint64_t now_us, uint64_t *wait_us);
 
+/* `n` more happen together with one that rate_try() has just let through: what follows waits for
+ * all of them.
+ */
+void rate_take(struct rate *r, uint32_t per_s, uint32_t n);
+
 /* Gives back an event that did not happen after all. */
 void rate_undo(struct rate *r, uint32_t per_s);

@@ -33,18 +33,23 @@ bool lane_reaches(const struct sched *s, const struct lane *lane, const struct i
 	return !ip_is_unset(ip_is_v4(addr) ? &src->addr4 : &src->addr6);
 }
 
-bool site_takes_requiretls(const struct sched *s, const struct site *site,
-                           const struct mx_host *host)
+static bool is_named(const struct sched *s, const struct site *site, const struct host_addr *h)
 {
-	const struct mx_answer *a = site->answer;
+	return site->is_routed
+	           ? site->limits->requiretls
+	           : conf_is_requiretls_host(s->conf, site->answer->hosts[h->host].name);
+}
 
-	if (site->is_routed)
-		return site->limits->requiretls;
-	if (host != NULL)
-		return conf_is_requiretls_host(s->conf, host->name);
-	for (uint32_t i = 0; i < a->n_hosts; i++)
-		if (conf_is_requiretls_host(s->conf, a->hosts[i].name))
+bool site_takes_requiretls(struct sched *s, const struct site *site, const struct host_addr *addr)
+{
+	for (uint32_t i = 0; i < site->n_addrs; i++) {
+		const struct host_addr *h = &site->addrs[i];
+
+		if ((addr == NULL || addr == h) && is_named(s, site, h) &&
+		    !host_is(hosts_find(s->hosts, &h->addr, HOST_ANY_SOURCE), HOST_NO_REQUIRETLS,
+		             s->now_us))
 			return true;
+	}
 	return false;
 }
 
@@ -88,7 +93,6 @@ static const struct host_addr *pick_host(struct sched *s, const struct lane *lan
 
 	*again_us = UINT64_MAX;
 	for (uint32_t i = 0; i < a->n_hosts; i++) {
-		bool may = !lane->requiretls || site_takes_requiretls(s, lane->site, &a->hosts[i]);
 		struct choice of_host = { .addr = NULL };
 
 		if (best.addr != NULL && a->hosts[i].preference != a->hosts[i - 1].preference)
@@ -96,7 +100,8 @@ static const struct host_addr *pick_host(struct sched *s, const struct lane *lan
 		for (uint32_t j = 0; j < a->hosts[i].n_addrs; j++, h++) {
 			uint64_t until_us;
 
-			if (!may || h->is_barred || !lane_reaches(s, lane, &h->addr))
+			if (h->is_barred || !lane_reaches(s, lane, &h->addr) ||
+			    (lane->requiretls && !site_takes_requiretls(s, lane->site, h)))
 				continue;
 			until_us = avoid_us(s, lane, &h->addr);
 			if (until_us == 0)

@@ -137,10 +137,11 @@ void flight_compose(struct sched *s, struct flight *f)
 void flight_texts(const struct tpl_out *out, struct dp_text text[TPL_TEXTS_MAX])
 {
 	static const uint8_t parts[] = {
-		[TPL_LABEL_SUBJECT] = DP_PART_SUBJECT, [TPL_LABEL_HEADER] = DP_PART_HEADER,
-		[TPL_LABEL_TEXT] = DP_PART_TEXT,       [TPL_LABEL_HTML] = DP_PART_HTML,
-		[TPL_LABEL_FILE_NAMES] = DP_PART_NAME, [TPL_LABEL_FILE_TEXT] = DP_PART_TEXT,
-		[TPL_LABEL_FILE_HTML] = DP_PART_HTML,  [TPL_LABEL_FILES] = DP_PART_FILE
+		[TPL_LABEL_SUBJECT] = DP_PART_SUBJECT,     [TPL_LABEL_HEADER] = DP_PART_HEADER,
+		[TPL_LABEL_FINAL_HEADER] = DP_PART_HEADER, [TPL_LABEL_TEXT] = DP_PART_TEXT,
+		[TPL_LABEL_HTML] = DP_PART_HTML,           [TPL_LABEL_FILE_NAMES] = DP_PART_NAME,
+		[TPL_LABEL_FILE_TEXT] = DP_PART_TEXT,      [TPL_LABEL_FILE_HTML] = DP_PART_HTML,
+		[TPL_LABEL_FILES] = DP_PART_FILE
 	};
 
 	static_assert(sizeof(parts) == TPL_N_LABELS, "each label has its part");

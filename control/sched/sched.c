@@ -147,6 +147,20 @@ static uint8_t least_of(const struct sched *s, const struct campaign *c)
 	return own > least ? (uint8_t)own : least;
 }
 
+/* Which hosts may get REQUIRETLS mail was asked when their sessions were opened: they have carried
+ * their share.
+ */
+static void renew_requiretls(struct site *site)
+{
+	struct lane *lane;
+	struct conn *c;
+
+	DL_FOREACH(site->lanes, lane)
+	DL_FOREACH(lane->conns, c)
+	if (lane->requiretls)
+		c->msgs_max = c->msgs;
+}
+
 void sched_set_conf(struct sched *s, const struct conf *conf)
 {
 	struct pool *p, *next_pool;
@@ -173,6 +187,7 @@ void sched_set_conf(struct sched *s, const struct conf *conf)
 		if (site == NULL)
 			continue;
 		site_set_limits(s, site);
+		renew_requiretls(site);
 		site->blocked = 0;
 		for (uint32_t k = 0; k < site->n_addrs; k++)
 			site->addrs[k].is_barred = 0;

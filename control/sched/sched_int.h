@@ -33,6 +33,7 @@ enum {
 	HUNGRY_PER_TICK = 64,   /* hungry sites looked at each RETRY_US, whatever came free */
 	RETRY_US = 2000,        /* when a ring or pool was full: look again after this */
 	LANE_LOOKAHEAD_MIN = 4, /* messages composed ahead of a lane's connections, at least */
+	SHARED_RATE_PART = 10,  /* of a second's worth: the most in a transaction of several */
 	SHARED_PART = 8, /* of all flights, what recipients of shared copies may be in one lane */
 	SITE_FULL_LANES_MAX =
 	    8, /* slices that may find their lane full before a site's turn ends */
@@ -390,6 +391,17 @@ void credential_taken(struct sched *s, const struct conn *c); /* its host answer
 bool credential_refused(struct sched *s, const struct conn *c, const struct dp_evt *evt);
 bool credential_is_out(const struct sched *s, const struct lane *lane);
 
+/* learn.c: what sessions say of hosts. */
+uint64_t after_s(const struct sched *s, uint32_t seconds);
+uint64_t fact_until_us(const struct sched *s, enum host_fact fact);
+void learn(struct sched *s, struct host *host, enum host_fact fact);
+struct host *host_of(struct sched *s, const struct conn *c);
+void conn_failed(struct sched *s, struct conn *c, const struct dp_evt *evt);
+void conn_worked(struct sched *s, const struct conn *c);
+void conn_learn(struct sched *s, struct conn *c, const struct dp_evt *evt);
+void conn_learn_limits(struct sched *s, struct conn *c, const struct dp_evt *evt);
+void conn_prove_window(struct sched *s, const struct conn *c, bool in_order);
+
 /* dial.c: opens one more connection of a lane. */
 enum dialled {
 	DIALLED,
@@ -398,9 +410,10 @@ enum dialled {
 	DIALLED_NEVER,   /* no host is one that the lane may go to */
 };
 
-/* Whether a host of the site may get REQUIRETLS mail; NULL: whether one of them may. */
-bool site_takes_requiretls(const struct sched *s, const struct site *site,
-                           const struct mx_host *host);
+/* Whether an address of the site may get REQUIRETLS mail: it is named for it, and not known to lack
+ * it; NULL: whether one of them may.
+ */
+bool site_takes_requiretls(struct sched *s, const struct site *site, const struct host_addr *addr);
 
 /* Transactions in flight: what is asked of every host, more of one that has proven to take it. */
 uint32_t dial_window(const struct conf_limits *l, const struct host *host, uint64_t now_us);

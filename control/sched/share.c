@@ -113,9 +113,16 @@ void copy_composed(struct sched *s, struct copy *copy, const struct compose_done
 
 /* ---- transactions ---- */
 
+/* A transaction comes at once where a rate would spread: it is a tenth of a second's worth at most.
+ */
 uint32_t share_rcpts_max(const struct lane *lane)
 {
-	return lane->site->limits->rcpts_max;
+	const struct conf_limits *l = lane->site->limits;
+	uint32_t tenth = l->rate_per_s / SHARED_RATE_PART;
+
+	if (l->rate_per_s == 0 || l->rcpts_max <= tenth)
+		return l->rcpts_max;
+	return tenth > 0 ? tenth : 1;
 }
 
 /* How many the next transaction on a session may have: what is configured, what its host takes by
@@ -161,24 +168,19 @@ static bool may_share(const struct flight *a, const struct flight *b)
 	       rcpts[a->row].released == rcpts[b->row].released;
 }
 
-/* Those that go together, as far as the rate allows. Who needs SMTPUTF8 goes alone: the others'
- * transaction must not depend on it.
+/* Those that go together. Who needs SMTPUTF8 goes alone: the others' transaction must not depend on
+ * it.
  */
-static uint32_t gather(struct sched *s, struct lane *lane, struct flight *first, uint32_t most,
-                       struct flight *list[DP_RCPTS_MAX])
+static uint32_t gather(struct flight *first, uint32_t most, struct flight *list[DP_RCPTS_MAX])
 {
-	uint32_t n = 1, per_s = lane->site->limits->rate_per_s;
-	uint64_t wait_us;
+	uint32_t n = 1;
 
 	list[0] = first;
 	if (!is_ascii(address_of(first)))
 		return 1;
 	for (struct flight *f = first->next; f != NULL && n < most; f = f->next) {
-		if (!may_share(f, first) || !is_ascii(address_of(f)))
-			continue;
-		if (!rate_try(&lane->site->rate, per_s, s->now_us, &wait_us))
-			break;
-		list[n++] = f;
+		if (may_share(f, first) && is_ascii(address_of(f)))
+			list[n++] = f;
 	}
 	return n;
 }
@@ -236,7 +238,7 @@ static void batch_put(struct sched *s, struct batch *b)
 bool share_submit(struct sched *s, struct lane *lane, struct conn *c, struct flight *first)
 {
 	struct flight *list[DP_RCPTS_MAX];
-	uint32_t n = gather(s, lane, first, rcpts_max_of(s, lane, c, first), list);
+	uint32_t n = gather(first, rcpts_max_of(s, lane, c, first), list);
 	struct batch *b = batch_get(s, list, n);
 	struct dp_job job = lane_job(c, first);
 
@@ -246,11 +248,15 @@ bool share_submit(struct sched *s, struct lane *lane, struct conn *c, struct fli
 	job.text = first->copy->text; /* outlives the first */
 	job.needs_smtputf8 |= !is_ascii(b->rcpts[0].address);
 	if (dp_submit(s->cf.dp, c->worker, &job) != 0) {
-		for (uint32_t i = 1; i < n; i++)
-			rate_undo(&lane->site->rate, lane->site->limits->rate_per_s);
 		batch_put(s, b);
 		return false;
 	}
+	/* The first was let through for itself. A ninth more, so that no second holds more than the
+	 * rate, wherever in it the last transaction comes.
+	 */
+	if (n > 1)
+		rate_take(&lane->site->rate, lane->site->limits->rate_per_s,
+		          n - 1 + (n + SHARED_RATE_PART - 2) / (SHARED_RATE_PART - 1));
 	for (uint32_t i = 0; i < n; i++) {
 		list[i]->batch = b;
 		lane_sent(s, lane, c, list[i]);

@@ -226,8 +226,9 @@ static bool refuse_requiretls(struct sched *s, struct slice *sl, uint32_t row)
 		                               .enhanced = { 5, 7, 30 } };
 	const struct verdict v = bounce_judge(&refusal, 0);
 
-	return judge_row(s, sl, row, &v, &refusal,
-	                 "REQUIRETLS: the configuration names no host of the domain for it");
+	return judge_row(
+	    s, sl, row, &v, &refusal,
+	    "REQUIRETLS: the configuration names no host of the domain that offers it");
 }
 
 /* A run of fresh rows that is being claimed: their first-attempt time becomes durable in one

@@ -72,24 +72,6 @@ static bool has_ends(const struct session *s, const struct txn *t)
 	return s->is_lmtp && t->job.n_rcpts > 1;
 }
 
-/* One of those that has the recipient it is for in it, as "<address>". */
-static bool names_its_own(const struct txn *t, const struct smtp_reply *r)
-{
-	size_t kept = r->text_bytes < DP_TEXT_MAX ? r->text_bytes : DP_TEXT_MAX;
-	struct span to;
-	const char *at;
-	uint16_t rcpt = 0;
-
-	while (rcpt < t->job.n_rcpts && !txn_is_open(t, rcpt))
-		rcpt++;
-	if (rcpt == t->job.n_rcpts)
-		return false;
-	to = t->job.rcpts[rcpt].address;
-	at = to.bytes == 0 ? NULL : memmem(r->text, kept, to.at, to.bytes);
-	return at != NULL && at > r->text && at[-1] == '<' && at + to.bytes < r->text + kept &&
-	       at[to.bytes] == '>';
-}
-
 /* Whether a reply of a host that tells them apart can only be to its own command: not to the one
  * behind it, which it would be with one missing, nor to the one before it.
  */
@@ -164,8 +146,6 @@ void order_note(struct session *s, const struct smtp_reply *reply)
 	s->in_doubt |= s->is_same;
 	if (s->heard.step == DP_STEP_DATA)
 		is_proof = reply->code == 354;
-	else if (s->heard.step == DP_STEP_DOT && has_ends(s, t))
-		is_proof = names_its_own(t, reply);
 	else if (s->heard.step == DP_STEP_RSET && s->was_refused)
 		is_proof = is_good(reply);
 	else if (!s->is_same && session_is_told_apart(s))
@@ -186,8 +166,13 @@ void order_note(struct session *s, const struct smtp_reply *reply)
 
 bool order_needs_probe(const struct session *s)
 {
-	return s->in_doubt && s->n_flight > 0 && dues_count(s) == 0 && txn_oldest(s)->is_said &&
-	       txn_oldest(s)->in_doubt;
+	const struct txn *said = txn_said(s);
+
+	/* What is being said already will be answered, too. */
+	if (!s->in_doubt || s->n_flight == 0 || dues_count(s) > 0 ||
+	    (said != NULL && said->is_begun))
+		return false;
+	return txn_oldest(s)->in_doubt;
 }
 
 static bool is_all_delivered(const struct smtp *smtp, const struct txn *t)

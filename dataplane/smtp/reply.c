@@ -5,7 +5,7 @@ void smtp_reply_reset(struct smtp_reply *r)
 	/* `text` and `line` are only ever read up to their counts. */
 	r->code = 0;
 	memset(r->enhanced, 0, sizeof(r->enhanced));
-	r->cr = false;
+	r->is_mixed = r->cr = false;
 	r->n_head = 0;
 	r->line_bytes = 0;
 	r->n_lines = 0;
@@ -120,13 +120,15 @@ static bool take_part(struct smtp_reply *r, struct span part)
 static enum smtp_reply_got end_line(struct smtp_reply *r)
 {
 	bool last = r->n_head < sizeof(r->head) || r->head[3] == ' ';
+	uint16_t code;
 
 	if (r->n_head < 3)
 		return SMTP_REPLY_BAD;
 	if (r->n_head == 3)
 		r->line_bytes = 0;
-	r->code =
-	    (uint16_t)((r->head[0] - '0') * 100 + (r->head[1] - '0') * 10 + (r->head[2] - '0'));
+	code = (uint16_t)((r->head[0] - '0') * 100 + (r->head[1] - '0') * 10 + (r->head[2] - '0'));
+	r->is_mixed |= r->n_lines > 0 && code != r->code;
+	r->code = code;
 	find_enhanced(r);
 	r->n_lines++;
 	r->n_head = 0;

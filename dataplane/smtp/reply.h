@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -29,9 +30,10 @@ struct smtp_reply_bounds {
 };
 
 struct smtp_reply {
-	uint16_t code;       /* of the newest complete line: the last line decides (5321 4.2.1) */
+	uint16_t code;       /* of the newest complete line */
 	uint8_t enhanced[3]; /* RFC 2034, the first one found; 0.0.0: none */
-	bool cr;             /* the newest byte was a CR */
+	bool is_mixed : 1;   /* a line had another code than the one before (5321 4.2.1) */
+	bool cr : 1;         /* the newest byte was a CR */
 	uint8_t n_head;      /* bytes of the current line's "250-" seen */
 	uint8_t line_bytes;  /* kept in `line` */
 	char head[4];
@@ -40,6 +42,8 @@ struct smtp_reply {
 	char text[DP_TEXT_MAX]; /* the beginning of it; control characters as they came */
 	char line[SMTP_LINE_KEPT_BYTES]; /* text of the current line, without code and line end */
 };
+
+static_assert(sizeof(struct smtp_reply) % 8 == 0, "it has a slot in a pool");
 
 void smtp_reply_reset(struct smtp_reply *r);
 

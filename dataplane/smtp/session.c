@@ -391,6 +391,18 @@ static struct due due_of_reply(struct session *s)
 	return d;
 }
 
+/* RFC 5321 4.2.1: all lines of a reply have one code. Else two of them were run together, one whose
+ * last line never came and the one of the next command: a yes to that is none to this. Only a
+ * greeting, in front of which nothing was said, goes by its last line: some servers begin it while
+ * they make up their mind.
+ */
+static void hear_mixed(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
+{
+	if (s->has_pipelined)
+		s->learnt |= DP_KNOWN_NO_PIPELINING;
+	session_end_by_nonsense(s, now_us, reply);
+}
+
 /* One whole reply, for the command it belongs to by order. */
 static void hear(struct session *s, uint64_t now_us, const struct smtp_reply *reply)
 {
@@ -400,7 +412,10 @@ static void hear(struct session *s, uint64_t now_us, const struct smtp_reply *re
 	 * what is in flight. */
 	if (is_refusal(reply) && s->window > 1)
 		s->is_stopped = true;
-	smtp_steps[s->heard.step].hear(s, now_us, reply);
+	if (reply->is_mixed && s->heard.step != DP_STEP_BANNER)
+		hear_mixed(s, now_us, reply);
+	else
+		smtp_steps[s->heard.step].hear(s, now_us, reply);
 	/* RFC 5321 3.8: 421 may answer anything, and the server goes. */
 	if (s->end == SESSION_LIVES && reply->code == 421)
 		session_end_by_reply(s, now_us, reply);

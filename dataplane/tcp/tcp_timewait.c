@@ -17,7 +17,8 @@ uint64_t tcp_tw_memory_bytes(uint32_t entries)
 
 int tcp_tw_init(struct tcp_timewait *tw, uint32_t entries)
 {
-	tw->ring = pages_get((uint64_t)entries * sizeof(*tw->ring));
+	/* An entry is written before it is read, so pages come as the ring goes round. */
+	tw->ring = malloc(tcp_tw_memory_bytes(entries));
 	tw->n = entries;
 	return tw->ring != NULL ? 0 : -ENOMEM;
 }

@@ -42,8 +42,8 @@ class Row(NamedTuple):
                         # than what is measured
 
 
-MANY = ("--conns-max", "1100000", "--buffers", "16384")
-SOME = ("--conns-max", "110000", "--buffers", "16384")
+MANY = ("--conns-max", "1100000", "--buffers", "16384", "--idle", "3600")
+SOME = ("--conns-max", "110000", "--buffers", "16384", "--idle", "3600")
 METRICS = {
     "message_plain_2k": Row("message_plain_2k", "cycles", 8000, 4400, False),
     "message_plain_2k_w16": Row("message_plain_2k_w16", "cycles", 6500, 4000, False),

@@ -203,7 +203,7 @@ def each_odd_server_meets_its_answer():
         mute([h.addr for h in hosts if h.odd.name.startswith("mute")])
         engine.start()
         engine.campaign("odd", run / "list.csv", run / "template")
-        rows = wait_done(engine, want, 50)
+        rows = wait_done(engine, want, 100)
         stats = engine.stats()
         systest.equal(engine.stop(), 0, "exit status")
         counts = {sink.dir.name: sink.stop() for sink in sinks}

@@ -2,19 +2,18 @@
 """Reports on delivery (RFC 3461): what a campaign asks for reaches a real receiver. Postfix sends its
 reports to the envelope sender, and they say which campaign and row they are about and for whom the
 message was in the list's own spelling, RFC 6533 included; how much they return is as asked; the
-defaults of class and tenant hold where a campaign says nothing, and not where it does. `posthaste
-sink` shows the words themselves, and a host that does not offer DSN is told none of them."""
+defaults of class and tenant hold where a campaign says nothing, and not where it does. They outlive
+a kill. `posthaste sink` shows the words themselves, and a host that does not offer DSN is told none of
+them."""
 
 import csv
 import email
 import email.policy
-import json
 import re
-import signal
-import subprocess
 
 import systest
 from running import Running
+from sink import Sink
 from testnet import conf, domains
 from testnet.internet import Internet
 
@@ -40,34 +39,8 @@ tenant "quiet" { dsn_notify = never }
 """
 
 
-class Sink:
-    """One `posthaste sink` over kernel sockets that keeps what it gets."""
-
-    def __init__(self, name, addr, *args):
-        self.store = systest.run_dir() / name
-        argv = [systest.engine(), "sink", "--kernel", "--listen", f"{addr}:25", "--store",
-                str(self.store), *args]
-        self.proc = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
-        systest.check(self.proc.stdout.readline().startswith("ready "), f"{name} does not start")
-
-    def counts(self):
-        """What it counted until now."""
-        self.proc.send_signal(signal.SIGUSR1)
-        return json.loads(next(line for line in self.proc.stdout if line.startswith("{")))
-
-    def stop(self):
-        self.proc.terminate()
-        self.proc.communicate(timeout=20)
-
-    def envelopes(self):
-        """Recipient -> (what stood behind MAIL, what stood behind RCPT)."""
-        out = {}
-        for path in self.store.iterdir():
-            lines = path.read_text().split("\n\n", 1)[0].split("\n")
-            said = {key: [ln[5:] for ln in lines if ln.startswith(key)] for key in ("MAIL ", "RCPT ")}
-            for rcpt in said["RCPT "]:
-                out[rcpt.split("<")[1].split(">")[0]] = (said["MAIL "][0], rcpt)
-        return out
+def start_sink(name, addr, *args):
+    return Sink(name, "--kernel", "--listen", f"{addr}:25", *args, script="")
 
 
 def send(engine, name, addresses, *more):
@@ -153,10 +126,16 @@ def a_real_receiver_reports_as_the_campaign_asks():
         reports = take_reports(net)  # of what failed, by default (RFC 3461 4.1)
         systest.equal([(r[1]["Action"], r[0]["Original-Envelope-Id"]) for r in reports],
                       [("failed", None)], "reports that nobody asked for")
-        sinks = [Sink("words", SINK), Sink("old", OLD, "--without", "DSN")]
+        sinks = [start_sink("words", SINK), start_sink("old", OLD, "--without", "DSN")]
         rows = [f"{part}@{name}.test" for name in ("words", "old") for part in ("A+b", "c")]
         all_delivered(send(engine, "words", rows, "--dsn-notify", "failure,delay", "--dsn-ret", "full"))
         all_delivered(send(engine, "unasked", ["d@words.test"], "--dsn-notify", "none", "--dsn-ret", "none"))
+        again = "451-1+later@words.test"
+        first = send(engine, "again", [again], "--dsn-notify", "delay")
+        systest.equal(first[again]["state"], "deferred", "before the kill")
+        engine.kill()
+        engine.start()
+        systest.wait_for(lambda: engine.is_settled("again", 1), 30, "it is delivered by another life")
         engine.stop()
         for sink in sinks:
             sink.stop()
@@ -165,6 +144,9 @@ def a_real_receiver_reports_as_the_campaign_asks():
 
 def check_words(sinks):
     words, old = (sink.envelopes() for sink in sinks)
+    later = words.pop("451-1+later@words.test")
+    systest.check(" NOTIFY=DELAY ORCPT=rfc822;451-1+2Blater@words.test" in later[1], later[1])
+    systest.check(" ENVID=" in later[0], f"MAIL {later[0]}")
     systest.equal(sorted(words), ["A+b@words.test", "c@words.test", "d@words.test"], "recipients")
     for local, xtext in (("A+b", "A+2Bb"), ("c", "c")):
         mail, rcpt = words[f"{local}@words.test"]

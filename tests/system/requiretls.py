@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """REQUIRETLS (RFC 8689): mail that asks for it reaches hosts that the configuration names and whose
-names TLS vouches for, and MAIL says so; where no host is named nobody is called, where the host does
-not offer it no MAIL is said, and both fail with 5.7.30; a host that cannot show its name waits. Other
-mail goes everywhere."""
+names TLS vouches for, and MAIL says so; where no host is named nobody is called, a host that does not
+offer it hears no MAIL and is passed over for others, and without any both fail with 5.7.30; a host
+that cannot show its name waits. Other mail goes everywhere."""
 
 import systest
-from reports import Sink, begin, send
+from reports import begin, send, start_sink
 from testnet import domains
 from testnet.internet import Internet
 from tls import certificate
@@ -14,6 +14,7 @@ NAMES = ["named", "stranger", "lacks", "liar", "routed"]
 ADDRS = {name: f"10.25.2.{n}" for n, name in enumerate(NAMES, 1)}
 SERVED = [domains.Domain(f"{name}.test", 0, "", domains.mx(addr), silent=[addr])
           for name, addr in ADDRS.items()]
+SERVED.append(domains.Domain("second.test", 0, "", "@ MX 10 mx.lacks.test.\n@ MX 20 mx.named.test.\n"))
 BLOCKS = """
 tls.ca_file = "{ca}"
 site "mx.named.test" {{ requiretls = true }}
@@ -24,7 +25,8 @@ site "behind.test" {{ route = "mx.routed.test"; requiretls = true }}
 """
 # domain -> state, enhanced code, a part of the reply; and transactions at its host
 WANT = {
-    "named": ("delivered", "", "", 1),
+    "named": ("delivered", "", "", 2),  # one of them for second.test
+    "second": ("delivered", "", "", 2),
     "behind": ("delivered", "", "", 1),
     "stranger": ("failed", "5.7.30", "names no host of the domain", 0),
     "lacks": ("failed", "5.7.30", "offers it under verified TLS", 0),
@@ -32,11 +34,11 @@ WANT = {
 }
 
 
-def start_sink(certs, name):
+def start_host(certs, name):
     host = "mx.elsewhere.test" if name == "liar" else f"mx.{name}.test"
     certificate(certs, name, host, 30, "authority")
     args = ["--without", "REQUIRETLS"] if name == "lacks" else []
-    return Sink(name, ADDRS[name], "--cert", str(certs / f"{name}.pem"), *args)
+    return start_sink(name, ADDRS[name], "--cert", str(certs / f"{name}.pem"), *args)
 
 
 def only_hosts_of_the_configuration_get_it():
@@ -45,7 +47,7 @@ def only_hosts_of_the_configuration_get_it():
     certificate(certs, "authority", "authority.test", 30, None)
     engine = begin(BLOCKS.format(ca=certs / "authority.crt"))
     with Internet(systest.BUILD, systest.run_dir() / "mail", SERVED):
-        sinks = {name: start_sink(certs, name) for name in NAMES}
+        sinks = {name: start_host(certs, name) for name in NAMES}
         engine.start()
         got = send(engine, "asked", [f"r@{name}.test" for name in WANT], "--requiretls")
         counts = {name: sink.counts() for name, sink in sinks.items()}
@@ -55,7 +57,7 @@ def only_hosts_of_the_configuration_get_it():
             sink.stop()
     for name, (state, enhanced, reply, transactions) in WANT.items():
         row = got[f"r@{name}.test"]
-        host = "routed" if name == "behind" else name
+        host = {"behind": "routed", "second": "named"}.get(name, name)
         systest.equal(row["state"], state, f"{name}: state ({row['reply']})")
         systest.check(enhanced in row["enhanced"] and reply in row["reply"], f"{name}: {row}")
         systest.equal(counts[host]["transactions"], transactions, f"{name}: MAIL")

@@ -76,7 +76,8 @@ class Signed(Running):
                     f'dkim "ed" {{ domain = sender.test; selector = s2; key = "{run}/ed.pem" }}\n'
                     f'dkim "other" {{ domain = other.test; selector = s3; key = "{run}/ed.pem" }}\n'
                     f'unsubscribe {{ url = "{URL}"; mailto = "leave@sender.test" }}\n'
-                    'postal_address = "Sender Ltd, 1 Example Street, Anytown"\n')
+                    'postal_address = "Sender Ltd, 1 Example Street, Anytown"\n'
+                    'lint { dns = warn }\n')
 
     def say(self, *words):
         return subprocess.run([systest.engine(), *words], capture_output=True, text=True,
@@ -101,6 +102,13 @@ def check_tells_the_records(s):
     for name, record in s.records.items():
         strings = " ".join(f'"{record[i:i + 255]}"' for i in range(0, len(record), 255))
         systest.check(f"{name} TXT {strings}\n" in done.stdout, f"{name}: {done.stdout}")
+
+
+def keys_that_the_dns_does_not_hold_are_told_when_they_are_loaded(s):
+    del s
+    for key in "s1._domainkey.sender.test", "s2._domainkey.sender.test", "s3._domainkey.other.test":
+        systest.wait_for(lambda k=key: f"dkim: {k}: there is no key record" in systest.engine_log(),
+                         10, f"{key} is told")
 
 
 def what_arrives_verifies_and_says_how_to_leave(s):
@@ -196,7 +204,9 @@ def signed():
         with Receiver(ADDR, run / "mail" / "ops") as receiver:
             s = Signed(run, receiver)
             s.start()
-            for test in (check_tells_the_records, what_arrives_verifies_and_says_how_to_leave,
+            for test in (check_tells_the_records,
+                         keys_that_the_dns_does_not_hold_are_told_when_they_are_loaded,
+                         what_arrives_verifies_and_says_how_to_leave,
                          a_campaign_names_its_signers, what_receivers_refuse_does_not_start,
                          a_key_changed_by_a_reload_signs_from_then_on,
                          no_log_and_no_file_of_ours_tells_a_key):

@@ -84,6 +84,16 @@ class Sink:
                     out.setdefault(rcpt, []).append((tls, message))
         return out
 
+    def envelopes(self):
+        """Recipient -> (what stood behind MAIL, what stood behind RCPT)."""
+        out = {}
+        for path in (self.dir / "store").iterdir():
+            lines = path.read_text(errors="replace").split("\n\n", 1)[0].split("\n")
+            said = {key: [ln[5:] for ln in lines if ln.startswith(key)] for key in ("MAIL ", "RCPT ")}
+            for rcpt in said["RCPT "]:
+                out[rcpt.split("<")[1].split(">")[0]] = (said["MAIL "][0], rcpt)
+        return out
+
     def hashes(self):
         """Recipient -> list of (sha256, octets)."""
         out = {}

@@ -203,6 +203,8 @@ static void scanners_get_the_decoded_text_by_label(void)
 		{ { (const uint8_t *)"\xc3\xbc J\r\n", 6 }, TPL_LABEL_TEXT, 0 },
 		{ { (const uint8_t *)"<b>&uuml; J</b>", 15 }, TPL_LABEL_HTML, 0 },
 	};
+	static const char *const fields[] = { "From: news@b.test\r\n", "X-Tag: J\r\n",
+		                              "Message-ID: <", "Subject: =?" };
 	struct tpl *tpl = open_tpl("Subject: Gr\xc3\xbc\xc3\x9f"
 	                           "e {{ n }}\nX-Tag: {{ n }}\n",
 	                           "<b>&uuml; {{ n }}</b>", "\xc3\xbc {{ n }}\n");
@@ -212,11 +214,20 @@ static void scanners_get_the_decoded_text_by_label(void)
 	struct tpl_err err;
 
 	CU_ASSERT_EQUAL_FATAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
-	CU_ASSERT_EQUAL_FATAL(out.n_text, 4);
+	CU_ASSERT_EQUAL_FATAL(out.n_text, 5);
 	for (uint32_t i = 0; i < 4; i++) {
-		CU_ASSERT_EQUAL(out.text[i].label, want[i].label);
-		CU_ASSERT(span_eq(out.text[i].bytes, want[i].bytes));
+		const struct tpl_text *got = &out.text[i < 2 ? i : i + 1];
+
+		CU_ASSERT_EQUAL(got->label, want[i].label);
+		CU_ASSERT(span_eq(got->bytes, want[i].bytes));
 	}
+	/* and all fields as they leave: what the campaign adds, too */
+	CU_ASSERT_EQUAL(out.text[2].label, TPL_LABEL_FINAL_HEADER);
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		CU_ASSERT_PTR_NOT_NULL(memmem(out.text[2].bytes.at, out.text[2].bytes.bytes,
+		                              fields[i], strlen(fields[i])));
+	CU_ASSERT(out.text[2].bytes.bytes > 2 &&
+	          memcmp(out.text[2].bytes.at + out.text[2].bytes.bytes - 2, "\r\n", 2) == 0);
 	tpl_close(tpl);
 }
 
@@ -450,8 +461,8 @@ static void partials_of_the_folder_are_written_as_the_body_asks(void)
 	CU_ASSERT_EQUAL_FATAL(tpl_open(folder, &columns, &tpl, &err), 0);
 	job = job_for(tpl, values);
 	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
-	CU_ASSERT(out.n_text == 3 && span_eq(out.text[1].bytes, span_str("Hello A<b")) &&
-	          span_eq(out.text[2].bytes, span_str("Hi A&lt;b")));
+	CU_ASSERT(out.n_text == 4 && span_eq(out.text[2].bytes, span_str("Hello A<b")) &&
+	          span_eq(out.text[3].bytes, span_str("Hi A&lt;b")));
 	tpl_close(tpl);
 
 	put_file(folder, "greet.liquid", "\n{{ word }} {{ m }}");
@@ -589,15 +600,15 @@ static void scanners_get_names_and_bytes_of_files(void)
 	CU_ASSERT_EQUAL_FATAL(tpl_open_sources(&s, &columns, &tpl, &err), 0);
 	job = job_for(tpl, values);
 	CU_ASSERT_EQUAL(tpl_compose(&job, slab, SLAB_BYTES, &out, &err), 0);
-	CU_ASSERT_EQUAL_FATAL(out.n_text, 3 + 4); /* no field but the subject */
+	CU_ASSERT_EQUAL_FATAL(out.n_text, 4 + 4); /* no field but the subject */
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
-		const struct tpl_text *t = &out.text[3 + i];
+		const struct tpl_text *t = &out.text[4 + i];
 
 		CU_ASSERT_EQUAL(t->label, want[i].label);
 		CU_ASSERT_TRUE(span_eq(t->bytes, span_of(want[i].bytes, want[i].n)));
 		CU_ASSERT_TRUE(t->segment != 0);
 		for (size_t k = 0; k < i; k++)
-			CU_ASSERT_TRUE(t->segment != out.text[3 + k].segment);
+			CU_ASSERT_TRUE(t->segment != out.text[4 + k].segment);
 	}
 	tpl_close(tpl);
 }

@@ -16,6 +16,7 @@
 enum { PATH_BYTES = 256, LIST_ROWS = 120, KILLED = 9, EACH_BYTES = 500 };
 
 static int64_t calls_left = -1; /* until the process is killed; below 0: never */
+static bool disk_is_full;
 
 static bool is_last_call(void)
 {
@@ -38,6 +39,11 @@ ssize_t __wrap_write(int fd, const void *data, size_t bytes)
 	if (is_last_call()) {
 		(void)!__real_write(fd, data, bytes / 2);
 		_exit(KILLED);
+	}
+	/* A wake-up of eight bytes goes to no disk. */
+	if (disk_is_full && bytes > sizeof(uint64_t)) {
+		errno = ENOSPC;
+		return -1;
 	}
 	return __real_write(fd, data, bytes);
 }
@@ -456,6 +462,64 @@ static void a_start_of_the_same_name_goes_on_with_what_a_kill_left(void)
 	state_del(&s);
 }
 
+static void what_is_cancelled_goes_on_where_it_was(void)
+{
+	enum { ROWS = 400000 };
+	struct campaign_spec spec;
+	char *text = NULL;
+	struct state_dir s;
+	size_t bytes;
+	FILE *list = open_memstream(&text, &bytes);
+
+	fputs("email,name\n", list);
+	for (int i = 0; i < ROWS; i++)
+		fprintf(list, "r%d@alpha.test,Ann\n", i);
+	fclose(list);
+	state_make(&s);
+	state_write(&s, "list.csv", text);
+	free(text);
+	leave_import(&s, "long", true);
+	spec = state_spec(&s, "long");
+	CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+	campaigns_cancel(s.cs);
+	state_wait(&s);
+	CU_ASSERT_EQUAL(s.result, -ECANCELED);
+	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "cancelled; the same start goes on behind row "));
+	CU_ASSERT_PTR_NULL(campaign_at(s.cs, 0));
+	CU_ASSERT_PTR_NOT_NULL_FATAL(state_import(&s, "long"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "rows=400000 recipients=400000 "));
+	CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "; resumed behind row "));
+	state_del(&s);
+}
+
+/* What campaigns that run have to write down needs the room more. */
+static void a_full_disk_keeps_an_import_only_where_nothing_else_runs(void)
+{
+	struct campaign_spec spec;
+	struct state_dir s;
+
+	state_make(&s);
+	for (int others = 0; others < 2; others++) {
+		if (others)
+			CU_ASSERT_PTR_NOT_NULL_FATAL(state_import(&s, "other"));
+		leave_import(&s, "long", true);
+		spec = state_spec(&s, "long");
+		disk_is_full = true;
+		CU_ASSERT_EQUAL_FATAL(campaign_start(s.cs, &spec, state_done, &s, s.why), 0);
+		state_wait(&s);
+		disk_is_full = false;
+		CU_ASSERT_EQUAL(s.result, -ENOSPC);
+		CU_ASSERT_EQUAL(is_there(&s, "campaigns/long.import"), others == 0);
+		if (others == 0) {
+			CU_ASSERT_PTR_NOT_NULL_FATAL(state_import(&s, "long"));
+			CU_ASSERT_PTR_NOT_NULL(strstr(s.line, "; resumed behind row "));
+			state_del(&s);
+			state_make(&s);
+		}
+	}
+	state_del(&s);
+}
+
 static void imports_are_left_in_bounds(void)
 {
 	struct timespec old[2] = { { .tv_sec = time(NULL) - 8 * 24 * 60 * 60 } };
@@ -489,4 +553,6 @@ SUITE("control/campaign/checkpoint", TEST(killed_at_any_call_it_ends_as_if_it_ha
       TEST(an_import_that_is_killed_often_comes_to_its_end),
       TEST(what_another_import_left_is_not_taken),
       TEST(a_start_of_the_same_name_goes_on_with_what_a_kill_left),
+      TEST(what_is_cancelled_goes_on_where_it_was),
+      TEST(a_full_disk_keeps_an_import_only_where_nothing_else_runs),
       TEST(imports_are_left_in_bounds))

@@ -176,7 +176,23 @@ static void a_raised_limit_takes_hold_within_one_old_interval(void)
 	CU_ASSERT_TRUE(rate_try(&r, 1000, 2031030, &wait_us));
 }
 
-SUITE("control/rate/rate", TEST(an_hour_stays_within_the_limit_and_above_95_percent_of_it),
+static void what_happens_together_is_paid_for_by_what_follows(void)
+{
+	struct rate r = { 0 };
+	uint64_t wait_us;
+
+	CU_ASSERT_TRUE(rate_try(&r, 1000, 5000000, &wait_us));
+	rate_take(&r, 1000, 99);
+	CU_ASSERT_FALSE(rate_try(&r, 1000, 5050000, &wait_us));
+	CU_ASSERT_FALSE(rate_try(&r, 1000, 5050000 + wait_us - 1, &wait_us));
+	CU_ASSERT_TRUE(rate_try(&r, 1000, 5103000, &wait_us)); /* 100 at 1.03 ms */
+	r = (struct rate){ 0 };
+	rate_take(&r, 0, 99);
+	CU_ASSERT_TRUE(rate_try(&r, 0, 0, &wait_us));
+}
+
+SUITE("control/rate/rate", TEST(what_happens_together_is_paid_for_by_what_follows),
+      TEST(an_hour_stays_within_the_limit_and_above_95_percent_of_it),
       TEST(jitter_on_the_way_does_not_pass_the_limit), TEST(events_come_evenly_spaced),
       TEST(a_pause_saves_up_no_more_than_a_late_caller_may_make_up_for),
       TEST(what_is_given_back_may_be_taken_again), TEST(no_limit_never_waits),

@@ -6,6 +6,7 @@
 
 #include "control/sched/host_tls.h"
 #include "control/sched/sched_int.h"
+#include "control/xalloc.h"
 #include "tests/support/suite.h"
 
 enum { TRIES = 4000, ADDRS_MAX = 8, S_US = 1000000 };
@@ -60,7 +61,7 @@ void site_hungry(struct sched *s, struct site *site)
 
 static struct {
 	struct sched s;
-	struct site site;
+	struct site *site; /* its key is at its end */
 	struct lane lane;
 	struct mx_answer answer;
 	struct mx_host hosts[4];
@@ -82,6 +83,7 @@ static void begin(const struct mail_host *mx, uint32_t n)
 {
 	memset(&w, 0, sizeof(w));
 	memset(&fake, 0, sizeof(fake));
+	w.site = xcalloc(1, sizeof(*w.site) + 1);
 	for (uint32_t i = 0; i < n; i++) {
 		struct mx_host *h = &w.hosts[i];
 
@@ -89,16 +91,16 @@ static void begin(const struct mail_host *mx, uint32_t n)
 		h->preference = mx[i].preference;
 		for (; mx[i].addrs[h->n_addrs] != NULL; h->n_addrs++) {
 			ip_parse(mx[i].addrs[h->n_addrs], &h->addrs[h->n_addrs]);
-			w.addrs[w.site.n_addrs++] =
+			w.addrs[w.site->n_addrs++] =
 			    (struct host_addr){ .addr = h->addrs[h->n_addrs], .host = i };
 		}
 	}
 	w.answer = (struct mx_answer){ .fate = MX_OK, .n_hosts = n, .hosts = w.hosts };
-	w.site.answer = &w.answer;
-	w.site.addrs = w.addrs;
-	w.site.limits = &w.site.limits_now;
-	w.site.limits_now = (struct conf_limits){ .window = 1, .window_max = 1 };
-	w.lane = (struct lane){ .site = &w.site, .n_workers = 1, .tls = DP_TLS_OPPORTUNISTIC };
+	w.site->answer = &w.answer;
+	w.site->addrs = w.addrs;
+	w.site->limits = &w.site->limits_now;
+	w.site->limits_now = (struct conf_limits){ .window = 1, .window_max = 1 };
+	w.lane = (struct lane){ .site = w.site, .n_workers = 1, .tls = DP_TLS_OPPORTUNISTIC };
 	ip_parse("192.0.2.100", &w.source.addr4);
 	ip_parse("2001:db8::100", &w.source.addr6);
 	w.conf = (struct conf){ .sources = &w.source,
@@ -116,6 +118,7 @@ static void begin(const struct mail_host *mx, uint32_t n)
 static void end(void)
 {
 	hosts_free(w.s.hosts);
+	free(w.site);
 }
 
 /* One connection, forgotten at once. */
@@ -137,7 +140,7 @@ static void count_dials(uint32_t counts[ADDRS_MAX])
 	memset(counts, 0, ADDRS_MAX * sizeof(counts[0]));
 	for (int i = 0; i < TRIES; i++) {
 		CU_ASSERT_EQUAL_FATAL(dial_once(), DIALLED);
-		for (uint32_t a = 0; a < w.site.n_addrs; a++)
+		for (uint32_t a = 0; a < w.site->n_addrs; a++)
 			counts[a] += ip_eq(&fake.last.remote, &w.addrs[a].addr);
 	}
 }
@@ -148,9 +151,9 @@ static void check_shares(const char *why, const uint32_t *shares)
 	uint32_t counts[ADDRS_MAX], sum = 0;
 
 	count_dials(counts);
-	for (uint32_t a = 0; a < w.site.n_addrs; a++)
+	for (uint32_t a = 0; a < w.site->n_addrs; a++)
 		sum += shares[a];
-	for (uint32_t a = 0; a < w.site.n_addrs; a++) {
+	for (uint32_t a = 0; a < w.site->n_addrs; a++) {
 		uint32_t want = TRIES * shares[a] / sum;
 		bool near = counts[a] >= want - want / 5 && counts[a] <= want + want / 5;
 
@@ -209,7 +212,7 @@ static void equals_share_the_load_and_the_preferred_family_comes_first(void)
 		while (n < 3 && cases[i].mx[n].name != NULL)
 			n++;
 		begin(cases[i].mx, n);
-		w.site.limits_now.ip_preference = cases[i].preference;
+		w.site->limits_now.ip_preference = cases[i].preference;
 		if (!cases[i].v4)
 			w.source.addr4 = (struct ip_addr){ 0 };
 		if (!cases[i].v6)
@@ -268,6 +271,8 @@ static void a_source_without_the_family_of_any_address_never_dials(void)
 /* RFC 8689 4.2.1: even past a better host, which nobody vouches for. */
 static void requiretls_goes_to_hosts_that_are_named_for_it_only(void)
 {
+	struct ip_addr addr;
+
 	begin(two_kinds, 2);
 	w.lane.tls = DP_TLS_VERIFY;
 	fake.named = "b.test";
@@ -278,11 +283,17 @@ static void requiretls_goes_to_hosts_that_are_named_for_it_only(void)
 	CU_ASSERT_EQUAL(fake.last.requiretls_ok, 1);
 	CU_ASSERT_EQUAL(fake.last.tls, DP_TLS_VERIFY);
 	CU_ASSERT_STRING_EQUAL(fake.last.host, "b.test");
+	ip_parse("192.0.2.2", &addr);
+	host_learn(hosts_get(w.s.hosts, &addr, HOST_ANY_SOURCE), HOST_NO_REQUIRETLS,
+	           w.s.now_us + S_US);
+	CU_ASSERT_FALSE(site_takes_requiretls(&w.s, w.site, NULL)); /* for a while */
+	w.s.now_us += S_US;
+	CU_ASSERT_TRUE(site_takes_requiretls(&w.s, w.site, NULL));
 	fake.named = NULL;
-	CU_ASSERT_FALSE(site_takes_requiretls(&w.s, &w.site, NULL));
+	CU_ASSERT_FALSE(site_takes_requiretls(&w.s, w.site, NULL));
 	CU_ASSERT_EQUAL(dial_once(), DIALLED_NEVER);
-	w.site.is_routed = w.site.limits_now.requiretls = 1; /* the route names it */
-	CU_ASSERT_TRUE(site_takes_requiretls(&w.s, &w.site, NULL));
+	w.site->is_routed = w.site->limits_now.requiretls = 1; /* the route names it */
+	CU_ASSERT_TRUE(site_takes_requiretls(&w.s, w.site, NULL));
 	CU_ASSERT_EQUAL(dial_once(), DIALLED);
 	end();
 }
@@ -326,7 +337,7 @@ static void a_providers_host_is_asked_for_tls_wherever_it_stands(void)
 	CU_ASSERT_EQUAL(dial_once(), DIALLED);
 	CU_ASSERT_EQUAL(fake.last.tls, DP_TLS_ENCRYPT);
 	CU_ASSERT_FALSE(w.conn.may_clear);
-	w.site.is_routed = 1; /* as a host of the configuration it is what its block says */
+	w.site->is_routed = 1; /* as a host of the configuration it is what its block says */
 	CU_ASSERT_EQUAL(dial_once(), DIALLED);
 	CU_ASSERT_EQUAL(fake.last.tls, DP_TLS_OPPORTUNISTIC);
 	end();

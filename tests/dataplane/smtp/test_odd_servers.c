@@ -77,7 +77,9 @@ static void every_odd_conversation_ends_as_it_should(void)
 	static const struct talk talks[] = {
 		/* clang-format off */
 		/* shapes of a reply */
-		{ "another class in the last line", PIPED, { "250 a\r\n250-b\r\n550 5.1.1 no\r\n503 c\r\n" }, 0, REF, NOT, 550, DP_WHY_TIMEOUT },
+		{ "another code in the last line", PIPED, { "250 a\r\n250-b\r\n550 5.1.1 no\r\n503 c\r\n" }, 0, NOT, NOT, 0, SPOT },
+		{ "a no run together with the next yes", PIPED, { YES, "502-d\r\n", "250 2.1.0 next\r\n" }, 0, UNC, NOT, 0, SPOT },
+		{ "a yes run together with the next no", PIPED, { YES, "250-d\r\n", "550 5.1.1 next\r\n" }, 0, UNC, NOT, 0, SPOT },
 		{ "a tab behind the code", PIPED, { "250\ta\r\n" }, 0, NOT, NOT, 0, SPOT },
 		{ "four digits", PIPED, { "2500 a\r\n" }, 0, NOT, NOT, 0, SPOT },
 		{ "a blank in front", PIPED, { " 250 a\r\n" }, 0, NOT, NOT, 0, SPOT },

@@ -34,7 +34,8 @@ static void a_reply_reads_the_same_however_it_is_cut(void)
 		{ "no text, with space",   "250 \r\n",                    "",        SMTP_REPLY_END, 250 },
 		{ "no text, no space",     "220\r\n",                     "",        SMTP_REPLY_END, 220 },
 		{ "several lines",         "250-a\r\n250-b\r\n250 c\r\n", "a b c",   SMTP_REPLY_END, 250 },
-		{ "the last line decides", "250-a\r\n550 b\r\n",          "a b",     SMTP_REPLY_END, 550 },
+		{ "another code behind",   "250-a\r\n550 b\r\n",          "a b",     SMTP_REPLY_END, 550 },
+		{ "another code between",  "250-a\r\n251-b\r\n250 c\r\n", "a b c",   SMTP_REPLY_END, 250 },
 		{ "a line without text",   "250-a\r\n250-\r\n250 c\r\n",  "a  c",    SMTP_REPLY_END, 250 },
 		{ "a bare LF ends too",    "250-a\n250 b\n",              "a b",     SMTP_REPLY_END, 250 },
 		{ "a tab in the text",     "250 a\tb\r\n",                "a\tb",    SMTP_REPLY_END, 250 },
@@ -68,6 +69,7 @@ static void a_reply_reads_the_same_however_it_is_cut(void)
 			if (got != SMTP_REPLY_END || cases[i].text == NULL)
 				continue;
 			CU_ASSERT_EQUAL(r.code, cases[i].code);
+			CU_ASSERT_EQUAL(r.is_mixed, strstr(cases[i].why, "another code") != NULL);
 			CU_ASSERT_EQUAL(r.text_bytes, strlen(cases[i].text));
 			CU_ASSERT_NSTRING_EQUAL(r.text, cases[i].text, r.text_bytes);
 		}
