@@ -174,7 +174,8 @@ static int sign(struct compose *c, struct tpl_out *out)
 		                  .n_body = c->n_pieces,
 		                  .from_domain = domain_of(c->from_line),
 		                  .sign_with = job->campaign->sign_with,
-		                  .signed_s = job->first_attempt_s };
+		                  .signed_s = job->first_attempt_s,
+		                  .no_expiry = job->no_expiry };
 	size_t from = c->out.bytes, header = c->body_at - c->header_at;
 	const char *why;
 

@@ -362,7 +362,7 @@ static void put_tags(struct dkim *d, const struct tpl_signer *s, struct writer *
 	put_tag(w, "d=", s->domain, ";");
 	put_tag(w, "s=", s->selector, ";");
 	put_time(w, "t=", d->m->signed_s);
-	if (s->expires_s != 0)
+	if (s->expires_s != 0 && !d->m->no_expiry)
 		put_time(w, "x=", d->m->signed_s + s->expires_s);
 	put_tag(w, "h=", "", "");
 	put_names(d, w);

@@ -36,6 +36,7 @@ struct dkim_message {
 	struct span from_domain; /* of From, A-labels */
 	struct span sign_with;   /* as in tpl_campaign */
 	int64_t signed_s;        /* t= */
+	bool no_expiry;          /* no x=, whatever the signer says */
 };
 
 /* `sha` is of sha_new(). Appends the DKIM-Signature fields that `signers` make of the message, to

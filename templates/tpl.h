@@ -259,6 +259,7 @@ struct tpl_job {
 	int64_t first_attempt_s;     /* Unix time; becomes Date */
 	int64_t now_s;               /* Unix time of this attempt */
 	bool as_7bit;                /* for a host that takes no 8-bit text: as without may_8bit */
+	bool no_expiry;              /* no x=: it may be tried first at any time */
 	struct span unsubscribe_url; /* the room's own; leave it empty */
 };
 

@@ -246,6 +246,7 @@ void campaign_name_message(const struct campaign *c, uint32_t row, int64_t first
 	job->number = is_shared ? 0 : row;
 	job->first_attempt_s = is_shared ? c->started_s : first_attempt_s;
 	job->now_s = is_shared ? c->started_s : now_s;
+	job->no_expiry = is_shared; /* whoever is late gets the same bytes */
 }
 
 size_t campaign_envid(const struct campaign *c, uint32_t row, char *out)

@@ -229,7 +229,8 @@ void campaign_set_in_flight(struct campaign *c, uint32_t row, bool in_flight);
 int campaign_tls_min(const struct campaign_spec *spec);
 
 /* Fills in what makes a row's message the same at every attempt: its number, and the times it is
- * made by; of a shared copy they are the campaign's, so that all rows come to the same.
+ * made by; of a shared copy they are the campaign's, so that all rows come to the same, and its
+ * signatures have no x=, which the last of them might outlive.
  */
 void campaign_name_message(const struct campaign *c, uint32_t row, int64_t first_attempt_s,
                            int64_t now_s, struct tpl_job *job);

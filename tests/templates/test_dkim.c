@@ -46,6 +46,8 @@ static struct tpl_signer signer(const char *name, const char *domain, enum tpl_s
 		                    .body = TPL_RELAXED };
 }
 
+static bool no_expiry; /* of what sign() signs */
+
 /* Signs and writes the result as text without its folds. */
 static const char *sign(const struct tpl_signer *at, uint32_t n, const char *from_domain,
                         const char *sign_with, char text[ROOM])
@@ -58,7 +60,8 @@ static const char *sign(const struct tpl_signer *at, uint32_t n, const char *fro
 		                  .n_body = 1,
 		                  .from_domain = span_str(from_domain),
 		                  .sign_with = span_str(sign_with),
-		                  .signed_s = 1000 };
+		                  .signed_s = 1000,
+		                  .no_expiry = no_expiry };
 	struct buf to = { .at = out, .max = sizeof(out) };
 	const char *why = dkim_sign(&all, &m, sha, &to);
 	size_t used = 0;
@@ -160,6 +163,10 @@ static void a_signature_says_when_it_was_made_and_when_it_ends(void)
 	CU_ASSERT_PTR_NOT_NULL(strstr(text, "t=1000; x=1500;"));
 	CU_ASSERT_PTR_NULL(sign(&s, 1, "", "", again));
 	CU_ASSERT_STRING_EQUAL(text, again);
+	no_expiry = true;
+	CU_ASSERT_PTR_NULL(sign(&s, 1, "", "", text));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "t=1000; h="));
+	no_expiry = false;
 }
 
 static void a_signer_that_cannot_be_right_is_refused(void)

@@ -39,6 +39,7 @@ static void every_row_and_every_attempt_has_the_same_bytes(void)
 	char first[4096], other[4096], sender[DP_ADDRESS_MAX];
 	struct campaign_spec spec;
 	struct state_dir s;
+	struct tpl_job job = { .no_expiry = false };
 	size_t n;
 
 	state_make(&s);
@@ -57,6 +58,8 @@ static void every_row_and_every_attempt_has_the_same_bytes(void)
 	CU_ASSERT_PTR_NOT_NULL_FATAL(s.c);
 	CU_ASSERT_EQUAL(message(s.c, 1, 1799999999, other), n);
 	CU_ASSERT_STRING_EQUAL(first, other);
+	campaign_name_message(s.c, 1, 1799999999, 1799999999, &job);
+	CU_ASSERT(job.no_expiry);
 	CU_ASSERT(span_eq(span_of(sender, campaign_mail_from(s.c, 1, sender)),
 	                  span_str("returns@sender.test")));
 	state_del(&s);
