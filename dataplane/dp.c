@@ -254,6 +254,12 @@ static int start_workers(struct dp *dp, const struct cpus_plan *cpus,
 		trace_settle(dp->conf->state_dir, dp->n_workers);
 	free(dp->stale);
 	dp->stale = NULL;
+	if (rc == 0) {
+		rc = eal_leave_out_of_dumps();
+		if (rc != 0)
+			snprintf(why, DP_WHY_BYTES, "cannot leave buffers out of core dumps: %s",
+			         strerror(-rc));
+	}
 	for (uint32_t i = 0; i < dp->n_teams && rc == 0; i++)
 		rc = team_start(dp->teams[i], why);
 	return rc;

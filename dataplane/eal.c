@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_memory.h>
 
 #include "dataplane/eal_log.h"
 #include "dataplane/port.h"
@@ -241,6 +243,18 @@ void eal_stop(struct eal *e)
 	sem_post(&e->stop);
 	pthread_join(e->thread, NULL);
 	eal_free(e);
+}
+
+static int leave_out(const struct rte_memseg_list *list, const struct rte_memseg *first,
+                     size_t bytes, void *arg)
+{
+	(void)list, (void)arg;
+	return madvise(first->addr, bytes, MADV_DONTDUMP) == 0 ? 0 : -1;
+}
+
+int eal_leave_out_of_dumps(void)
+{
+	return rte_memseg_contig_walk(leave_out, NULL) == 0 ? 0 : -errno;
 }
 
 bool eal_has_hugepages(const struct eal *e)

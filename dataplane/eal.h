@@ -28,5 +28,10 @@ int eal_start(const struct dp_conf *conf, uint64_t bytes, const cpu_set_t *cpus,
 /* Every port must be closed. */
 void eal_stop(struct eal *eal);
 
+/* Leaves all memory that EAL has by now out of core dumps: buffers hold customers' mail and, where
+ * a site allows AUTH in the clear, its secret. Returns 0 or -errno.
+ */
+int eal_leave_out_of_dumps(void);
+
 /* True when memory comes from hugepages. */
 bool eal_has_hugepages(const struct eal *eal);

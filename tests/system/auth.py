@@ -2,8 +2,7 @@
 """AUTH against real servers, by each mechanism that they offer: under TLS with the right name, and in the
 clear only where the site says so. Until the secrets are right everything is deferred and nobody
 bounces; when their files change the same engine goes on. No secret stands in the log, the state
-folder, what commands print or, but for one that is said in the clear, the memory that a core dump
-would hold.
+folder, what commands print or the memory that a core dump would hold.
 
 auth.py [NAME...]: only those servers (see submission.py). Each runs in a private root of its own.
 """
@@ -90,7 +89,7 @@ def dumped(pid, secrets):
                     data = mem.read(area[1] - area[0])
                 except OSError:
                     continue
-                found |= {(site, area[2]) for site, secret in secrets if site != "clear" and secret in data}
+                found |= {(site, area[2]) for site, secret in secrets if secret in data}
     return found
 
 
