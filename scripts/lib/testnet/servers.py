@@ -13,6 +13,8 @@ from . import domains
 
 HERE = Path(__file__).resolve().parent
 
+# xfrdir is /tmp by default, in a folder by process number: several that are the 22nd process of their
+# namespace would meet there.
 NSD_CONF = """
 server:
   ip-address: {addr}
@@ -23,6 +25,7 @@ server:
   pidfile: ""
   xfrdfile: "{dir}/xfrd.state"
   zonelistfile: "{dir}/zone.list"
+  xfrdir: "{dir}"
   server-count: 1
   hide-version: yes
   rrl-ratelimit: 0
