@@ -106,6 +106,20 @@ static void shake_hands(struct tls *tls, struct tcp *tcp, struct server *s, stru
 		abort();
 }
 
+/* How much of a sealed record is text. RFC 8446 5.4: its type is the last byte that is not zero, so
+ * with a type of zero the one before it.
+ */
+static size_t text_in(const uint8_t *at, size_t bytes)
+{
+	size_t n = bytes - 1;
+
+	if (at[0] != 0)
+		return at[0] == TEXT ? n : 0;
+	while (n > 0 && at[n] == 0)
+		n--;
+	return n > 0 && at[n] == TEXT ? n - 1 : 0;
+}
+
 static void take_step(struct server *s, struct tls_conn *c, enum step step, const uint8_t *at,
                       size_t bytes, size_t piece, bool *is_crafted)
 {
@@ -118,7 +132,7 @@ static void take_step(struct server *s, struct tls_conn *c, enum step step, cons
 	case STEP_SEALED:
 		if (bytes == 0 || !craft_can(c))
 			break;
-		n_text_max += at[0] == TEXT ? bytes - 1 : 0;
+		n_text_max += text_in(at, bytes);
 		hand(c, record, craft_record(c, at[0], at + 1, bytes - 1, bytes % 5, record),
 		     piece);
 		*is_crafted = true;
