@@ -100,8 +100,22 @@ void session_expect(void *const *sessions, uint32_t n)
 	}
 }
 
-/* A job goes into a slot of the pool, and behind the others of its session. Only where nothing is
- * in flight is it said at once; its bytes are fetched when their turn comes.
+/* The job's session; NULL: it is gone. */
+static const struct session *session_of(const struct smtp *smtp, const struct dp_job *job)
+{
+	if (!pool_is_live(&smtp->sessions, job->conn.slot, job->conn.gen))
+		return NULL;
+	return pool_at(&smtp->sessions, job->conn.slot);
+}
+
+/* Its window has room. */
+static bool says_at_once(const struct session *s)
+{
+	return s != NULL && s->n_jobs < s->window;
+}
+
+/* A job goes into a slot of the pool, and behind the others of its session. What waits for its turn
+ * is fetched then.
  */
 void smtp_expect(const struct smtp *smtp, const struct dp_job *const *jobs, uint32_t n)
 {
@@ -116,12 +130,14 @@ void smtp_expect(const struct smtp *smtp, const struct dp_job *const *jobs, uint
 		fetch_txn(smtp, slot);
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		const struct session *s;
+		const struct session *s = session_of(smtp, jobs[i]);
 
-		if (!pool_is_live(&smtp->sessions, jobs[i]->conn.slot, jobs[i]->conn.gen))
-			continue;
-		s = pool_at(&smtp->sessions, jobs[i]->conn.slot);
-		if (s->txn_last != POOL_NONE)
+		if (s != NULL && s->txn_last != POOL_NONE)
 			fetch(&txn_at(smtp, s->txn_last)->next, sizeof(uint32_t));
+		if (says_at_once(s))
+			fetch_job(jobs[i]);
 	}
+	for (uint32_t i = 0; i < n; i++)
+		if (says_at_once(session_of(smtp, jobs[i])))
+			fetch_message(jobs[i]);
 }
