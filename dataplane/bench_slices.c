@@ -95,22 +95,24 @@ void bench_slices_begin(struct bench_slices *s)
 void bench_slices_end(struct bench_slices *s, uint64_t pieces)
 {
 	struct bench_slices was = *s;
-	double busy, turns, cpu;
+	double busy, turns, cpu, work;
 
 	bench_slices_begin(s);
 	busy = (double)(s->busy - was.busy);
 	turns = busy + (double)(s->idle - was.idle);
 	cpu = s->cpu - was.cpu;
-	/* Either way round: a turn that was interrupted is counted where it ends. */
-	if (turns > 1.1 * cpu || turns < 0.9 * cpu || pieces < PIECES_MIN) {
+	/* CPU time between turns is rest, and no work; what turns have and CPU time has not was
+	 * taken away.
+	 */
+	work = (cpu < turns ? cpu : turns) - (turns - busy);
+	if (turns > 1.1 * cpu || pieces < PIECES_MIN) {
 		s->n_left_out++;
 	} else if (s->n < BENCH_SLICES_MAX) {
 		s->costs[s->n] = busy / (double)pieces;
 		s->good_busy += busy;
-		s->good_cpu += cpu - (turns - busy);
+		s->good_cpu += work;
 		s->good_pieces += pieces;
-		/* Turns in vain are CPU time and no work. */
-		s->cpu_costs[s->n++] = (cpu - (turns - busy)) / (double)pieces;
+		s->cpu_costs[s->n++] = work / (double)pieces;
 	}
 }
 
