@@ -2,9 +2,13 @@
  * from the next.
  *
  * Owner   whoever called pool_init(); a slot belongs to whoever got it, until pool_put().
+ *
  * Life    all memory is taken in pool_init(); nothing is allocated later. Of a sparse pool it is
- * the place only: pages come with the largest number of slots that were ever used at once. Thread
- * one at a time. Not     zeroed slots: a slot holds what its last owner left there.
+ * the place only: pages come with the largest number of slots that were ever used at once.
+ *
+ * Thread  one at a time.
+ *
+ * Not     zeroed slots: a slot holds what its last owner left there.
  */
 #pragma once
 
